@@ -1,0 +1,161 @@
+// attention-backward-q-rows: attention-backward-q for adapters that punish barriers; one thread keeps four query rows in registers.
+//
+//   p[t,j] = exp(scale * q[t] . k[j] - lse[t])     dp[t,j] = do[t] . v[j]     delta[t] = do[t] . o[t]
+//   ds[t,j] = p[t,j] * (dp[t,j] - delta[t])        dq[t] = scale * sum_j ds[t,j] * k[j]
+//
+// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] read · 2 d_o f32[L,B,T,H*D] read · 3 lse f32[L,B,H,T] read
+//           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the part of q · 5 delta f32[L,B,H,T] write: read again by attention-backward-kv-rows
+//           6 sizes
+// dispatch  [ceil(ceil(T/4)/WORKGROUP), B*H, L]
+// template  D4: D / 4, 1..8
+// override  WORKGROUP: 1..256
+// numerics  one key after another
+// uses lib/row-tile
+
+struct Sizes {
+  B: u32,
+  T: u32,
+  H: u32,
+  KV_HEADS: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(1) var<storage, read> o: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_o: array<vec4f>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+override WORKGROUP: u32 = 16u;
+
+const D4 = {{D4}}u;
+
+fn qkv_part(at: u32, i: u32) -> vec4f {
+  if (i < D4) {
+    return qkv[at + i];
+  }
+  return vec4f();
+}
+
+fn qkv_row(at: u32) -> Row {
+  var x: Row;
+  x[0] = qkv[at];
+  x[1] = qkv_part(at, 1u);
+  x[2] = qkv_part(at, 2u);
+  x[3] = qkv_part(at, 3u);
+  if (D4 > 4u) {
+    x[4] = qkv_part(at, 4u);
+    x[5] = qkv_part(at, 5u);
+    x[6] = qkv_part(at, 6u);
+    x[7] = qkv_part(at, 7u);
+  }
+  return x;
+}
+
+fn qkv_rows(at: vec4u) -> Rows {
+  return rows_of(qkv_row(at.x), qkv_row(at.y), qkv_row(at.z), qkv_row(at.w));
+}
+
+fn d_o_part(at: u32, i: u32) -> vec4f {
+  if (i < D4) {
+    return d_o[at + i];
+  }
+  return vec4f();
+}
+
+fn d_o_row(at: u32) -> Row {
+  var x: Row;
+  x[0] = d_o[at];
+  x[1] = d_o_part(at, 1u);
+  x[2] = d_o_part(at, 2u);
+  x[3] = d_o_part(at, 3u);
+  if (D4 > 4u) {
+    x[4] = d_o_part(at, 4u);
+    x[5] = d_o_part(at, 5u);
+    x[6] = d_o_part(at, 6u);
+    x[7] = d_o_part(at, 7u);
+  }
+  return x;
+}
+
+fn d_o_rows(at: vec4u) -> Rows {
+  return rows_of(d_o_row(at.x), d_o_row(at.y), d_o_row(at.z), d_o_row(at.w));
+}
+
+fn write_part(at: u32, i: u32, x: vec4f) {
+  if (i < D4) {
+    dqkv[at + i] = x;
+  }
+}
+
+fn write_row(at: u32, x: Row) {
+  write_part(at, 0u, x[0]);
+  write_part(at, 1u, x[1]);
+  write_part(at, 2u, x[2]);
+  write_part(at, 3u, x[3]);
+  if (D4 > 4u) {
+    write_part(at, 4u, x[4]);
+    write_part(at, 5u, x[5]);
+    write_part(at, 6u, x[6]);
+    write_part(at, 7u, x[7]);
+  }
+}
+
+// Rows beyond the last are copies of it and write the same.
+fn write_rows(at: vec4u, rows: Rows) {
+  write_row(at.x, row_of(rows, 0u));
+  write_row(at.y, row_of(rows, 1u));
+  write_row(at.z, row_of(rows, 2u));
+  write_row(at.w, row_of(rows, 3u));
+}
+
+// o . do of one row
+fn row_delta(at: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < D4; i++) {
+    sum += dot(o[at + i], d_o[at + i]);
+  }
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let T = sizes.T;
+  let first = 4u * id.x;
+  if (first >= T) {
+    return;
+  }
+  let t = min(first + vec4u(0u, 1u, 2u, 3u), vec4u(T - 1u));
+  let batch = id.z * sizes.B + id.y / sizes.H;
+  let head = id.y % sizes.H;
+  let kv_head = head / (sizes.H / sizes.KV_HEADS);
+  let stride = (sizes.H + 2u * sizes.KV_HEADS) * D4;
+  let base = batch * T * stride;
+  let k_base = base + (sizes.H + kv_head) * D4;
+  let to_v = sizes.KV_HEADS * D4;
+
+  let q_at = base + t * stride + head * D4;
+  var q = qkv_rows(q_at);
+  scale_rows(&q, vec4f(sizes.scale));
+  let o_at = ((batch * T + t) * sizes.H + head) * D4;
+  let dy = d_o_rows(o_at);
+  let deltas = vec4f(row_delta(o_at.x), row_delta(o_at.y), row_delta(o_at.z), row_delta(o_at.w));
+  let stat_at = (batch * sizes.H + head) * T + t;
+  let stats = vec4f(lse[stat_at.x], lse[stat_at.y], lse[stat_at.z], lse[stat_at.w]);
+  var dq: Rows;
+  for (var j = 0u; j <= t.w; j++) {
+    let at = k_base + j * stride;
+    let k = qkv_row(at);
+    let p = select(vec4f(), exp(dots(k, q) - stats), vec4u(j) <= t);
+    let ds = p * (dots(qkv_row(at + to_v), dy) - deltas);
+    add_outer(&dq, k, ds);
+  }
+  scale_rows(&dq, vec4f(sizes.scale));
+  write_rows(q_at, dq);
+  delta[stat_at.x] = deltas.x;
+  delta[stat_at.y] = deltas.y;
+  delta[stat_at.z] = deltas.z;
+  delta[stat_at.w] = deltas.w;
+}

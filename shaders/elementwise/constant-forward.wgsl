@@ -1,0 +1,25 @@
+// constant-forward: one value everywhere.
+//
+//   y[i] = value
+//
+// group 0   0 y f32[L,S] write
+// dispatch  [ceil(S/WORKGROUP),1,L], folded over x and y: one thread an element
+// override  WORKGROUP: 1..256
+override WORKGROUP: u32 = 64;
+
+struct Sizes {
+  // S
+  count: u32,
+  value: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * WORKGROUP + id.x;
+  if (i < sizes.count) {
+    y[id.z * sizes.count + i] = sizes.value;
+  }
+}

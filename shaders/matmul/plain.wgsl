@@ -1,0 +1,93 @@
+// plain: Y = act(alpha op(A) op(B) + bias) + residual, one output a thread; the form every other variant is held against.
+//
+//   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]  (ACCUMULATE: y += that)
+//
+// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
+//           3 residual f32[L,batch,M,N] read
+//           4 y f32[L,batch,M,N] read and write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
+//           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
+// dispatch  [ceil(N/WORKGROUP_X), ceil(M/WORKGROUP_Y), L*batch]
+// override  WORKGROUP_X, WORKGROUP_Y: product up to 256
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+// numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
+// uses lib/vec1, lib/activation
+override WORKGROUP_X: u32 = 8;
+override WORKGROUP_Y: u32 = 8;
+override TRANSPOSE_A: bool = false;
+override TRANSPOSE_B: bool = false;
+override HAS_BIAS: bool = false;
+override STORE_PRE: bool = false;
+override ACTIVATION: u32 = 0;
+override HAS_RESIDUAL: bool = false;
+override ACCUMULATE: bool = false;
+
+struct Sizes {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  a_lane: u32,
+  a_batch: u32,
+  b_lane: u32,
+  b_batch: u32,
+  alpha: f32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+// Writes one output: `index` is its place in y, `column` its place in bias.
+fn finish(index: u32, column: u32, sum: f32) {
+  var value = sizes.alpha * sum;
+  if (HAS_BIAS) {
+    value += bias[column];
+  }
+  if (STORE_PRE) {
+    pre[index] = value;
+  }
+  if (ACTIVATION == 1u) {
+    value = gelu(value);
+  } else if (ACTIVATION == 2u) {
+    value = relu2(value);
+  }
+  if (HAS_RESIDUAL) {
+    value += residual[index];
+  }
+  if (ACCUMULATE) {
+    value += y[index];
+  }
+  y[index] = value;
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  let column = id.x;
+  let row = id.y;
+  if (row >= sizes.m || column >= sizes.n) {
+    return;
+  }
+  let lane = wg.z / sizes.batch;
+  let batch = wg.z - lane * sizes.batch;
+  let a_base = lane * sizes.a_lane + batch * sizes.a_batch;
+  let b_base = lane * sizes.b_lane + batch * sizes.b_batch;
+  let a_row = select(sizes.k, 1u, TRANSPOSE_A);
+  let a_step = select(1u, sizes.m, TRANSPOSE_A);
+  let b_column = select(1u, sizes.k, TRANSPOSE_B);
+  let b_step = select(sizes.n, 1u, TRANSPOSE_B);
+  var a_at = a_base + row * a_row;
+  var b_at = b_base + column * b_column;
+  var sum = 0.0;
+  for (var k = 0u; k < sizes.k; k++) {
+    sum += a[a_at] * b[b_at];
+    a_at += a_step;
+    b_at += b_step;
+  }
+  finish((wg.z * sizes.m + row) * sizes.n + column, lane * sizes.n + column, sum);
+}

@@ -1,0 +1,173 @@
+// tiled: Y = act(alpha op(A) op(B) + bias) + residual through workgroup memory, 4x4 outputs a thread; for GPUs.
+//
+//   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]  (ACCUMULATE: y += that)
+//   SPLITS > 1: workgroup z works on slice z % SPLITS of k and writes its bare sum; split-reduce finishes
+//
+// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
+//           3 residual f32[L,batch,M,N] read
+//           4 y f32[L,batch,M,N] read and write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
+//           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
+//           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
+// dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
+// override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile; 16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes
+//           of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+// numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
+//           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
+// uses lib/vec1, lib/activation
+override WORKGROUP_X: u32 = 16;
+override WORKGROUP_Y: u32 = 16;
+override BLOCK_K: u32 = 16;
+override SPLITS: u32 = 1;
+override TRANSPOSE_A: bool = false;
+override TRANSPOSE_B: bool = false;
+override HAS_BIAS: bool = false;
+override STORE_PRE: bool = false;
+override ACTIVATION: u32 = 0;
+override HAS_RESIDUAL: bool = false;
+override ACCUMULATE: bool = false;
+
+struct Sizes {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  a_lane: u32,
+  a_batch: u32,
+  b_lane: u32,
+  b_batch: u32,
+  alpha: f32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+// Tile entry [k, quad] holds 4 neighbouring rows of A, or columns of B, at one k. The odd row length keeps the writes of
+// neighbouring threads, which step through k when k is the contiguous dimension, on different banks.
+override A_PITCH = WORKGROUP_Y + 1u;
+override B_PITCH = WORKGROUP_X + 1u;
+override A_WORDS = BLOCK_K * A_PITCH;
+override B_WORDS = BLOCK_K * B_PITCH;
+override THREADS = WORKGROUP_X * WORKGROUP_Y;
+var<workgroup> a_tile: array<vec4f, A_WORDS>;
+var<workgroup> b_tile: array<vec4f, B_WORDS>;
+
+// Writes one output: `index` is its place in y, `column` its place in bias.
+fn finish(index: u32, column: u32, sum: f32) {
+  var value = sizes.alpha * sum;
+  if (HAS_BIAS) {
+    value += bias[column];
+  }
+  if (STORE_PRE) {
+    pre[index] = value;
+  }
+  if (ACTIVATION == 1u) {
+    value = gelu(value);
+  } else if (ACTIVATION == 2u) {
+    value = relu2(value);
+  }
+  if (HAS_RESIDUAL) {
+    value += residual[index];
+  }
+  if (ACCUMULATE) {
+    value += y[index];
+  }
+  y[index] = value;
+}
+
+fn load_a(base: u32, row: u32, k: u32, k_end: u32) -> f32 {
+  if (row >= sizes.m || k >= k_end) {
+    return 0.0;
+  }
+  return a[base + select(row * sizes.k + k, k * sizes.m + row, TRANSPOSE_A)];
+}
+
+fn load_b(base: u32, column: u32, k: u32, k_end: u32) -> f32 {
+  if (column >= sizes.n || k >= k_end) {
+    return 0.0;
+  }
+  return b[base + select(k * sizes.n + column, column * sizes.k + k, TRANSPOSE_B)];
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn main(
+  @builtin(workgroup_id) wg: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let matrix = wg.z / SPLITS;
+  let lane = matrix / sizes.batch;
+  let batch = matrix - lane * sizes.batch;
+  let a_base = lane * sizes.a_lane + batch * sizes.a_batch;
+  let b_base = lane * sizes.b_lane + batch * sizes.b_batch;
+  let first_row = wg.y * WORKGROUP_Y * 4u;
+  let first_column = wg.x * WORKGROUP_X * 4u;
+  let slice = ((sizes.k + SPLITS - 1u) / SPLITS + BLOCK_K - 1u) / BLOCK_K * BLOCK_K;
+  let k_begin = (wg.z - matrix * SPLITS) * slice;
+  let k_end = min(sizes.k, k_begin + slice);
+
+  var c0 = vec4f();
+  var c1 = vec4f();
+  var c2 = vec4f();
+  var c3 = vec4f();
+  for (var k0 = k_begin; k0 < k_end; k0 += BLOCK_K) {
+    // Neighbouring threads read neighbouring addresses: along k where k is contiguous, along rows or columns where they are.
+    for (var i = thread; i < BLOCK_K * WORKGROUP_Y; i += THREADS) {
+      let quad = select(i / BLOCK_K, i % WORKGROUP_Y, TRANSPOSE_A);
+      let k = select(i % BLOCK_K, i / WORKGROUP_Y, TRANSPOSE_A);
+      let row = first_row + 4u * quad;
+      a_tile[k * A_PITCH + quad] = vec4f(
+        load_a(a_base, row, k0 + k, k_end),
+        load_a(a_base, row + 1u, k0 + k, k_end),
+        load_a(a_base, row + 2u, k0 + k, k_end),
+        load_a(a_base, row + 3u, k0 + k, k_end),
+      );
+    }
+    for (var i = thread; i < BLOCK_K * WORKGROUP_X; i += THREADS) {
+      let quad = select(i % WORKGROUP_X, i / BLOCK_K, TRANSPOSE_B);
+      let k = select(i / WORKGROUP_X, i % BLOCK_K, TRANSPOSE_B);
+      let column = first_column + 4u * quad;
+      b_tile[k * B_PITCH + quad] = vec4f(
+        load_b(b_base, column, k0 + k, k_end),
+        load_b(b_base, column + 1u, k0 + k, k_end),
+        load_b(b_base, column + 2u, k0 + k, k_end),
+        load_b(b_base, column + 3u, k0 + k, k_end),
+      );
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < BLOCK_K; k++) {
+      let p = a_tile[k * A_PITCH + local.y];
+      let q = b_tile[k * B_PITCH + local.x];
+      c0 += p.x * q;
+      c1 += p.y * q;
+      c2 += p.z * q;
+      c3 += p.w * q;
+    }
+    workgroupBarrier();
+  }
+
+  let row = first_row + 4u * local.y;
+  let column = first_column + 4u * local.x;
+  if (row >= sizes.m || column >= sizes.n) {
+    return;
+  }
+  // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
+  var tile = array<vec4f, 4>(c0, c1, c2, c3);
+  for (var i = 0u; i < min(4u, sizes.m - row); i++) {
+    for (var j = 0u; j < min(4u, sizes.n - column); j++) {
+      let index = (wg.z * sizes.m + row + i) * sizes.n + column + j;
+      if (SPLITS > 1u) {
+        y[index] = tile[i][j];
+      } else {
+        finish(index, lane * sizes.n + column + j, tile[i][j]);
+      }
+    }
+  }
+}

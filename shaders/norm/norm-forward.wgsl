@@ -1,0 +1,73 @@
+// norm-forward: layernorm or rmsnorm of each row.
+//
+//   y[r,c] = (x[r,c] - mean[r]) rstd[r] gain[c] + bias[c]     layernorm: rstd = 1 / sqrt(mean((x - mean)^2) + eps)
+//   y[r,c] = x[r,c] rstd[r] gain[c] + bias[c]                 rmsnorm:   rstd = 1 / sqrt(mean(x^2) + eps)
+//
+// group 0   0 x f32[L,R,C] read · 1 gain f32[L,C] read · 2 bias f32[L,C] read, unused unless BIASED · 3 y f32[L,R,C] write
+//           4 stats f32[L,R,2] write: mean (0 for rmsnorm), rstd
+// dispatch  [ceil(R/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
+// override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · BIASED: add the bias
+// template  WIDTH: 4 where it divides C, else 1
+// numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits; every TEAM-th vector in order, then a tree;
+//           squares overflow beyond |x| of 1e19
+// uses lib/vec{{WIDTH}}, lib/reduce
+override CENTRED: bool = true;
+override BIASED: bool = true;
+
+struct Sizes {
+  // R
+  rows: u32,
+  // C / WIDTH
+  columns: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Vec>;
+@group(0) @binding(1) var<storage, read> gain: array<Vec>;
+@group(0) @binding(2) var<storage, read> bias: array<Vec>;
+@group(0) @binding(3) var<storage, read_write> y: array<Vec>;
+@group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let unit = (group.y * groups.x + group.x) * (WORKGROUP / TEAM) + thread / TEAM;
+  // Teams past the end take part in the barriers of the last row, and write nothing.
+  let row = group.z * sizes.rows + min(unit, sizes.rows - 1);
+  let base = row * sizes.columns;
+  let member = thread % TEAM;
+  let count = f32(sizes.columns * WIDTH);
+  var mean = 0.0;
+  if (CENTRED) {
+    let origin = head(x[base]);
+    var sum = Vec(0);
+    for (var c = member; c < sizes.columns; c += TEAM) {
+      sum += x[base + c] - origin;
+    }
+    mean = origin + team_sum(total(sum), thread) / count;
+  }
+  var squares = Vec(0);
+  for (var c = member; c < sizes.columns; c += TEAM) {
+    let centred = x[base + c] - mean;
+    squares += centred * centred;
+  }
+  let rstd = inverseSqrt(team_sum(total(squares), thread) / count + sizes.eps);
+  if (unit >= sizes.rows) {
+    return;
+  }
+  let lane = group.z * sizes.columns;
+  for (var c = member; c < sizes.columns; c += TEAM) {
+    var value = (x[base + c] - mean) * rstd * gain[lane + c];
+    if (BIASED) {
+      value += bias[lane + c];
+    }
+    y[base + c] = value;
+  }
+  if (member == 0u) {
+    stats[row] = vec2f(mean, rstd);
+  }
+}

@@ -1,0 +1,10 @@
+export { gradients } from './grad.ts';
+export { FUSION_RULES, fuse } from './passes/index.ts';
+export type { Fusion } from './passes/index.ts';
+export { planProgram } from './plan.ts';
+export type { Arena, Plan, PlanOptions, Ring } from './plan.ts';
+export { Program } from './program.ts';
+export type { Reading } from './program.ts';
+export { prune, rewrite } from './rewrite.ts';
+export type { Rewriting, Rule } from './rewrite.ts';
+export { Store } from './store.ts';

@@ -1,0 +1,32 @@
+import { SpecError } from '../../base/errors.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { rewrite } from '../rewrite.ts';
+import type { Rule } from '../rewrite.ts';
+import { fusedAttention } from './attention.ts';
+import { fusedCrossEntropy } from './cross-entropy.ts';
+import { matmulActivation, matmulBias, matmulResidual } from './matmul.ts';
+import { normBackwardResidual } from './norm.ts';
+
+/** Every fusion rule, in the order in which they are applied. */
+export const FUSION_RULES: readonly Rule[] = [
+  fusedAttention,
+  matmulBias,
+  matmulActivation,
+  matmulResidual,
+  normBackwardResidual,
+  fusedCrossEntropy,
+];
+
+/** `all`, `none`, or named rules switched on or off over `all`. */
+export type Fusion = 'all' | 'none' | { readonly [rule: string]: boolean };
+
+/** Applies the chosen rules of one stage. @throws SpecError for a rule that does not exist. */
+export function fuse(graph: Graph, stage: Rule['stage'], fusion: Fusion): Graph {
+  const names = FUSION_RULES.map((rule) => rule.name);
+  const unknown = typeof fusion === 'string' ? undefined : Object.keys(fusion).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new SpecError({ where: 'spec fusion', rule: 'there is no such rule', got: unknown, expected: names.join(', ') });
+  }
+  const on = (name: string): boolean => fusion === 'all' || (fusion !== 'none' && fusion[name] !== false);
+  return FUSION_RULES.filter((rule) => rule.stage === stage && on(rule.name)).reduce(rewrite, graph);
+}

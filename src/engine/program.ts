@@ -1,0 +1,370 @@
+import { DeviceError, KernelError } from '../base/errors.ts';
+import { sizeOf } from '../base/shape.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { kernelSource, packSizes } from '../gpu/kernel.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
+import { nodeLabel } from '../graph/graph.ts';
+import type { Rate } from '../graph/graph.ts';
+import type { Phase } from '../graph/types.ts';
+import type { Dispatch, Operand } from '../ops/op.ts';
+import { OFFSET_ALIGN, READBACKS } from './plan.ts';
+import type { Home, Plan, Ring, Step } from './plan.ts';
+import type { Store } from './store.ts';
+
+/** A dispatch with everything made: nothing is allocated to encode it. */
+interface Ready {
+  readonly phase: Phase;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: readonly [number, number, number];
+  /** Bytes from one place to the next of each dynamic binding, and how often the place moves on. */
+  readonly strides: readonly { readonly bytes: number; readonly rate: Rate }[];
+  readonly offsets: Uint32Array;
+}
+
+interface InputRing {
+  readonly buffer: GPUBuffer;
+  readonly bytes: ArrayBuffer;
+  readonly slots: readonly (Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)[];
+  readonly ring: Ring;
+}
+
+interface OutputRing {
+  readonly buffer: GPUBuffer;
+  readonly ring: Ring;
+  readonly offsetBytes: number;
+}
+
+/** What one `run` gave. Valid until the {@link READBACKS}rd run after it: copy what is to be kept. */
+export interface Reading {
+  /** The output `name` at place `slot` (a step, or a micro-batch of one): `[L, ...shape]`. */
+  get(name: string, slot: number): Float32Array;
+}
+
+export interface CreateOptions {
+  /** Hears of every pipeline that is compiled. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A plan with its pipelines, buffers and bind groups: runs steps. */
+export class Program {
+  readonly plan: Plan;
+  private readonly gpu: Gpu;
+  private readonly ready: readonly Ready[];
+  private readonly inputs: ReadonlyMap<string, InputRing>;
+  private readonly outputs: ReadonlyMap<string, OutputRing>;
+  private readonly owned: readonly GPUBuffer[];
+  private readonly readbacks: { readonly staging: GPUBuffer; readonly host: Float32Array<ArrayBuffer>; busy: Promise<void> | null }[];
+  private nextReadback = 0;
+
+  private constructor(
+    gpu: Gpu,
+    plan: Plan,
+    parts: { ready: readonly Ready[]; inputs: ReadonlyMap<string, InputRing>; outputs: ReadonlyMap<string, OutputRing>; owned: readonly GPUBuffer[] },
+  ) {
+    this.gpu = gpu;
+    this.plan = plan;
+    this.ready = parts.ready;
+    this.inputs = parts.inputs;
+    this.outputs = parts.outputs;
+    this.owned = parts.owned;
+    const readBytes = [...parts.outputs.values()].reduce((sum, { ring }) => sum + ring.strideBytes * ring.slots, 0);
+    this.readbacks = Array.from({ length: READBACKS }, (_, i) => ({
+      staging: gpu.buffer(`readback ${i}`, readBytes, 'readback'),
+      host: new Float32Array(readBytes / 4),
+      busy: null,
+    }));
+  }
+
+  /**
+   * Allocates what the plan says and compiles its kernels.
+   *
+   * @throws KernelError, DeviceError (out of memory among them); nothing is kept then.
+   */
+  static async create(store: Store, plan: Plan, options: CreateOptions = {}): Promise<Program> {
+    const { gpu } = store;
+    const owned: GPUBuffer[] = [];
+    const own = (label: string, size: number, usage: 'storage' | 'uniform'): GPUBuffer => {
+      const buffer = gpu.buffer(label, size, usage);
+      owned.push(buffer);
+      return buffer;
+    };
+    try {
+      return await gpu.guard('program', async () => {
+        const pools = plan.pools.map((size, i) => own(`pool ${i}`, size, 'storage'));
+        const arenas = new Map(plan.arenas.map((arena) => [arena.name, store.arena(arena)]));
+        const rings = new Map(plan.rings.map((ring) => [ring.name, own(`ring ${ring.name}`, ring.strideBytes * ring.slots, 'storage')]));
+        const builder = new Builder(gpu, plan, { pools, arenas, rings }, own);
+        const ready = await builder.build(options.onProgress);
+        return new Program(gpu, plan, { ready, owned, inputs: inputRings(plan, rings), outputs: outputRings(plan, rings) });
+      });
+    } catch (error) {
+      for (const buffer of owned) buffer.destroy();
+      throw error;
+    }
+  }
+
+  /** Where the host puts input `name` for place `slot`: `[L, ...shape]`, uploaded by the next {@link run}. */
+  slot(name: string, slot: number): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+    const view = this.inputs.get(name)?.slots[slot];
+    if (view === undefined) throw new KernelError({ where: `input "${name}"`, rule: `there is no place ${slot}` });
+    return view;
+  }
+
+  /** {@link slot} of an input of u32. */
+  words(name: string, slot: number): Uint32Array<ArrayBuffer> {
+    const view = this.slot(name, slot);
+    if (!(view instanceof Uint32Array)) throw new KernelError({ where: `input "${name}"`, rule: 'it holds f32, not u32' });
+    return view;
+  }
+
+  /** {@link slot} of an input of f32. */
+  floats(name: string, slot: number): Float32Array<ArrayBuffer> {
+    const view = this.slot(name, slot);
+    if (!(view instanceof Float32Array)) throw new KernelError({ where: `input "${name}"`, rule: 'it holds u32, not f32' });
+    return view;
+  }
+
+  /** Resolves when the next {@link run} may be prepared and called: at most {@link READBACKS} are under way. */
+  async free(): Promise<void> {
+    await this.readbacks[this.nextReadback]?.busy;
+  }
+
+  /**
+   * Runs `k` whole steps in one submit, with what lies in the first places of the input rings. Resolves with the outputs. Several
+   * runs may be under way; await {@link free} before filling the rings for the next.
+   *
+   * @throws DeviceError when the device is lost.
+   */
+  run(k = 1): Promise<Reading> {
+    const { plan } = this;
+    if (!Number.isInteger(k) || k < 1 || k > plan.slots) {
+      throw new KernelError({ where: 'program', rule: 'steps of one submit', got: String(k), expected: `1..${plan.slots}` });
+    }
+    const readback = this.readbacks[this.nextReadback];
+    if (readback === undefined) throw new DeviceError({ where: 'program', rule: 'it was destroyed' });
+    if (readback.busy !== null) throw new KernelError({ where: 'program', rule: 'too many runs are under way', cure: 'Await free() first.' });
+    this.nextReadback = (this.nextReadback + 1) % this.readbacks.length;
+    const reading = this.submit(k, readback);
+    const settled = (): void => void (readback.busy = null);
+    readback.busy = reading.then(settled, settled);
+    return reading;
+  }
+
+  private async submit(k: number, readback: Program['readbacks'][number]): Promise<Reading> {
+    const places = (rate: Rate): number => k * (rate === 'micro' ? this.plan.microBatches : 1);
+    for (const { buffer, bytes, ring } of this.inputs.values()) {
+      this.gpu.device.queue.writeBuffer(buffer, 0, bytes, 0, places(ring.rate) * ring.strideBytes);
+    }
+    const encoder = this.gpu.device.createCommandEncoder({ label: 'run' });
+    const pass = encoder.beginComputePass({ label: 'run' });
+    for (let step = 0; step < k; step++) {
+      for (let micro = 0; micro < this.plan.microBatches; micro++) {
+        this.encode(pass, 'micro', step, step * this.plan.microBatches + micro);
+      }
+      this.encode(pass, 'update', step, step * this.plan.microBatches);
+    }
+    pass.end();
+    for (const { buffer, ring, offsetBytes } of this.outputs.values()) {
+      encoder.copyBufferToBuffer(buffer, 0, readback.staging, offsetBytes, places(ring.rate) * ring.strideBytes);
+    }
+    this.gpu.device.queue.submit([encoder.finish()]);
+    await this.gpu.map(readback.staging);
+    readback.host.set(new Float32Array(readback.staging.getMappedRange(), 0, readback.host.length));
+    readback.staging.unmap();
+    return { get: (name, slot) => this.outputView(readback.host, name, slot) };
+  }
+
+  private encode(pass: GPUComputePassEncoder, phase: Phase, step: number, micro: number): void {
+    for (const { phase: when, pipeline, group, grid, strides, offsets } of this.ready) {
+      if (when !== phase) continue;
+      for (let i = 0; i < strides.length; i++) {
+        const stride = strides[i];
+        if (stride !== undefined) offsets[i] = stride.bytes * (stride.rate === 'micro' ? micro : step);
+      }
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group, offsets, 0, offsets.length);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    }
+  }
+
+  private outputView(host: Float32Array<ArrayBuffer>, name: string, slot: number): Float32Array {
+    const output = this.outputs.get(name);
+    if (output === undefined) throw new KernelError({ where: `output "${name}"`, rule: 'the program has none of this name' });
+    const { ring, offsetBytes } = output;
+    return new Float32Array(host.buffer, offsetBytes + slot * ring.strideBytes, this.plan.lanes * sizeOf(ring.type.shape));
+  }
+
+  /** Frees the program's buffers; the store's stay. */
+  destroy(): void {
+    for (const buffer of this.owned) buffer.destroy();
+    for (const { staging } of this.readbacks) staging.destroy();
+    this.readbacks.length = 0;
+  }
+}
+
+function inputRings(plan: Plan, rings: ReadonlyMap<string, GPUBuffer>): ReadonlyMap<string, InputRing> {
+  const inputs = new Map<string, InputRing>();
+  for (const ring of plan.rings) {
+    const buffer = rings.get(ring.name);
+    if (ring.direction !== 'input' || buffer === undefined) continue;
+    const bytes = new ArrayBuffer(ring.strideBytes * ring.slots);
+    const elements = plan.lanes * sizeOf(ring.type.shape);
+    const View = ring.type.dtype === 'f32' ? Float32Array : Uint32Array;
+    const slots = Array.from({ length: ring.slots }, (_, slot) => new View(bytes, slot * ring.strideBytes, elements));
+    inputs.set(ring.name, { buffer, bytes, slots, ring });
+  }
+  return inputs;
+}
+
+function outputRings(plan: Plan, rings: ReadonlyMap<string, GPUBuffer>): ReadonlyMap<string, OutputRing> {
+  const outputs = new Map<string, OutputRing>();
+  let offsetBytes = 0;
+  for (const ring of plan.rings) {
+    const buffer = rings.get(ring.name);
+    if (ring.direction !== 'output' || buffer === undefined) continue;
+    outputs.set(ring.name, { buffer, ring, offsetBytes });
+    offsetBytes += ring.strideBytes * ring.slots;
+  }
+  return outputs;
+}
+
+interface Buffers {
+  readonly pools: readonly GPUBuffer[];
+  readonly arenas: ReadonlyMap<string, GPUBuffer>;
+  readonly rings: ReadonlyMap<string, GPUBuffer>;
+}
+
+/** Makes pipelines and bind groups for the dispatches of a plan. */
+class Builder {
+  private readonly gpu: Gpu;
+  private readonly plan: Plan;
+  private readonly buffers: Buffers;
+  private readonly own: (label: string, size: number, usage: 'storage' | 'uniform') => GPUBuffer;
+  private readonly sizes: GPUBuffer;
+  private readonly rings: ReadonlyMap<string, Ring>;
+  /** What unused bindings are bound to: one for reading, one with a place of its own for each binding that is written. */
+  private readonly idleRead: GPUBuffer;
+  private readonly idleWrite: GPUBuffer;
+  private readonly tables = new Map<string, GPUBuffer>();
+
+  constructor(gpu: Gpu, plan: Plan, buffers: Buffers, own: Builder['own']) {
+    this.gpu = gpu;
+    this.plan = plan;
+    this.buffers = buffers;
+    this.own = own;
+    this.rings = new Map(plan.rings.map((ring) => [ring.name, ring]));
+    const count = plan.steps.reduce((sum, step) => sum + step.dispatches.length, 0);
+    this.sizes = own('sizes', OFFSET_ALIGN * Math.max(1, count), 'uniform');
+    this.idleRead = own('idle read', OFFSET_ALIGN, 'storage');
+    this.idleWrite = own('idle write', 16 * OFFSET_ALIGN, 'storage');
+  }
+
+  async build(onProgress: CreateOptions['onProgress']): Promise<readonly Ready[]> {
+    const all = this.plan.steps.flatMap((step) => step.dispatches.map((dispatch) => ({ step, dispatch })));
+    let done = 0;
+    return Promise.all(
+      all.map(async ({ step, dispatch }, index) => {
+        const ready = await this.prepare(step, dispatch, index);
+        done += 1;
+        onProgress?.(done, all.length);
+        return ready;
+      }),
+    );
+  }
+
+  private async prepare(step: Step, dispatch: Dispatch, index: number): Promise<Ready> {
+    const where = `${nodeLabel(step.node)} kernel ${dispatch.kernel}`;
+    const source = kernelSource(dispatch.kernel, dispatch.template);
+    const homes = this.homesOf(source, dispatch, where);
+    const dynamic = new Map<string, Ring>();
+    for (const [name, home] of homes) {
+      const ring = home?.kind === 'ring' ? this.rings.get(home.ring) : undefined;
+      if (ring !== undefined && ring.slots > 1) dynamic.set(name, ring);
+    }
+    const layout = this.gpu.bindLayout(source, new Set(dynamic.keys()));
+    const pipeline = this.gpu.pipeline(source, dispatch.overrides ?? {}, layout);
+    if (source.sizes.length > 0) this.gpu.write(this.sizes, index * OFFSET_ALIGN, packSizes(source, dispatch.sizes));
+    const entries = source.bindings.map((binding): GPUBindGroupEntry => {
+      const { name } = binding;
+      if (binding.kind === 'sizes') {
+        return { binding: binding.index, resource: { buffer: this.sizes, offset: index * OFFSET_ALIGN, size: OFFSET_ALIGN } };
+      }
+      const table = dispatch.tables?.[name];
+      if (table !== undefined) return { binding: binding.index, resource: { buffer: this.table(`${dispatch.kernel} ${name}`, table(this.plan.lanes)) } };
+      const home = homes.get(name);
+      if (home === undefined) {
+        const idle = binding.kind === 'read' ? { buffer: this.idleRead } : { buffer: this.idleWrite, offset: binding.index * OFFSET_ALIGN, size: OFFSET_ALIGN };
+        return { binding: binding.index, resource: idle };
+      }
+      return { binding: binding.index, resource: { buffer: this.bufferOf(home), offset: home.offset, size: Math.ceil(home.size / 16) * 16 } };
+    });
+    const grid = [dispatch.grid[0], dispatch.grid[1], dispatch.grid[2] * this.plan.lanes] as const;
+    const most = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
+    if (grid.some((count) => count > most || count < 1)) {
+      throw new KernelError({
+        where,
+        rule: 'workgroups of one dispatch',
+        got: grid.join(' x '),
+        expected: `1..${most} in each dimension`,
+        cure: 'Choose a smaller batch, context or vocabulary, or fewer lanes.',
+      });
+    }
+    return {
+      phase: step.node.phase,
+      pipeline: await pipeline,
+      group: this.gpu.device.createBindGroup({ label: where, layout, entries }),
+      grid,
+      strides: source.bindings.flatMap(({ name }) => {
+        const ring = dynamic.get(name);
+        return ring === undefined ? [] : [{ bytes: ring.strideBytes, rate: ring.rate }];
+      }),
+      offsets: new Uint32Array(dynamic.size),
+    };
+  }
+
+  /** Where each storage binding of the kernel lies; undefined for one that is left idle. */
+  private homesOf(source: KernelSource, dispatch: Dispatch, where: string): ReadonlyMap<string, Home | undefined> {
+    const homes = new Map<string, Home | undefined>();
+    const names = new Set(source.bindings.filter((binding) => binding.kind !== 'sizes').map((binding) => binding.name));
+    for (const name of names) {
+      if (!Object.hasOwn(dispatch.bind, name) && dispatch.tables?.[name] === undefined) {
+        throw new KernelError({ where, rule: `binding ${name} is not given` });
+      }
+    }
+    for (const [name, operand] of Object.entries(dispatch.bind)) {
+      if (!names.has(name)) throw new KernelError({ where, rule: `the kernel has no binding ${name}` });
+      homes.set(name, this.homeOf(operand, where));
+    }
+    return homes;
+  }
+
+  private homeOf(operand: Operand, where: string): Home | undefined {
+    if (operand === undefined) return undefined;
+    const home = this.plan.homes.get(operand);
+    if (home === undefined) throw new KernelError({ where, rule: 'an operand has no place in the plan' });
+    return home;
+  }
+
+  private bufferOf(home: Home): GPUBuffer {
+    const buffer =
+      home.kind === 'pool'
+        ? this.buffers.pools[home.pool]
+        : home.kind === 'arena'
+          ? this.buffers.arenas.get(home.arena)
+          : this.buffers.rings.get(home.ring);
+    if (buffer === undefined) throw new KernelError({ where: 'program', rule: `a ${home.kind} buffer is missing` });
+    return buffer;
+  }
+
+  private table(label: string, words: Uint32Array): GPUBuffer {
+    const key = `${label} ${words.join()}`;
+    let buffer = this.tables.get(key);
+    if (buffer === undefined) {
+      buffer = this.own(`table ${label}`, words.byteLength, 'storage');
+      this.gpu.write(buffer, 0, words.slice());
+      this.tables.set(key, buffer);
+    }
+    return buffer;
+  }
+}

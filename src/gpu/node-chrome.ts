@@ -1,0 +1,52 @@
+/** Finds an installed Chrome or Chromium: the tests drive it, and its folder holds the software Vulkan driver. Node only. */
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** What to tell a user who has no browser to fall back on. */
+export const INSTALL_CHROME =
+  'Install Chrome or Chromium (Debian, Ubuntu: apt-get install chromium), or set CHROME_PATH to the executable.';
+
+const EXECUTABLES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: [
+    '/usr/lib/chromium/chromium',
+    '/usr/lib/chromium-browser/chromium-browser',
+    '/opt/google/chrome/chrome',
+    '/opt/google/chrome-beta/chrome',
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ],
+  darwin: ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'],
+  win32: [
+    'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+    'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
+    'C:\\Program Files\\Chromium\\Application\\chrome.exe',
+  ],
+};
+
+/** Browsers that `npx puppeteer browsers install chrome` left behind, newest first. */
+function puppeteerExecutables(): string[] {
+  const cache = join(process.env['PUPPETEER_CACHE_DIR'] ?? join(homedir(), '.cache', 'puppeteer'), 'chrome');
+  if (!existsSync(cache)) {
+    return [];
+  }
+  const versions = readdirSync(cache).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  return versions.map((version) => join(cache, version, 'chrome-linux64', 'chrome'));
+}
+
+/** Executables of installed browsers, the user's own choice (CHROME_PATH, PUPPETEER_EXECUTABLE_PATH) first. */
+export function chromeExecutables(): string[] {
+  const chosen = [process.env['CHROME_PATH'], process.env['PUPPETEER_EXECUTABLE_PATH']];
+  const known = [...chosen, ...(EXECUTABLES[process.platform] ?? []), ...puppeteerExecutables()];
+  return known.filter((path): path is string => path !== undefined && existsSync(path) && statSync(path).isFile());
+}
+
+/** Folders that hold a Vulkan loader with the SwiftShader driver beside it, as Chrome ships them on Linux. */
+export function swiftShaderFolders(): string[] {
+  // CHROME_PATH may name a wrapper script, /usr/bin/chromium on Debian is one; then the known folders serve.
+  const folders = [...chromeExecutables().map((path) => dirname(realpathSync(path))), '/usr/lib/chromium', '/opt/google/chrome'];
+  return [...new Set(folders)].filter(
+    (folder) => existsSync(join(folder, 'libvulkan.so.1')) && existsSync(join(folder, 'vk_swiftshader_icd.json')),
+  );
+}

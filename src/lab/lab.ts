@@ -1,0 +1,348 @@
+import { SpecError } from '../base/errors.ts';
+import { specFaults, type BudgetKind, type RunSpec, type SpecPath } from '../spec/index.ts';
+import { toWireError, WorkerClient, type Request, type WorkerEvent, type WorkerPort } from '../worker/client.ts';
+import type { CheckpointReport, DataReport, DeviceReport, Forecast, PeakReport, Replies, SamplingSettings, WireError } from '../worker/protocol.ts';
+import { Messages } from './messages.ts';
+import { Observable } from './observable.ts';
+import { orderStored, Run, runTitle, type Progress } from './run.ts';
+import { SpecDraft, type FormValue } from './spec-draft.ts';
+import { InterruptedRun, type KeyValue } from './storage.ts';
+
+export type LabTopic = 'spec' | 'forecast' | 'device' | 'run' | 'data' | 'stored' | 'messages' | 'progress';
+
+/** `opening`: the worker looks for a GPU; `none`: it found none, {@link Lab.deviceError} says why. */
+export type DeviceState = 'opening' | 'ready' | 'none' | 'crashed';
+
+export interface LabOptions {
+  /** Starts a training worker; called again after a crash. */
+  readonly connect: () => WorkerPort;
+  /** Where the interrupted run's name is kept; `null` keeps nothing. */
+  readonly storage: KeyValue | null;
+}
+
+/** A checkpoint file that was read and waits for the user's word. */
+export interface Imported {
+  readonly fileName: string;
+  readonly report: CheckpointReport;
+  readonly bytes: ArrayBuffer;
+}
+
+const FORECAST_DELAY_MS = 150;
+
+/** Everything the page knows, and everything it can do. Elements subscribe to topics and call methods; failures become alerts. */
+export class Lab extends Observable<LabTopic> {
+  readonly form = new SpecDraft();
+  readonly messages = new Messages();
+  deviceState: DeviceState = 'opening';
+  device: DeviceReport | null = null;
+  deviceError: WireError | null = null;
+  peak: PeakReport | null = null;
+  /** Work of the worker's that belongs to no run. */
+  progress: Progress | null = null;
+  /** Of the last valid spec; `null` while it is asked for or could not be made. */
+  forecast: Forecast | null = null;
+  forecastError: WireError | null = null;
+  /** The user's own file, once the worker has it. */
+  file: DataReport | null = null;
+  imported: Imported | null = null;
+  stored: readonly CheckpointReport[] = [];
+  /** The run that the page shows. */
+  run: Run | null = null;
+  /** Earlier runs of this page, oldest first. */
+  readonly earlier: Run[] = [];
+  sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
+
+  readonly #connect: () => WorkerPort;
+  readonly #interrupted: InterruptedRun;
+  #client: WorkerClient | null = null;
+  #forecastTimer: ReturnType<typeof setTimeout> | undefined;
+  #forecastId = 0;
+
+  constructor({ connect, storage }: LabOptions) {
+    super();
+    this.#connect = connect;
+    this.#interrupted = new InterruptedRun(storage);
+  }
+
+  /** The run that was training when the page went away, if storage still holds it. */
+  get interruptedRunId(): string | null {
+    return this.#interrupted.runId;
+  }
+
+  /** Starts the worker and opens the device; again after a crash. */
+  async open(): Promise<void> {
+    this.#client?.close();
+    this.deviceState = 'opening';
+    this.deviceError = null;
+    this.emit('device');
+    try {
+      const client = new WorkerClient(this.#connect(), (event) => this.#receive(event));
+      this.#client = client;
+      this.device = await client.hello();
+      this.deviceState = 'ready';
+      this.emit('device');
+      this.#askForecast();
+      await this.listStored();
+    } catch (error) {
+      if (this.deviceState === 'opening') this.deviceState = 'none';
+      this.deviceError = toWireError(error, 'device');
+      this.emit('device');
+    }
+  }
+
+  // The form.
+
+  setField(path: SpecPath, value: FormValue): void {
+    this.form.change(path, value);
+    this.#specChanged();
+  }
+
+  toggleField(path: SpecPath, on: boolean): void {
+    this.form.toggle(path, on);
+    this.#specChanged();
+  }
+
+  setBudgetKind(kind: BudgetKind): void {
+    this.form.budgetIn(kind);
+    this.#specChanged();
+  }
+
+  setSpec(spec: RunSpec): void {
+    this.form.replace(spec);
+    this.#specChanged();
+  }
+
+  #specChanged(): void {
+    this.emit('spec');
+    clearTimeout(this.#forecastTimer);
+    this.#forecastTimer = setTimeout(() => this.#askForecast(), FORECAST_DELAY_MS);
+  }
+
+  #askForecast(): void {
+    if (!this.form.valid || this.deviceState !== 'ready') return;
+    const id = ++this.#forecastId;
+    this.#client?.request({ type: 'forecast', spec: this.form.spec }).then(
+      (forecast) => this.#forecastArrived(id, forecast, null),
+      (error: unknown) => this.#forecastArrived(id, null, toWireError(error, 'forecast')),
+    );
+  }
+
+  #forecastArrived(id: number, forecast: Forecast | null, error: WireError | null): void {
+    if (id !== this.#forecastId) return;
+    this.forecast = forecast;
+    this.forecastError = error;
+    this.emit('forecast');
+  }
+
+  // Runs.
+
+  /** Trains the form's spec; `hold` leaves it before its first step. */
+  async start(hold = false): Promise<void> {
+    if (!this.form.valid) return;
+    await this.#begin(newRunId(), this.form.spec, hold ? { hold } : {});
+  }
+
+  /** Trains one step: of the run that is paused, or of a new one. */
+  async step(): Promise<void> {
+    if (this.run === null || !this.run.active) await this.start(true);
+    if (this.run?.state === 'paused') await this.#command('step');
+  }
+
+  pause(): Promise<void> {
+    return this.#command('pause');
+  }
+
+  resume(): Promise<void> {
+    return this.#command('resume');
+  }
+
+  async stop(): Promise<void> {
+    await this.#command('stop');
+    await this.listStored();
+  }
+
+  /** Goes on beyond the end by so many steps. */
+  async extend(steps: number): Promise<void> {
+    if (this.run !== null) await this.#ask({ type: 'extend', runId: this.run.runId, steps });
+  }
+
+  /** Continues a checkpoint of the browser's storage. */
+  async continueStored(report: CheckpointReport): Promise<void> {
+    this.setSpec(report.spec);
+    await this.#begin(report.runId, report.spec, { stored: true });
+  }
+
+  /** Continues the checkpoint file that was read last. */
+  async continueImported(): Promise<void> {
+    const { imported } = this;
+    if (imported === null) return;
+    this.imported = null;
+    this.emit('stored');
+    this.setSpec(imported.report.spec);
+    await this.#begin(imported.report.runId, imported.report.spec, { checkpoint: imported.bytes });
+  }
+
+  dismissImported(): void {
+    this.imported = null;
+    this.emit('stored');
+  }
+
+  async #begin(runId: string, spec: RunSpec, how: { hold?: true; stored?: true; checkpoint?: ArrayBuffer }): Promise<void> {
+    const client = this.#client;
+    if (client === null) return;
+    if (this.run?.active === true) await this.#command('stop');
+    if (this.run !== null && this.run.steps.length > 0 && this.run.runId !== runId) this.earlier.push(this.run);
+    const run = new Run(runId, spec);
+    this.run = run;
+    this.emit('run');
+    try {
+      const request: Request = { type: 'start', runId, specs: [spec], ...how };
+      run.started(await client.request(request, how.checkpoint === undefined ? [] : [how.checkpoint]));
+      this.#interrupted.remember(runId);
+      this.emit('run', 'data');
+      await this.#sendSampling();
+    } catch (error) {
+      const wire = toWireError(error, 'start');
+      run.failed(wire);
+      this.emit('run');
+      this.#alert(wire, runId);
+    }
+  }
+
+  async #command(type: 'pause' | 'resume' | 'step' | 'stop'): Promise<void> {
+    if (this.run !== null) await this.#ask({ type, runId: this.run.runId });
+  }
+
+  // Sampling, data, checkpoints, device.
+
+  setSampling(settings: Partial<SamplingSettings>): void {
+    this.sampling = { ...this.sampling, ...settings };
+    this.emit('run');
+    void this.#sendSampling();
+  }
+
+  async #sendSampling(): Promise<void> {
+    const { run } = this;
+    if (run?.active === true && run.report !== null) await this.#ask({ type: 'sampling', runId: run.runId, settings: this.sampling });
+  }
+
+  /** Takes a file in: a checkpoint is read and offered, anything else becomes the data of the next run. */
+  async addFile(name: string, bytes: ArrayBuffer): Promise<void> {
+    if (name.toLowerCase().endsWith('.safetensors')) {
+      const copy = bytes.slice(0);
+      const report = await this.#ask({ type: 'inspect', bytes: copy }, [copy]);
+      if (report === undefined) return;
+      const [fault] = specFaults(report.spec);
+      if (fault === undefined) this.imported = { fileName: name, report, bytes };
+      else this.report(new SpecError({ ...fault, where: `${name}, ${fault.where}` }), 'inspect');
+      this.emit('stored');
+      return;
+    }
+    const report = await this.#ask({ type: 'addFile', name, bytes }, [bytes]);
+    if (report === undefined) return;
+    this.file = report;
+    this.emit('data');
+    this.setField('data.source', 'file');
+  }
+
+  /** The current run as a safetensors file; `undefined` where that failed (an alert says why). */
+  exportCheckpoint(): Promise<ArrayBuffer | undefined> {
+    return this.run === null ? Promise.resolve(undefined) : this.#ask({ type: 'export', runId: this.run.runId });
+  }
+
+  async listStored(): Promise<void> {
+    const stored = await this.#ask({ type: 'stored' });
+    if (stored !== undefined) this.stored = orderStored(stored.filter(readable), this.interruptedRunId);
+    this.emit('stored');
+  }
+
+  async forget(runId: string): Promise<void> {
+    if ((await this.#ask({ type: 'forget', runId })) === undefined) return;
+    this.#interrupted.forget(runId);
+    await this.listStored();
+  }
+
+  async measurePeak(): Promise<void> {
+    const peak = await this.#ask({ type: 'measurePeak' });
+    this.progress = null;
+    if (peak !== undefined) this.peak = peak;
+    this.emit('device', 'progress');
+    this.#askForecast();
+  }
+
+  async destroyDevice(): Promise<void> {
+    await this.#ask({ type: 'destroyDevice' });
+  }
+
+  // Messages.
+
+  notice(text: string): void {
+    this.messages.notice(text);
+    this.emit('messages');
+  }
+
+  /** Shows an error of the page's own, such as a link that cannot be read. */
+  report(error: unknown, where: string): void {
+    this.#alert(toWireError(error, where), null);
+  }
+
+  dismiss(id: number): void {
+    this.messages.dismiss(id);
+    this.emit('messages');
+  }
+
+  #alert(error: WireError, runId: string | null, recovering = false): void {
+    this.messages.alert(error, runId, recovering);
+    this.emit('messages');
+  }
+
+  /** Sends a command; a refusal becomes an alert and `undefined`. */
+  async #ask<R extends Request>(request: R, transfer: Transferable[] = []): Promise<Replies[R['type']] | undefined> {
+    const client = this.#client;
+    if (client === null) return undefined;
+    try {
+      return await client.request(request, transfer);
+    } catch (error) {
+      if (client.alive) this.#alert(toWireError(error, request.type), null);
+      return undefined;
+    }
+  }
+
+  #receive(event: WorkerEvent): void {
+    if (event.type === 'notice') this.notice(event.text);
+    if (event.type === 'fault') this.#faulted(event.error, event.runId, event.recovering);
+    if (event.type === 'progress' && event.runId === null) {
+      this.progress = { task: event.task, done: event.done, total: event.total };
+      this.emit('progress');
+    }
+    const { run } = this;
+    if (run === null || !('runId' in event) || event.runId !== run.runId) return;
+    run.apply(event, performance.now());
+    if (event.type !== 'state') return;
+    if (event.state === 'running' && this.messages.recovered()) this.notice(`Recovered: ${runTitle(run.spec)} goes on from step ${event.step}.`);
+    if (event.state === 'finished' || event.state === 'stopped') this.#interrupted.forget(run.runId);
+    if (event.state === 'running') this.#interrupted.remember(run.runId);
+    if (event.state === 'finished' || event.state === 'failed') void this.listStored();
+    this.emit('run');
+  }
+
+  #faulted(error: WireError, runId: string | null, recovering: boolean): void {
+    if (this.#client?.alive === false) {
+      this.deviceState = 'crashed';
+      this.deviceError = error;
+      if (this.run?.active === true) this.run.failed(error);
+      this.emit('device', 'run');
+    }
+    this.#alert(error, runId, recovering);
+  }
+}
+
+/** A checkpoint of a build with other specs cannot be offered. */
+function readable(report: CheckpointReport): boolean {
+  return specFaults(report.spec).length === 0;
+}
+
+function newRunId(): string {
+  const random = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  return `${Date.now().toString(36)}-${random.toString(36)}`;
+}

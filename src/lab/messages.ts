@@ -1,0 +1,63 @@
+import type { WireError } from '../worker/protocol.ts';
+
+/** Something that stopped, in words; it stays until it is dismissed or cured. */
+export interface Alert {
+  readonly id: number;
+  readonly runId: string | null;
+  readonly error: WireError;
+  /** The worker is already curing it. */
+  readonly recovering: boolean;
+}
+
+/** Something worth knowing that stopped nothing. */
+export interface Notice {
+  readonly id: number;
+  readonly text: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+const MAX_NOTICES = 100;
+
+/** Alerts and notices, newest last. The same alert twice is one. */
+export class Messages {
+  alerts: readonly Alert[] = [];
+  notices: readonly Notice[] = [];
+  #nextId = 1;
+
+  alert(error: WireError, runId: string | null, recovering: boolean): void {
+    const others = this.alerts.filter((alert) => alert.error.message !== error.message || alert.runId !== runId);
+    this.alerts = [...others, { id: this.#nextId++, error, runId, recovering }];
+  }
+
+  notice(text: string): void {
+    this.notices = [...this.notices, { id: this.#nextId++, text, at: Date.now() }].slice(-MAX_NOTICES);
+  }
+
+  dismiss(id: number): void {
+    this.alerts = this.alerts.filter((alert) => alert.id !== id);
+  }
+
+  /** Forgets alerts that said "recovering" of something that runs again; true where there was one. */
+  recovered(): boolean {
+    const before = this.alerts.length;
+    this.alerts = this.alerts.filter((alert) => !alert.recovering);
+    return this.alerts.length < before;
+  }
+}
+
+/** What to do about an error whose message does not say it. */
+export function adviceFor(error: WireError): string {
+  switch (error.name) {
+    case 'DeviceError':
+      return 'If it happens again, choose a smaller model, batch or context, or reload the page.';
+    case 'SpecError':
+      return 'Change the marked setting and start again.';
+    case 'ProtocolError':
+      return 'Reload the page; checkpoints in this browser are kept.';
+    case 'NonFiniteError':
+      return 'Lower the learning rate, lengthen the warm-up, or switch on clipping or qk-norm.';
+    default:
+      return 'Please report it with the device report; checkpoints in this browser are kept.';
+  }
+}

@@ -1,0 +1,241 @@
+import type { RunSpec } from '../spec/run-spec.ts';
+import type { WorkerEvent } from '../worker/client.ts';
+import type { CheckpointReport, MetricsEvent, RunReport, RunState, SpeedEvent, Task, WireError } from '../worker/protocol.ts';
+import { Observable } from './observable.ts';
+import { Column } from './series.ts';
+
+export type RunTopic = 'state' | 'series' | 'speed' | 'sample';
+
+/** Losses and their like of one lane, one value a step. */
+export interface LaneSeries {
+  readonly lossNats: Column;
+  readonly gradNorm: Column;
+  readonly learningRate: Column;
+}
+
+/** Evaluations of one split, lane 0; steps ascend. */
+export interface EvalSeries {
+  readonly steps: Column;
+  readonly lossNats: Column;
+}
+
+export type Split = 'validation' | 'ood';
+
+export interface Sample {
+  readonly step: number;
+  readonly prompt: string;
+  readonly text: string;
+}
+
+export interface Progress {
+  readonly task: Task;
+  readonly done: number;
+  /** 0: unknown. */
+  readonly total: number;
+}
+
+/** What a curve is drawn over. */
+export type XUnit = 'step' | 'tokens' | 'flops' | 'time';
+
+/** A value that is not finite, where it happened. */
+export interface Broken {
+  readonly step: number;
+  readonly value: number;
+}
+
+/** One run as the page knows it: its state, and its series as growable columns. */
+export class Run extends Observable<RunTopic> {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  state: RunState = 'preparing';
+  step = 0;
+  totalSteps = 0;
+  report: RunReport | null = null;
+  progress: Progress | null = null;
+  speed: SpeedEvent | null = null;
+  sample: Sample | null = null;
+  savedStep: number | null = null;
+  failure: WireError | null = null;
+
+  readonly steps = new Column();
+  /** Training time of each step since the page started or continued the run, in ms; pauses do not count. */
+  readonly timeMs = new Column();
+  readonly epochs = new Column();
+  readonly lanes: LaneSeries[] = [newLane()];
+  readonly evals: { readonly [S in Split]: EvalSeries } = { validation: newEval(), ood: newEval() };
+  /** Losses of lane 0 that are not finite. */
+  readonly broken: Broken[] = [];
+  #lastMetricsAt: number | null = null;
+
+  constructor(runId: string, spec: RunSpec) {
+    super();
+    this.runId = runId;
+    this.spec = spec;
+  }
+
+  get active(): boolean {
+    return this.state === 'preparing' || this.state === 'running' || this.state === 'paused' || this.state === 'recovering';
+  }
+
+  get lane0(): LaneSeries {
+    const lane = this.lanes[0];
+    if (lane === undefined) throw new Error('run: no lane 0.');
+    return lane;
+  }
+
+  /** Last training loss, NaN before the first. */
+  get lossNats(): number {
+    return this.lane0.lossNats.at(this.lane0.lossNats.length - 1);
+  }
+
+  started(report: RunReport): void {
+    this.report = report;
+    if (this.totalSteps === 0) this.totalSteps = report.totalSteps;
+    if (this.step === 0) this.step = report.startStep;
+    this.progress = null;
+    this.emit('state', 'series');
+  }
+
+  failed(error: WireError): void {
+    this.failure = error;
+    this.state = 'failed';
+    this.progress = null;
+    this.emit('state');
+  }
+
+  /** Takes an event of this run's in; `nowMs` is the page's clock. */
+  apply(event: WorkerEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'metrics':
+        this.#append(event, nowMs);
+        this.emit('series');
+        break;
+      case 'eval':
+        this.#appendEval(event.split, event.step, event.lossNats[0] ?? Number.NaN);
+        this.emit('series');
+        break;
+      case 'state':
+        if (event.state !== 'running' || this.state !== 'running') this.#lastMetricsAt = nowMs;
+        this.state = event.state;
+        this.step = event.step;
+        this.totalSteps = event.totalSteps;
+        if (event.state !== 'preparing' && event.state !== 'recovering') this.progress = null;
+        this.emit('state');
+        break;
+      case 'progress':
+        this.progress = { task: event.task, done: event.done, total: event.total };
+        this.emit('state');
+        break;
+      case 'speed':
+        this.speed = event;
+        this.emit('speed');
+        break;
+      case 'sample':
+        this.sample = { step: event.step, prompt: event.prompt, text: event.text };
+        this.emit('sample');
+        break;
+      case 'saved':
+        this.savedStep = event.step;
+        this.emit('speed');
+        break;
+      case 'fault':
+        this.failure = event.error;
+        this.emit('state');
+        break;
+      case 'notice':
+        break;
+    }
+  }
+
+  /** Where a step lies on an x axis; NaN where that is not known. */
+  xOf(step: number, unit: XUnit): number {
+    switch (unit) {
+      case 'step':
+        return step;
+      case 'tokens':
+        return step * (this.report?.tokensPerStep ?? Number.NaN);
+      case 'flops':
+        return step * (this.report?.tokensPerStep ?? Number.NaN) * (this.report?.flopsPerToken ?? Number.NaN);
+      case 'time':
+        return step < this.steps.at(0) ? 0 : this.timeMs.at(Math.min(step - this.steps.at(0), this.steps.length - 1)) / 1000;
+    }
+  }
+
+  /** The x of every training step, ascending. */
+  xs(unit: XUnit): Float64Array {
+    const steps = this.steps.view();
+    if (unit === 'step') return steps;
+    if (unit === 'time') return this.timeMs.view().map((ms) => ms / 1000);
+    const factor = this.xOf(1, unit);
+    return steps.map((step) => step * factor);
+  }
+
+  #append(event: MetricsEvent, nowMs: number): void {
+    const count = event.epochs.length;
+    // A run that went back to a checkpoint repeats steps; what it says now stands.
+    this.#truncateBefore(event.firstStep);
+    while (this.lanes.length < event.lanes) this.lanes.push(newLane());
+    const start = this.timeMs.length === 0 ? 0 : this.timeMs.at(this.timeMs.length - 1);
+    const spentMs = Math.max(0, nowMs - (this.#lastMetricsAt ?? nowMs));
+    this.#lastMetricsAt = nowMs;
+    for (let i = 0; i < count; i++) {
+      const step = event.firstStep + i;
+      this.steps.push(step);
+      this.timeMs.push(start + (spentMs * (i + 1)) / count);
+      this.epochs.push(event.epochs[i] ?? Number.NaN);
+      for (let lane = 0; lane < event.lanes; lane++) {
+        const at = i * event.lanes + lane;
+        this.lanes[lane]?.lossNats.push(event.lossNats[at] ?? Number.NaN);
+        this.lanes[lane]?.gradNorm.push(event.gradNorm[at] ?? Number.NaN);
+        this.lanes[lane]?.learningRate.push(event.learningRate[at] ?? Number.NaN);
+      }
+      const loss = event.lossNats[i * event.lanes] ?? Number.NaN;
+      if (!Number.isFinite(loss)) this.broken.push({ step, value: loss });
+    }
+    this.step = Math.max(this.step, event.firstStep + count - 1);
+  }
+
+  #truncateBefore(firstStep: number): void {
+    // A gap cannot be drawn truthfully either: a stream that does not follow on starts the columns again.
+    const follows = this.steps.length === 0 || firstStep <= this.steps.at(this.steps.length - 1) + 1;
+    const keep = follows ? Math.max(0, firstStep - this.steps.at(0)) : 0;
+    if (this.steps.length > 0 && keep < this.steps.length) {
+      for (const column of [this.steps, this.timeMs, this.epochs]) column.truncate(keep);
+      for (const lane of this.lanes) for (const column of Object.values(lane)) truncate(column, keep);
+      while ((this.broken.at(-1)?.step ?? -1) >= firstStep) this.broken.pop();
+      this.step = firstStep - 1;
+    }
+  }
+
+  #appendEval(split: Split, step: number, lossNats: number): void {
+    const series = this.evals[split];
+    let keep = series.steps.length;
+    while (keep > 0 && series.steps.at(keep - 1) >= step) keep--;
+    series.steps.truncate(keep);
+    series.lossNats.truncate(keep);
+    series.steps.push(step);
+    series.lossNats.push(lossNats);
+  }
+}
+
+function truncate(column: Column, length: number): void {
+  column.truncate(length);
+}
+
+function newLane(): LaneSeries {
+  return { lossNats: new Column(), gradNorm: new Column(), learningRate: new Column() };
+}
+
+function newEval(): EvalSeries {
+  return { steps: new Column(), lossNats: new Column() };
+}
+
+/** A run's name for people: its own, or what it trains on. */
+export function runTitle(spec: RunSpec): string {
+  return spec.name === '' ? `${spec.model.layers} layers × ${spec.model.width} on ${spec.data.source}` : spec.name;
+}
+
+/** Newest first; one that was interrupted comes before all others. */
+export function orderStored(stored: readonly CheckpointReport[], interrupted: string | null): CheckpointReport[] {
+  return [...stored].sort((a, b) => Number(b.runId === interrupted) - Number(a.runId === interrupted) || b.savedAt - a.savedAt);
+}

@@ -1,0 +1,109 @@
+import { GraphError } from '../base/errors.ts';
+import { first, nodeLabel } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import { f32 } from '../graph/types.ts';
+import type { Node, Value } from '../graph/types.ts';
+import { flatGrid, foldGrid, FLAT_WORKGROUP, lastOf, powerOfTwo, vecWidth } from './launch.ts';
+import { addOp, inputAt, outputAt, plainVariant, requireShape } from './op.ts';
+import type { Dispatch, Op } from './op.ts';
+
+/** Where the batch holds each token, made by the host: what lets the gradient be summed without atomics. */
+export interface TokenOrder {
+  /** u32[B*T]: positions sorted by token. */
+  readonly order: Value;
+  /** u32[V+1]: token v stands at `order[starts[v]..starts[v+1]]`. */
+  readonly starts: Value;
+}
+
+/**
+ * The rows of `table` f32[V,C] that `tokens` u32[B,T] names: f32[B,T,C]. Every token must be below V: kernels do not check.
+ * Only with `tokenOrder` has the table a gradient.
+ */
+export function embedding(g: Graph, tokens: Value, table: Value, tokenOrder?: TokenOrder, name?: string): Value {
+  const inputs = tokenOrder === undefined ? [tokens, table] : [tokens, table, tokenOrder.order, tokenOrder.starts];
+  return first(addOp(g, 'embedding', embeddingOps.embedding, inputs, {}, name));
+}
+
+export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
+  embedding: {
+    shape(node) {
+      const [tokens, table] = [inputAt(node, 0).type, inputAt(node, 1).type];
+      requireShape(node, tokens.dtype === 'u32' && table.dtype === 'f32', 'tokens are u32 and the table is f32');
+      requireShape(node, table.shape.length === 2, 'the table has two dimensions');
+      const ordered = node.inputs.length === 4;
+      requireShape(node, ordered || node.inputs.length === 2, 'order and starts come together');
+      const [vocabulary = 0, width = 0] = table.shape;
+      if (ordered) {
+        const [order, starts] = [inputAt(node, 2).type, inputAt(node, 3).type];
+        requireShape(node, order.dtype === 'u32' && starts.dtype === 'u32', 'order and starts are u32');
+        requireShape(node, lastOf(starts) === vocabulary + 1, 'starts has one element more than the table has rows');
+        const count = tokens.shape.reduce((product, dim) => product * dim, 1);
+        requireShape(node, lastOf(order) === count, 'order has one element for each token');
+      }
+      return [f32(...tokens.shape, width)];
+    },
+    // dtable[v] = sum of dy[n] over the n with tokens[n] = v
+    vjp(g, node, [dy]) {
+      if (dy === undefined) return [];
+      if (node.inputs.length !== 4) {
+        throw new GraphError({
+          where: nodeLabel(node),
+          rule: 'the table has no gradient without the order of tokens',
+          cure: 'Pass order and starts.',
+        });
+      }
+      const inputs = [dy, inputAt(node, 2), inputAt(node, 3)];
+      return [undefined, first(addOp(g, 'embedding_backward', embeddingOps.embedding_backward, inputs, {}, node.name))];
+    },
+    variants: plainVariant((node) => {
+      const [tokens, table, y] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
+      const [vocabulary = 0, width = 0] = table.type.shape;
+      const vec = vecWidth(width);
+      const count = tokens.type.shape.reduce((product, dim) => product * dim, 1);
+      return [
+        {
+          kernel: 'embedding/embedding-forward',
+          bind: { tokens, table, y },
+          sizes: { tokens: count, columns: width / vec, vocabulary },
+          overrides: { WORKGROUP: FLAT_WORKGROUP },
+          template: { WIDTH: vec },
+          grid: flatGrid((count * width) / vec),
+        },
+      ];
+    }),
+  },
+
+  embedding_backward: {
+    shape(node) {
+      const [dy, order, starts] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
+      requireShape(node, dy.dtype === 'f32' && order.dtype === 'u32' && starts.dtype === 'u32', 'dy is f32, order and starts are u32');
+      const count = dy.shape.slice(0, -1).reduce((product, dim) => product * dim, 1);
+      requireShape(node, lastOf(order) === count, 'order has one element for each row of dy');
+      return [f32(lastOf(starts) - 1, lastOf(dy))];
+    },
+    vjp: 'none',
+    variants: [
+      { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => [lowerBackward(node, true)] },
+      { name: 'plain', supports: () => true, lower: (node) => [lowerBackward(node, false)] },
+    ],
+  },
+};
+
+function lowerBackward(node: Node, alone: boolean): Dispatch {
+  const [dy, order, starts, dtable] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), outputAt(node, 0)];
+  const tokens = lastOf(order.type);
+  const [vocabulary = 0, width = 0] = dtable.type.shape;
+  const vec = vecWidth(width);
+  const outputs = (vocabulary * width) / vec;
+  // More threads a row where rows are long on average: a small vocabulary, a large batch.
+  const split = alone ? 1 : Math.min(16, Math.max(4, powerOfTwo(tokens / vocabulary)));
+  const columns = 16;
+  return {
+    kernel: 'embedding/embedding-backward',
+    bind: { dy, order, starts, dtable },
+    sizes: { tokens, columns: width / vec, vocabulary },
+    overrides: { WORKGROUP: columns * split, SPLIT: split },
+    template: { WIDTH: vec },
+    grid: foldGrid(Math.ceil(outputs / columns)),
+  };
+}

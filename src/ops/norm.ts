@@ -1,0 +1,163 @@
+import { GraphError, ShapeError } from '../base/errors.ts';
+import { sameShape } from '../base/shape.ts';
+import { nodeLabel } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import { f32 } from '../graph/types.ts';
+import type { Node, Value } from '../graph/types.ts';
+import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
+import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, textAttr } from './op.ts';
+import type { Dispatch, Op, Scratch, Unshaped, Variant } from './op.ts';
+import { sumColumns } from './reduce.ts';
+
+export type NormKind = 'layernorm' | 'rmsnorm';
+
+/**
+ * Norm of each row of x f32[..,C] with gain f32[C] and, if given, bias f32[C].
+ *
+ * @returns y, and the stats f32[R,2] (mean and 1 / standard deviation of each row; mean 0 for rmsnorm) that the backward pass reads.
+ */
+export function norm(
+  g: Graph,
+  x: Value,
+  gain: Value,
+  bias: Value | undefined,
+  attrs: { kind: NormKind; eps: number },
+  name?: string,
+): readonly [Value, Value] {
+  const inputs = bias === undefined ? [x, gain] : [x, gain, bias];
+  const [y, stats] = addOp(g, 'norm', normOps.norm, inputs, { ...attrs, bias: bias !== undefined }, name);
+  if (y === undefined || stats === undefined) throw new GraphError({ where: 'norm', rule: 'the node lacks an output' });
+  return [y, stats];
+}
+
+export const normOps: Record<'norm' | 'norm_backward' | 'norm_param_backward', Op> = {
+  norm: {
+    shape(node) {
+      const [x, gain] = [inputAt(node, 0).type, inputAt(node, 1).type];
+      centred(node);
+      const eps = numberAttr(node, 'eps');
+      requireShape(node, eps >= 0 && eps < Infinity, `eps is ${eps}`);
+      requireShape(node, x.dtype === 'f32' && x.shape.length > 0, 'x is f32 of at least one dimension');
+      requireShape(node, sameShape(gain.shape, x.shape.slice(-1)), 'the gain does not fit the last dimension of x');
+      if (flagAttr(node, 'bias')) {
+        requireShape(node, sameShape(inputAt(node, 2).type.shape, gain.shape), 'the bias does not fit the last dimension of x');
+      }
+      return [x, f32(rowsOf(x), 2)];
+    },
+    // xhat = (x - mean) rstd, w = dy gain: dx = rstd (w - mean(w) - xhat mean(w xhat)), the first mean only in layernorm
+    // dgain = sum over rows of dy xhat, dbias = sum over rows of dy
+    vjp(g, node, [dy, dstats]) {
+      if (dstats !== undefined) throw new GraphError({ where: nodeLabel(node), rule: 'its stats have no gradient' });
+      if (dy === undefined) return [];
+      const [x, gain, stats] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 1)];
+      const kind = textAttr(node, 'kind');
+      const backward = addOp(g, 'norm_backward', normOps.norm_backward, [dy, x, gain, stats], { kind, addend: false }, node.name);
+      const attrs = { kind, bias: flagAttr(node, 'bias') };
+      return [backward[0], ...addOp(g, 'norm_param_backward', normOps.norm_param_backward, [dy, x, stats], attrs, node.name)];
+    },
+    variants: rowVariants((node, alone) => {
+      const [x, gain, y, stats] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0), outputAt(node, 1)];
+      const BIASED = flagAttr(node, 'bias');
+      const bind = { x, gain, bias: BIASED ? inputAt(node, 2) : undefined, y, stats };
+      const dispatch = overRows('norm/norm-forward', node, bind, x, alone, { BIASED });
+      return [{ ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } }];
+    }),
+  },
+
+  norm_backward: {
+    shape(node) {
+      const [dy, x] = [inputAt(node, 0).type, inputAt(node, 1).type];
+      const [gain, stats] = [inputAt(node, 2).type, inputAt(node, 3).type];
+      centred(node);
+      requireShape(node, sameShape(dy.shape, x.shape), 'dy and x differ in shape');
+      requireShape(node, sameShape(gain.shape, x.shape.slice(-1)), 'the gain does not fit the last dimension of x');
+      requireShape(node, sameShape(stats.shape, [rowsOf(x), 2]), 'the stats do not fit the rows of x');
+      if (flagAttr(node, 'addend')) requireShape(node, sameShape(inputAt(node, 4).type.shape, x.shape), 'the addend and x differ in shape');
+      return [x];
+    },
+    vjp: 'none',
+    variants: rowVariants((node, alone) => {
+      const [dy, x, gain, stats, dx] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
+      const ADDEND = flagAttr(node, 'addend');
+      const bind = { dy, x, gain, stats, addend: ADDEND ? inputAt(node, 4) : undefined, dx };
+      return [overRows('norm/norm-backward', node, bind, x, alone, { ADDEND })];
+    }),
+  },
+
+  norm_param_backward: {
+    shape(node) {
+      const [dy, x, stats] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
+      centred(node);
+      requireShape(node, sameShape(dy.shape, x.shape), 'dy and x differ in shape');
+      requireShape(node, sameShape(stats.shape, [rowsOf(x), 2]), 'the stats do not fit the rows of x');
+      const gain = f32(lastOf(x));
+      return flagAttr(node, 'bias') ? [gain, gain] : [gain];
+    },
+    vjp: 'none',
+    variants: rowVariants(lowerParamBackward),
+  },
+};
+
+/** `alone`, one thread a row, for software adapters; `plain`, a team of threads a row, for the others. */
+export function rowVariants(lower: (node: Node, alone: boolean) => readonly Dispatch[]): readonly [Variant, Variant] {
+  return [
+    { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => lower(node, true) },
+    { name: 'plain', supports: () => true, lower: (node) => lower(node, false) },
+  ];
+}
+
+function overRows(
+  kernel: string,
+  node: Node,
+  bind: Dispatch['bind'],
+  x: Value,
+  alone: boolean,
+  flags: Record<string, boolean>,
+): Dispatch {
+  const rows = rowsOf(x.type);
+  const vec = vecWidth(lastOf(x.type));
+  const columns = lastOf(x.type) / vec;
+  const teams = teamsFor(columns, alone);
+  return {
+    kernel,
+    bind,
+    sizes: { rows, columns },
+    overrides: { ...teams.overrides, CENTRED: centred(node), ...flags },
+    template: { WIDTH: vec },
+    grid: teams.grid(rows),
+  };
+}
+
+function lowerParamBackward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [dy, x, stats, dgain] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), outputAt(node, 0)];
+  const dbias = flagAttr(node, 'bias') ? outputAt(node, 1) : undefined;
+  const rows = rowsOf(x.type);
+  const width = lastOf(x.type);
+  const vec = vecWidth(width);
+  const { overrides, chunk, chunks, grid } = columnsFor(rows, width / vec, alone);
+  const stage = (gainTo: Value | Scratch, biasTo: Value | Scratch | undefined): Dispatch => ({
+    kernel: 'norm/norm-param-backward',
+    bind: { dy, x, stats, dgain: gainTo, dbias: biasTo },
+    sizes: { rows, columns: width / vec, chunk },
+    overrides: { ...overrides, BIASED: dbias !== undefined },
+    template: { WIDTH: vec },
+    grid,
+  });
+  if (chunks === 1) return [stage(dgain, dbias)];
+  const gains: Scratch = { scratch: 'gain sums', type: f32(chunks, width) };
+  const biases: Scratch = { scratch: 'bias sums', type: f32(chunks, width) };
+  return [
+    stage(gains, dbias === undefined ? undefined : biases),
+    ...sumColumns(gains, dgain, chunks, width, alone),
+    ...(dbias === undefined ? [] : sumColumns(biases, dbias, chunks, width, alone)),
+  ];
+}
+
+/** Whether the rows are centred. @throws ShapeError for a kind of norm that there is not. */
+function centred(node: Unshaped): boolean {
+  const kind = textAttr(node, 'kind');
+  if (kind !== 'layernorm' && kind !== 'rmsnorm') {
+    throw new ShapeError({ where: nodeLabel(node), rule: 'there is no such norm', got: kind, expected: 'layernorm, rmsnorm' });
+  }
+  return kind === 'layernorm';
+}

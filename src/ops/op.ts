@@ -1,0 +1,135 @@
+import { ShapeError } from '../base/errors.ts';
+import type { Caps } from '../gpu/device.ts';
+import type { Template } from '../gpu/kernel.ts';
+import { nodeLabel } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import { printType } from '../graph/types.ts';
+import type { Attrs, Node, Type, Value } from '../graph/types.ts';
+
+export type { Caps } from '../gpu/device.ts';
+
+/** Memory that one node needs while it runs, besides its outputs. */
+export interface Scratch {
+  readonly scratch: string;
+  readonly type: Type;
+}
+
+/** What a shader variable is bound to; `undefined` where a flag leaves it unused. */
+export type Operand = Value | Scratch | undefined;
+
+/** One dispatch of one kernel. */
+export interface Dispatch {
+  /** Path below `shaders/`, without `.wgsl`. */
+  readonly kernel: string;
+  /** By the names of the WGSL variables, the `sizes` uniform left out. */
+  readonly bind: Readonly<Record<string, Operand>>;
+  /** Read-only u32 data by WGSL variable, made once when the program is: for kernels over packs, whose offsets depend on L. */
+  readonly tables?: Readonly<Record<string, (lanes: number) => Uint32Array>>;
+  /** By the names of the fields of the WGSL struct `Sizes`. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly overrides?: Readonly<Record<string, number | boolean>>;
+  readonly template?: Template;
+  /** Workgroups for one lane. The program multiplies z by L: a kernel finds its lane in `workgroup_id.z`. */
+  readonly grid: readonly [number, number, number];
+}
+
+/** One way to compute an op. */
+export interface Variant {
+  readonly name: string;
+  /** Whether it can serve this node on this device. A function of the node and the device only, never of L (promise 2). */
+  supports(node: Node, caps: Caps): boolean;
+  lower(node: Node, caps: Caps): readonly Dispatch[];
+}
+
+/** A node as its shape rule sees it: before it has outputs. */
+export type Unshaped = Pick<Node, 'id' | 'op' | 'name' | 'inputs' | 'attrs'>;
+
+/**
+ * Everything the engine knows of an op: one row of the table in `table.ts`.
+ */
+export interface Op {
+  /** Types of the outputs. @throws ShapeError on inputs that do not fit. */
+  shape(node: Unshaped): readonly Type[];
+  /**
+   * The vector-Jacobian product as nodes: given the gradients of the outputs (undefined where nothing depends on one), adds nodes
+   * and gives the gradients of the inputs (undefined where there is none). `none` for ops that only follow a backward pass.
+   */
+  readonly vjp: Vjp | 'none';
+  /** Inputs that the op updates in place (states only). */
+  readonly updates?: readonly number[];
+  /** A fused op as the plain ops it stands for: the truth that it is held against on the user's device (promise 4). */
+  readonly plain?: (g: Graph, inputs: readonly Value[], attrs: Attrs) => readonly Value[];
+  /** For inputs of u32: values stay below this, when the op's kernels are tried on made-up data. */
+  readonly below?: (node: Unshaped, input: number) => number;
+  /** In order of preference, the plain one last; the first that is supported and has not failed its check is used. */
+  readonly variants: readonly [Variant, ...Variant[]];
+}
+
+export type Vjp = (g: Graph, node: Node, douts: readonly (Value | undefined)[]) => readonly (Value | undefined)[];
+
+/** The variant of an op that has just one. */
+export function plainVariant(lower: Variant['lower']): readonly [Variant] {
+  return [{ name: 'plain', supports: () => true, lower }];
+}
+
+/** Adds a node of an op, its output types from the shape rule. */
+export function addOp(
+  g: Graph,
+  op: string,
+  rules: Pick<Op, 'shape'>,
+  inputs: readonly Value[],
+  attrs: Attrs = {},
+  name?: string,
+): readonly Value[] {
+  const label = name ?? '';
+  return g.add(op, inputs, attrs, rules.shape({ id: g.nodes.length, op, name: label, inputs, attrs }), name);
+}
+
+/** The input at `i`. @throws ShapeError when the node has fewer. */
+export function inputAt(node: Unshaped, i: number): Value {
+  const input = node.inputs[i];
+  if (input === undefined) throw new ShapeError({ where: nodeLabel(node), rule: 'an input is missing', got: `${node.inputs.length} inputs` });
+  return input;
+}
+
+export function outputAt(node: Node, i: number): Value {
+  const output = node.outputs[i];
+  if (output === undefined) throw new ShapeError({ where: nodeLabel(node), rule: `there is no output ${i}` });
+  return output;
+}
+
+/** A ShapeError in the house form at `node` when `holds` is false. */
+export function requireShape(node: Unshaped, holds: boolean, rule: string, cure?: string): asserts holds {
+  if (holds) return;
+  const got = node.inputs.map((input) => printType(input.type)).join(', ');
+  throw new ShapeError({ where: nodeLabel(node), rule, got, ...(cure === undefined ? {} : { cure }) });
+}
+
+/** Attributes by kind. @throws ShapeError when one is missing or of another kind. */
+export function numberAttr(node: Unshaped, key: string): number {
+  return typedAttr(node, key, 'number');
+}
+export function flagAttr(node: Unshaped, key: string): boolean {
+  return typedAttr(node, key, 'boolean');
+}
+export function textAttr(node: Unshaped, key: string): string {
+  return typedAttr(node, key, 'string');
+}
+
+interface AttrKinds {
+  number: number;
+  boolean: boolean;
+  string: string;
+}
+
+function typedAttr<K extends keyof AttrKinds>(node: Unshaped, key: string, kind: K): AttrKinds[K] {
+  const value = node.attrs[key];
+  if (!isKind(value, kind)) {
+    throw new ShapeError({ where: nodeLabel(node), rule: `attribute ${key} is missing or mistyped`, got: JSON.stringify(value), expected: kind });
+  }
+  return value;
+}
+
+function isKind<K extends keyof AttrKinds>(value: unknown, kind: K): value is AttrKinds[K] {
+  return typeof value === kind;
+}

@@ -1,0 +1,24 @@
+import type { Graph, State } from '../graph/graph.ts';
+import type { Value } from '../graph/types.ts';
+import { adamw, globalNorm } from '../ops/optimizer.ts';
+
+export interface Trained {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Decoupled weight decay applies. */
+  readonly decay: boolean;
+}
+
+/**
+ * One AdamW step over all parameters (Loshchilov and Hutter 2019), gradients clipped by their global norm. `grads` is a pack in the
+ * order of `trained`; the moments live in the arenas `m` and `v`. Gives the global norm before clipping, `[1]`.
+ */
+export function adamwStep(g: Graph, grads: Value, weights: State, trained: readonly Trained[], hyper: Value): Value {
+  g.phase = 'update';
+  return g.scope('adamw', () => {
+    const [m, v] = [g.state('m', trained), g.state('v', trained)];
+    const norm = globalNorm(g, grads);
+    adamw(g, grads, weights.pack, m.pack, v.pack, norm, hyper, { decay: trained.map(({ decay }) => (decay ? 1 : 0)) });
+    return norm;
+  });
+}

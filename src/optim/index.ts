@@ -1,0 +1,2 @@
+export { adamwStep } from './adamw.ts';
+export type { Trained } from './adamw.ts';

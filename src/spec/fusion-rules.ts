@@ -1,0 +1,24 @@
+import type { FusionSpec } from './run-spec.ts';
+
+/**
+ * Names of the fusion rules with what each does; `fusion` in a spec switches them. The rules themselves are passes of the engine,
+ * which holds its own list to this one.
+ */
+export const FUSION_RULES = [
+  ['matmul-bias', 'Adds the bias while the matmul writes its result.'],
+  ['matmul-activation', 'Applies the activation while the matmul that feeds it writes its result.'],
+  ['matmul-residual', 'Adds the residual stream while the projection back into it writes its result.'],
+  ['norm-backward-residual', 'Adds the gradient of the residual stream inside the backward pass of the norm.'],
+  ['attention', 'Computes attention forward and backward without storing the T x T scores.'],
+  ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],
+] as const satisfies readonly (readonly [name: string, does: string])[];
+
+export type FusionRule = (typeof FUSION_RULES)[number][0];
+
+export const FUSION_RULE_NAMES: readonly FusionRule[] = FUSION_RULES.map(([name]) => name);
+
+/** True where a spec's `fusion` leaves the rule on: a rule that an object does not name is on. */
+export function isFusionOn(fusion: FusionSpec, rule: string): boolean {
+  if (fusion === 'all' || fusion === 'none') return fusion === 'all';
+  return fusion[rule] ?? true;
+}

@@ -1,0 +1,153 @@
+import { SpecError } from '../base/errors.ts';
+import { sameShape } from '../base/shape.ts';
+import { parameterShapes } from '../spec/shapes.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import { parseSpec } from '../spec/validate.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import type { NamedTensor } from './safetensors.ts';
+
+/** Everything that the rest of a run follows from, to the bit. */
+export interface Checkpoint {
+  readonly runId: string;
+  /** One spec a lane. */
+  readonly specs: readonly RunSpec[];
+  /** Steps done. The data cursor is `step * gradAccum` micro-batches. */
+  readonly step: number;
+  /** Where the run ends, extensions included. */
+  readonly targetStep: number;
+  readonly dataHash: string;
+  readonly vocab: number;
+  /** Milliseconds since the epoch. */
+  readonly savedAt: number;
+  readonly lanes: readonly LaneState[];
+}
+
+/** Tensors by name, without prefixes. */
+export interface LaneState {
+  readonly weights: readonly NamedTensor[];
+  readonly m: readonly NamedTensor[];
+  readonly v: readonly NamedTensor[];
+}
+
+const FORMAT = 'isoflop-checkpoint';
+const VERSION = '1';
+const GROUPS = ['weights', 'm', 'v'] as const;
+
+/** `blocks.0.mlp.fc.weight`, `optimizer.m.blocks.0.mlp.fc.weight`; of several lanes, behind `lane.<i>.`. */
+function tensorName(group: (typeof GROUPS)[number], name: string, lane: number, lanes: number): string {
+  const prefix = lanes === 1 ? '' : `lane.${lane}.`;
+  return group === 'weights' ? `${prefix}${name}` : `${prefix}optimizer.${group}.${name}`;
+}
+
+export function encodeCheckpoint(checkpoint: Checkpoint): ArrayBuffer {
+  const { lanes, specs, step, targetStep, dataHash, runId, savedAt, vocab } = checkpoint;
+  const tensors = lanes.flatMap((state, lane) =>
+    GROUPS.flatMap((group) => state[group].map((tensor) => ({ ...tensor, name: tensorName(group, tensor.name, lane, lanes.length) }))),
+  );
+  const cursor = step * (specs[0]?.data.gradAccum ?? 1);
+  const metadata = {
+    format: FORMAT,
+    version: VERSION,
+    specs: JSON.stringify(specs),
+    step: String(step),
+    targetStep: String(targetStep),
+    cursor: String(cursor),
+    dataHash,
+    vocab: String(vocab),
+    runId,
+    savedAt: String(savedAt),
+  };
+  return encodeSafetensors({ tensors, metadata });
+}
+
+/**
+ * @param where what the file is called in errors.
+ * @throws SpecError on a file that is no checkpoint of this build's version, or misses a tensor of its own spec.
+ */
+export function decodeCheckpoint(file: ArrayBuffer, where: string): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(file, where);
+  if (metadata['format'] !== FORMAT) {
+    throw new SpecError({
+      where,
+      rule: 'the file is no Isoflop checkpoint',
+      got: metadata['format'] ?? 'no format in its metadata',
+      expected: FORMAT,
+      cure: 'Bare weights start a run through --init, not as a checkpoint.',
+    });
+  }
+  if (metadata['version'] !== VERSION) {
+    throw new SpecError({ where, rule: 'checkpoint version', got: String(metadata['version']), expected: VERSION, cure: 'Open it with the build that wrote it.' });
+  }
+  const specs = parseSpecs(metadata['specs'], where);
+  const count = (key: string): number => {
+    const value = Number(metadata[key]);
+    if (!Number.isSafeInteger(value) || value < 0) throw new SpecError({ where, rule: `${key} is no count`, got: String(metadata[key]) });
+    return value;
+  };
+  const vocab = count('vocab');
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const lanes = specs.map((spec, lane): LaneState => {
+    const group = (kind: (typeof GROUPS)[number]): NamedTensor[] =>
+      parameterShapes(spec, vocab).map(({ name, shape }) => {
+        const tensor = byName.get(tensorName(kind, name, lane, specs.length));
+        return { ...requireTensor(tensor, tensorName(kind, name, lane, specs.length), shape, where), name };
+      });
+    return { weights: group('weights'), m: group('m'), v: group('v') };
+  });
+  const expected = lanes.reduce((sum, state) => sum + GROUPS.reduce((n, kind) => n + state[kind].length, 0), 0);
+  if (tensors.length !== expected) {
+    throw new SpecError({ where, rule: 'tensors do not belong to the spec of the file', got: `${tensors.length} tensors`, expected: `${expected}` });
+  }
+  return {
+    runId: metadata['runId'] ?? '',
+    specs,
+    step: count('step'),
+    targetStep: count('targetStep'),
+    dataHash: metadata['dataHash'] ?? '',
+    vocab,
+    savedAt: count('savedAt'),
+    lanes,
+  };
+}
+
+function parseSpecs(text: string | undefined, where: string): readonly RunSpec[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text ?? '');
+  } catch (cause) {
+    throw new SpecError({ where, rule: 'its spec is not JSON', cause });
+  }
+  if (!Array.isArray(value) || value.length === 0) throw new SpecError({ where, rule: 'it has no spec' });
+  return value.map((item: unknown) => parseSpec(item));
+}
+
+/** Weights alone, for `isoflop init` and for other tools: tensor names as in `parameterShapes`. */
+export function encodeWeights(weights: readonly NamedTensor[], spec: RunSpec): ArrayBuffer {
+  return encodeSafetensors({ tensors: weights, metadata: { format: 'isoflop-weights', version: VERSION, spec: JSON.stringify(spec) } });
+}
+
+/**
+ * The weights of `spec` from any safetensors file that has them all under their names: bare weights, or a checkpoint of one lane.
+ *
+ * @throws SpecError naming the first tensor that is missing, unknown or of another shape.
+ */
+export function decodeWeights(file: ArrayBuffer, spec: RunSpec, vocab: number, where: string): readonly NamedTensor[] {
+  const { tensors } = decodeSafetensors(file, where);
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const shapes = parameterShapes(spec, vocab);
+  const names = new Set(shapes.map(({ name }) => name));
+  const foreign = tensors.find(({ name }) => !names.has(name) && !name.startsWith('optimizer.'));
+  if (foreign !== undefined) {
+    throw new SpecError({ where, rule: 'a tensor is not of this spec', got: foreign.name, cure: 'Use weights that were made for the same model.' });
+  }
+  return shapes.map(({ name, shape }) => requireTensor(byName.get(name), name, shape, where));
+}
+
+function requireTensor(tensor: NamedTensor | undefined, name: string, shape: readonly number[], where: string): NamedTensor {
+  const cure = 'Use a file that was made for the same spec.';
+  if (tensor === undefined) throw new SpecError({ where, rule: `tensor ${name} is missing`, cure });
+  if (!sameShape(tensor.shape, shape)) {
+    throw new SpecError({ where, rule: `tensor ${name} has another shape`, got: `[${tensor.shape.join(',')}]`, expected: `[${shape.join(',')}]`, cure });
+  }
+  return tensor;
+}

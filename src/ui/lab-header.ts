@@ -1,0 +1,157 @@
+import { css, html, nothing } from 'lit';
+import { customElement } from 'lit/decorators.js';
+import { deviceName } from '../lab/index.ts';
+import { LabElement } from './lab-element.ts';
+import { sharedStyles } from './shared-styles.ts';
+import './lab-share.ts';
+import './lab-theme-switch.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lab-header': LabHeader;
+  }
+}
+
+interface Page {
+  readonly href: string;
+  readonly label: string;
+}
+
+/** Pages of the lab; with a single one there is nothing to navigate. */
+const PAGES: readonly Page[] = [{ href: '#', label: 'Train' }];
+
+/** Name, device, share and theme. */
+@customElement('lab-header')
+export class LabHeader extends LabElement {
+  static override readonly styles = [
+    sharedStyles,
+    css`
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 8px 14px;
+        padding: 10px 20px;
+        border-bottom: 1px solid var(--line);
+        background: var(--surface);
+      }
+      .name {
+        display: flex;
+        align-items: center;
+        gap: 9px;
+      }
+      svg {
+        flex: none;
+        fill: none;
+        stroke: var(--accent);
+        stroke-width: 2.2;
+        stroke-linecap: round;
+      }
+      circle {
+        fill: var(--validation);
+        stroke: none;
+      }
+      h1 {
+        margin: 0;
+        font-size: 17px;
+        font-weight: 680;
+        letter-spacing: -0.01em;
+      }
+      .tagline {
+        color: var(--muted);
+        font-size: 13px;
+      }
+      .device {
+        display: inline-flex;
+        align-items: center;
+        gap: 7px;
+        min-width: 0;
+        max-width: 320px;
+        padding: 5px 10px;
+        border: 1px solid var(--line);
+        border-radius: 16px;
+        font-size: 12px;
+        color: var(--muted);
+      }
+      .device > span:nth-child(2) {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+      .dot {
+        flex: none;
+        width: 8px;
+        height: 8px;
+        border-radius: 50%;
+        background: var(--edge);
+      }
+      .dot.ready {
+        background: var(--accent);
+      }
+      .dot.none,
+      .dot.crashed {
+        background: var(--danger);
+      }
+      nav {
+        display: flex;
+        gap: 4px;
+      }
+      @media (max-width: 720px) {
+        header {
+          padding: 10px 14px;
+        }
+        .tagline {
+          flex-basis: 100%;
+          order: 1;
+        }
+        .device {
+          order: 2;
+        }
+        lab-share {
+          order: 3;
+        }
+      }
+    `,
+  ];
+
+  protected override readonly topics = ['device', 'progress'] as const;
+
+  override render(): unknown {
+    return html`<header>
+      <div class="name">
+        <svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
+          <path d="M3 4c2 11 6 13 10 13s6-3 8-11" opacity="0.5" />
+          <path d="M9 8c2 13 6 18 11 18s7-6 9-16" />
+          <circle cx="12.5" cy="17" r="2.4" />
+          <circle cx="20" cy="26" r="2.4" />
+        </svg>
+        <h1>Isoflop</h1>
+      </div>
+      <span class="tagline">Train micro-transformers on your own GPU, in this tab. Nothing leaves the machine.</span>
+      ${PAGES.length > 1
+        ? html`<nav aria-label="Pages">${PAGES.map((page) => html`<a href=${page.href}>${page.label}</a>`)}</nav>`
+        : nothing}
+      <span class="push device"><span class="dot ${this.lab.deviceState}"></span><span>${this.#deviceWords()}</span>${this.#badge()}</span>
+      <lab-share .lab=${this.lab}></lab-share>
+      <lab-theme-switch></lab-theme-switch>
+    </header>`;
+  }
+
+  #deviceWords(): string {
+    const { device, deviceState } = this.lab;
+    switch (deviceState) {
+      case 'opening':
+        return 'Opening the GPU…';
+      case 'none':
+        return 'No WebGPU';
+      case 'crashed':
+        return 'Worker stopped';
+      case 'ready':
+        return device === null ? '' : deviceName(device);
+    }
+  }
+
+  #badge(): unknown {
+    return this.lab.device?.software === true ? html`<span class="badge warn" title="Computes on the CPU">SOFTWARE</span>` : nothing;
+  }
+}

@@ -1,0 +1,211 @@
+import { css, html, LitElement, unsafeCSS, type PropertyValues } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
+import uPlot from 'uplot';
+import plotStyles from 'uplot/dist/uPlot.min.css?inline';
+import { draw, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
+import { plotOptions } from './plot-options.ts';
+import { sharedStyles } from './shared-styles.ts';
+import { onThemeChange } from './theme.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lab-plot': LabPlot;
+  }
+  interface HTMLElementEventMap {
+    /** The user zoomed along x (`null`: all of it). */
+    'lab-zoom': CustomEvent<Range | null>;
+    /** The pointer or the arrow keys are at this x (`null`: nowhere). */
+    'lab-cursor': CustomEvent<number | null>;
+  }
+}
+
+const NO_FRAME: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, curves: [], lines: [], marks: [] };
+
+/** A canvas plot of growing curves. It asks `source` for its frame at most once an animation frame, after {@link invalidate}. */
+@customElement('lab-plot')
+export class LabPlot extends LitElement {
+  static override readonly styles = [
+    sharedStyles,
+    unsafeCSS(plotStyles),
+    css`
+      .plot {
+        position: relative;
+        overflow: hidden;
+        border-radius: 4px;
+      }
+      .u-select {
+        background: color-mix(in srgb, var(--accent) 18%, transparent);
+      }
+      .u-hz .u-cursor-x,
+      .u-hz .u-cursor-y {
+        border-color: var(--edge);
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) source: () => PlotFrame = () => NO_FRAME;
+  /** What the plot is of, for people who do not see it. */
+  @property() label = '';
+  @property({ type: Number }) height = 360;
+  @property({ type: Boolean }) compact = false;
+  @property({ attribute: false }) zoom: Range | null = null;
+  @query('.plot') private readonly box!: HTMLDivElement;
+
+  #plot: uPlot | null = null;
+  #shape = '';
+  #frame: PlotFrame = NO_FRAME;
+  #drawn: Drawn = { data: [[]], x: [0, 1], y: [0, 1] };
+  #zoomY: Range | null = null;
+  #request = 0;
+  #width = 0;
+  #colors = new Map<string, string>();
+  #endTheme = (): void => {};
+  readonly #resize = new ResizeObserver(([entry]) => {
+    this.#width = Math.floor(entry?.contentRect.width ?? 0);
+    this.invalidate();
+  });
+
+  /** Draws again in the next animation frame. */
+  invalidate(): void {
+    if (this.#request === 0 && this.isConnected) this.#request = requestAnimationFrame(() => this.#drawFrame());
+  }
+
+  /** The plot as a picture on the page's background. */
+  async toPng(): Promise<Blob | null> {
+    if (this.#plot === null) return null;
+    const { canvas } = this.#plot.ctx;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = copy.getContext('2d');
+    if (context === null) return null;
+    context.fillStyle = this.#color('--surface');
+    context.fillRect(0, 0, copy.width, copy.height);
+    context.drawImage(canvas, 0, 0);
+    return copy.convertToBlob({ type: 'image/png' });
+  }
+
+  resetZoom(): void {
+    this.#zoomTo(null, null);
+  }
+
+  override render(): unknown {
+    return html`<div
+      class="plot"
+      tabindex="0"
+      role="application"
+      aria-roledescription="chart"
+      aria-label=${`${this.label}. Arrow keys move the cursor, plus and minus zoom, 0 shows everything.`}
+      @keydown=${(event: KeyboardEvent): void => this.#key(event)}
+      @dblclick=${(): void => this.resetZoom()}
+    ></div>`;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#endTheme = onThemeChange(() => {
+      this.#colors.clear();
+      this.invalidate();
+    });
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (changed.has('zoom') && this.zoom === null) this.#zoomY = null;
+    this.#resize.observe(this.box);
+    this.invalidate();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    cancelAnimationFrame(this.#request);
+    this.#request = 0;
+    this.#resize.disconnect();
+    this.#endTheme();
+    this.#plot?.destroy();
+    this.#plot = null;
+    // Connected again elsewhere, `updated` observes the box and draws anew.
+    this.requestUpdate();
+  }
+
+  #drawFrame(): void {
+    this.#request = 0;
+    if (this.#width < 40) return;
+    this.#frame = this.source();
+    const { curves, xLog, yLog, xLabel, yLabel } = this.#frame;
+    this.#drawn = draw(this.#frame, this.#width, this.zoom, this.#zoomY);
+    const shape = JSON.stringify([xLog, yLog, xLabel, yLabel, this.height, ...curves.map(({ x: _x, y: _y, ...style }) => style)]);
+    if (this.#plot === null || shape !== this.#shape) this.#make(shape);
+    else if (this.#plot.width !== this.#width) this.#plot.setSize({ width: this.#width, height: this.height });
+    this.#plot?.setData(this.#drawn.data);
+  }
+
+  #make(shape: string): void {
+    this.#plot?.destroy();
+    this.#shape = shape;
+    const owner = {
+      frame: (): PlotFrame => this.#frame,
+      x: (): Range => this.#drawn.x,
+      y: (): Range => this.#drawn.y,
+      color: (name: string): string => this.#color(name),
+      selected: (plot: uPlot): void => this.#selected(plot),
+      hovered: (plot: uPlot): void => this.#hovered(plot),
+    };
+    this.#plot = new uPlot(plotOptions(owner, this.#width, this.height, this.compact), undefined, this.box);
+  }
+
+  #color(name: string): string {
+    let color = this.#colors.get(name);
+    if (color === undefined) this.#colors.set(name, (color = getComputedStyle(this).getPropertyValue(name).trim()));
+    return color;
+  }
+
+  #selected(plot: uPlot): void {
+    const { left, top, width, height } = plot.select;
+    if (width < 4 && height < 4) return;
+    const wide = width >= 4 && width < plot.over.clientWidth - 1;
+    const tall = height >= 4 && height < plot.over.clientHeight - 1;
+    const x: Range | null = wide ? [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')] : this.zoom;
+    const y: Range | null = tall ? [plot.posToVal(top + height, 'y'), plot.posToVal(top, 'y')] : this.#zoomY;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.#zoomTo(x, y);
+  }
+
+  #zoomTo(x: Range | null, y: Range | null): void {
+    this.zoom = x;
+    this.#zoomY = y;
+    this.dispatchEvent(new CustomEvent('lab-zoom', { detail: x, bubbles: true, composed: true }));
+    this.invalidate();
+  }
+
+  #hovered(plot: uPlot): void {
+    const { idx } = plot.cursor;
+    const x = idx === null || idx === undefined ? null : (plot.data[0]?.[idx] ?? null);
+    this.dispatchEvent(new CustomEvent('lab-cursor', { detail: x, bubbles: true, composed: true }));
+  }
+
+  #key(event: KeyboardEvent): void {
+    const plot = this.#plot;
+    if (plot === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const width = plot.over.clientWidth;
+    const at = plot.cursor.left !== undefined && plot.cursor.left >= 0 ? plot.cursor.left : width;
+    const move = (left: number): void => plot.setCursor({ left: Math.min(width - 1, Math.max(0, left)), top: plot.over.clientHeight / 2 });
+    const scale = (factor: number): void => {
+      if (factor > 1 && this.zoom === null) return;
+      const left = at - at * factor;
+      this.#zoomTo([plot.posToVal(left, 'x'), plot.posToVal(left + width * factor, 'x')], this.#zoomY);
+    };
+    const actions: Record<string, () => void> = {
+      ArrowLeft: () => move(at - (event.shiftKey ? 40 : 4)),
+      ArrowRight: () => move(at + (event.shiftKey ? 40 : 4)),
+      Home: () => move(0),
+      End: () => move(width),
+      '+': () => scale(0.7),
+      '=': () => scale(0.7),
+      '-': () => scale(1 / 0.7),
+      '0': () => this.resetZoom(),
+      Escape: () => this.resetZoom(),
+    };
+    const action = actions[event.key];
+    if (action === undefined) return;
+    event.preventDefault();
+    action();
+  }
+}

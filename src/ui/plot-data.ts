@@ -1,0 +1,90 @@
+import { align, decimate, lowerBound, type Points } from '../lab/index.ts';
+
+/** One curve as the plot is given it, all points, x ascending. */
+export interface Curve {
+  readonly label: string;
+  /** Name of the custom property that holds its colour, such as `--train`. */
+  readonly color: string;
+  readonly width: number;
+  /** Opacity, 0..1. */
+  readonly alpha: number;
+  readonly dash?: readonly number[];
+  /** Draws the points too. */
+  readonly dots?: boolean;
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+}
+
+/** A horizontal line with its name. */
+export interface ReferenceLine {
+  readonly label: string;
+  readonly y: number;
+}
+
+/** A step whose value is not finite. */
+export interface Mark {
+  readonly x: number;
+  readonly label: string;
+}
+
+/** Everything a plot draws, asked for at most once a frame. */
+export interface PlotFrame {
+  readonly xLabel: string;
+  readonly xLog: boolean;
+  readonly yLabel: string;
+  readonly yLog: boolean;
+  readonly curves: readonly Curve[];
+  readonly lines: readonly ReferenceLine[];
+  readonly marks: readonly Mark[];
+}
+
+export type Range = readonly [min: number, max: number];
+
+/** What is drawn of a frame: few points that look like all of them, and the ranges of both axes. */
+export interface Drawn {
+  readonly data: [number[], ...(number | null | undefined)[][]];
+  readonly x: Range;
+  readonly y: Range;
+}
+
+/** Chooses the points that a plot of `width` pixels needs; a zoom narrows the ranges. */
+export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY: Range | null): Drawn {
+  const x = zoomX ?? extentOfX(frame);
+  const curves = frame.curves.map((curve) => visible(curve, x, frame.xLog, Math.max(32, width)));
+  return { data: align(curves), x, y: zoomY ?? extentOfY(frame, curves) };
+}
+
+function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points {
+  const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter((i) => !log || (curve.x[i] ?? 0) > 0);
+  return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
+}
+
+function extentOfX({ curves, xLog }: PlotFrame): Range {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const { x } of curves) {
+    const first = xLog ? lowerBound(x, Number.MIN_VALUE) : 0;
+    if (first >= x.length) continue;
+    min = Math.min(min, x[first] ?? Infinity);
+    max = Math.max(max, x[x.length - 1] ?? -Infinity);
+  }
+  if (!(min <= max)) return xLog ? [1, 10] : [0, 1];
+  if (min === max) return xLog ? [min / 2, max * 2] : [Math.max(0, min - 1), max + 1];
+  return [min, max];
+}
+
+function extentOfY(frame: PlotFrame, curves: readonly Points[]): Range {
+  let min = Infinity;
+  let max = -Infinity;
+  const take = (value: number): void => {
+    if (!Number.isFinite(value) || (frame.yLog && value <= 0)) return;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  };
+  for (const { y } of curves) y.forEach(take);
+  for (const { y } of frame.lines) take(y);
+  if (!(min <= max)) return frame.yLog ? [0.1, 10] : [0, 1];
+  if (frame.yLog) return [min / 1.06, max * 1.06];
+  const margin = (max - min || Math.abs(max) || 1) * 0.05;
+  return [min >= 0 ? Math.max(0, min - margin) : min - margin, max + margin];
+}

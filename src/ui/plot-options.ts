@@ -1,0 +1,163 @@
+import { scaleLinear, scaleLog } from 'd3-scale';
+import type uPlot from 'uplot';
+import { short } from './format.ts';
+import type { PlotFrame, Range } from './plot-data.ts';
+
+/** What the options ask of the element that owns the plot. */
+export interface PlotOwner {
+  frame(): PlotFrame;
+  x(): Range;
+  y(): Range;
+  /** Value of a colour's custom property. */
+  color(name: string): string;
+  selected(plot: uPlot): void;
+  hovered(plot: uPlot): void;
+}
+
+const FONT = '11px system-ui, sans-serif';
+
+/** Numbers on an axis that are round on its scale. */
+function ticks(min: number, max: number, log: boolean, count: number): number[] {
+  return log ? logTicks(min, max, count) : scaleLinear().domain([min, max]).ticks(count);
+}
+
+function logTicks(min: number, max: number, count: number): number[] {
+  const all = scaleLog().domain([min, max]).ticks(count);
+  if (all.length <= count * 1.5) return all;
+  const sparse = all.filter((value) => /^[125]/.test(value.toExponential()));
+  return sparse.length <= count * 1.5 ? sparse : sparse.filter((value) => /^1/.test(value.toExponential()));
+}
+
+function axis(owner: PlotOwner, side: 'x' | 'y', compact: boolean): uPlot.Axis {
+  const isX = side === 'x';
+  return {
+    scale: side,
+    stroke: () => owner.color('--muted'),
+    font: FONT,
+    labelFont: FONT,
+    ...(compact ? {} : { label: isX ? owner.frame().xLabel : owner.frame().yLabel, labelSize: 18, labelGap: 2 }),
+    size: isX ? 26 : 52,
+    gap: 4,
+    grid: { stroke: () => owner.color('--grid'), width: 1 },
+    ticks: { show: false },
+    border: { show: true, stroke: () => owner.color('--line'), width: 1 },
+    splits: (plot, _index, min, max) => {
+      const pixels = isX ? plot.bbox.width : plot.bbox.height;
+      const count = Math.max(2, Math.round(pixels / devicePixelRatio / (isX ? 90 : 48)));
+      return ticks(min, max, isX ? owner.frame().xLog : owner.frame().yLog, count);
+    },
+    filter: (_plot, splits) => splits,
+    values: (_plot, splits) => splits.map(short),
+  };
+}
+
+/** Options of a plot whose curves, scales and colours are read from its owner each time it draws. */
+export function plotOptions(owner: PlotOwner, width: number, height: number, compact: boolean): uPlot.Options {
+  const frame = owner.frame();
+  const scale = (log: boolean, range: () => Range): uPlot.Scale => ({
+    time: false,
+    distr: log ? 3 : 1,
+    range: () => {
+      const [min, max] = range();
+      return [min, max];
+    },
+  });
+  return {
+    width,
+    height,
+    legend: { show: false },
+    padding: [10, 12, 0, 0],
+    cursor: {
+      drag: { x: true, y: true, uni: 24, setScale: false },
+      points: { size: 6 },
+      focus: { prox: -1 },
+      sync: { key: 'isoflop', setSeries: false },
+    },
+    scales: { x: scale(frame.xLog, () => owner.x()), y: scale(frame.yLog, () => owner.y()) },
+    axes: [axis(owner, 'x', compact), axis(owner, 'y', compact)],
+    series: [
+      {},
+      ...frame.curves.map((curve): uPlot.Series => {
+        return {
+          label: curve.label,
+          stroke: () => owner.color(curve.color),
+          width: curve.width,
+          alpha: curve.alpha,
+          points: { show: curve.dots === true, size: 5, width: 1 },
+          ...(curve.dash === undefined ? {} : { dash: [...curve.dash] }),
+        };
+      }),
+    ],
+    hooks: {
+      drawClear: [(plot): void => drawLines(plot, owner)],
+      draw: [(plot): void => drawMarks(plot, owner)],
+      setSelect: [(plot): void => owner.selected(plot)],
+      setCursor: [(plot): void => owner.hovered(plot)],
+    },
+  };
+}
+
+function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, ratio: number) => void): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  paint(ctx, devicePixelRatio);
+  ctx.restore();
+}
+
+/** Reference lines with their names, under the curves. */
+function drawLines(plot: uPlot, owner: PlotOwner): void {
+  const { bbox } = plot;
+  clipped(plot, (ctx, ratio) => {
+    ctx.strokeStyle = owner.color('--reference');
+    ctx.fillStyle = owner.color('--reference');
+    ctx.lineWidth = ratio;
+    ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+    ctx.textAlign = 'right';
+    for (const line of owner.frame().lines) {
+      const y = Math.round(plot.valToPos(line.y, 'y', true));
+      ctx.setLineDash([6 * ratio, 4 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+      ctx.textBaseline = y - bbox.top < 18 * ratio ? 'top' : 'bottom';
+      ctx.fillText(line.label, bbox.left + bbox.width - 6 * ratio, y + (ctx.textBaseline === 'top' ? 3 : -3) * ratio);
+    }
+  });
+}
+
+/** A flag at the top and a thin line wherever a value is not finite. */
+function drawMarks(plot: uPlot, owner: PlotOwner): void {
+  const { bbox } = plot;
+  const { marks } = owner.frame();
+  clipped(plot, (ctx, ratio) => {
+    ctx.fillStyle = owner.color('--danger');
+    ctx.strokeStyle = owner.color('--danger');
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([2 * ratio, 3 * ratio]);
+    let last = -Infinity;
+    for (const mark of marks) {
+      const x = Math.round(plot.valToPos(mark.x, 'x', true));
+      // Marks closer than a pixel look like one.
+      if (x - last < ratio) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x - 5 * ratio, bbox.top);
+      ctx.lineTo(x + 5 * ratio, bbox.top);
+      ctx.lineTo(x, bbox.top + 8 * ratio);
+      ctx.fill();
+      if (x - last > 40 * ratio) {
+        ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+        ctx.textBaseline = 'top';
+        ctx.fillText(mark.label, x + 7 * ratio, bbox.top + ratio);
+      }
+      last = x;
+    }
+  });
+}

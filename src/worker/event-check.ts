@@ -1,0 +1,136 @@
+import type { CommandType, Event, Replies } from './protocol.ts';
+
+type Shape = { readonly [key: string]: (value: unknown) => boolean };
+
+const number = (value: unknown): boolean => typeof value === 'number';
+const string = (value: unknown): boolean => typeof value === 'string';
+const boolean = (value: unknown): boolean => typeof value === 'boolean';
+const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const strings = (value: unknown): boolean => Array.isArray(value) && value.every(string);
+const nullOr =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === null || check(value);
+const floats = (value: unknown): boolean => value instanceof Float32Array;
+const anything = (): boolean => true;
+
+function fits(value: unknown, shape: Shape): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(shape).every(([key, check]) => check(Reflect.get(value, key)));
+}
+
+const WIRE_ERROR: Shape = { name: string, message: string, where: string };
+const wireError = (value: unknown): boolean => fits(value, WIRE_ERROR);
+
+const DATA: Shape = {
+  name: string,
+  trainTokens: number,
+  validationTokens: number,
+  oodTokens: number,
+  vocab: number,
+  uniformNats: number,
+  unigramNats: number,
+  entropyRateNats: nullOr(number),
+  bytesPerToken: number,
+  contentHash: string,
+  notes: strings,
+};
+const data = (value: unknown): boolean => fits(value, DATA);
+
+const FORECAST: Shape = {
+  parameters: number,
+  nonEmbeddingParameters: number,
+  flopsPerToken: number,
+  totalSteps: number,
+  tokensPerStep: number,
+  peakBytes: number,
+  vocab: number,
+  dispatchesPerStep: number,
+  estimatedMs: nullOr(number),
+  data: nullOr(data),
+};
+
+const CHECKPOINT: Shape = { runId: string, spec: object, step: number, totalSteps: number, sizeBytes: number, savedAt: number };
+const checkpoint = (value: unknown): boolean => fits(value, CHECKPOINT);
+
+const DEVICE: Shape = {
+  vendor: string,
+  architecture: string,
+  device: string,
+  description: string,
+  software: boolean,
+  features: strings,
+  limits: object,
+  disabledVariants: strings,
+  userAgent: string,
+  build: string,
+};
+
+const nothing = (value: unknown): boolean => value === null;
+
+const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
+  hello: (value) => fits(value, DEVICE),
+  forecast: (value) => fits(value, FORECAST),
+  addFile: data,
+  start: (value) => fits(value, { ...FORECAST, data, startStep: number, lanes: number }),
+  pause: nothing,
+  resume: nothing,
+  step: nothing,
+  stop: nothing,
+  extend: nothing,
+  sampling: nothing,
+  export: (value) => value instanceof ArrayBuffer,
+  inspect: checkpoint,
+  stored: (value) => Array.isArray(value) && value.every(checkpoint),
+  forget: nothing,
+  measurePeak: (value) => fits(value, { matmulFlopsPerSecond: number, kernel: string }),
+  destroyDevice: nothing,
+};
+
+const EVENTS: { readonly [T in Event['type']]: Shape } = {
+  reply: { id: number, ok: boolean },
+  progress: { runId: nullOr(string), task: string, done: number, total: number },
+  state: { runId: string, state: string, step: number, totalSteps: number },
+  metrics: {
+    runId: string,
+    firstStep: number,
+    lanes: number,
+    lossNats: floats,
+    gradNorm: floats,
+    learningRate: floats,
+    epochs: floats,
+  },
+  eval: { runId: string, step: number, split: string, lossNats: (value) => value instanceof Float64Array },
+  speed: {
+    runId: string,
+    msPerStep: number,
+    tokensPerSecond: number,
+    stepsPerSubmit: number,
+    mfu: nullOr(number),
+    etaMs: number,
+  },
+  sample: { runId: string, step: number, prompt: string, text: string },
+  saved: { runId: string, step: number, sizeBytes: number },
+  notice: { runId: nullOr(string), text: string },
+  fault: { runId: nullOr(string), error: wireError, recovering: boolean },
+};
+
+/** True where a message has the form of an event of this build. */
+export function isEvent(message: unknown): message is Event {
+  if (typeof message !== 'object' || message === null || !('type' in message)) return false;
+  const { type } = message;
+  if (typeof type !== 'string' || !Object.hasOwn(EVENTS, type)) return false;
+  const shape: unknown = Reflect.get(EVENTS, type);
+  if (!fits(message, isShape(shape) ? shape : {})) return false;
+  if (type !== 'reply') return true;
+  return Reflect.get(message, 'ok') === true ? fits(message, { value: anything }) : fits(message, { error: wireError });
+}
+
+function isShape(value: unknown): value is Shape {
+  return object(value);
+}
+
+/** True where a value is what a command of this type is answered with. */
+export function isReply<T extends CommandType>(type: T, value: unknown): value is Replies[T] {
+  return REPLIES[type](value);
+}

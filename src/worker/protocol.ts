@@ -1,0 +1,215 @@
+import type { RunSpec } from '../spec/run-spec.ts';
+
+/** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
+export const PROTOCOL_VERSION = 1;
+
+/**
+ * What the page asks of the training worker. Commands with an `id` get exactly one `reply`; a command that is illegal in the
+ * run's state is answered with an error, not ignored.
+ */
+export type Command =
+  /** Opens the adapter and device. Replies {@link DeviceReport}. */
+  | { readonly type: 'hello'; readonly id: number; readonly version: number }
+  /** Counts, plans and estimates without allocating. Replies {@link Forecast}. */
+  | { readonly type: 'forecast'; readonly id: number; readonly spec: RunSpec }
+  /** Keeps a file of the user's as the `file` source; transfers `bytes`. Replies {@link DataReport} as bytes. */
+  | { readonly type: 'addFile'; readonly id: number; readonly name: string; readonly bytes: ArrayBuffer }
+  /**
+   * Loads data, builds, compiles and trains. One spec per lane; they may differ in laneable fields only. Replies {@link RunReport}
+   * once the first step can run. With `checkpoint` (safetensors, transferred) or `stored` (resume what storage holds of `runId`)
+   * it continues exactly where that stands. `hold` leaves the run paused before its first step.
+   */
+  | {
+      readonly type: 'start';
+      readonly id: number;
+      readonly runId: string;
+      readonly specs: readonly RunSpec[];
+      readonly checkpoint?: ArrayBuffer;
+      readonly stored?: boolean;
+      readonly hold?: boolean;
+    }
+  | { readonly type: 'pause' | 'resume' | 'step' | 'stop'; readonly id: number; readonly runId: string }
+  /** Continues a finished run (or lengthens a running one) by so many steps. */
+  | { readonly type: 'extend'; readonly id: number; readonly runId: string; readonly steps: number }
+  /** How text is sampled from lane 0 while the run goes on; takes effect at once. */
+  | { readonly type: 'sampling'; readonly id: number; readonly runId: string; readonly settings: SamplingSettings }
+  /** Replies the checkpoint as safetensors (ArrayBuffer, transferred). */
+  | { readonly type: 'export'; readonly id: number; readonly runId: string }
+  /** Reads a safetensors checkpoint without starting it. Replies {@link CheckpointReport}; transfers `bytes`. */
+  | { readonly type: 'inspect'; readonly id: number; readonly bytes: ArrayBuffer }
+  /** Checkpoints that the browser's storage holds. Replies {@link CheckpointReport}[]. */
+  | { readonly type: 'stored'; readonly id: number }
+  | { readonly type: 'forget'; readonly id: number; readonly runId: string }
+  /** Measures the adapter's f32 matmul peak. Replies {@link PeakReport}. Refused while a run is running. */
+  | { readonly type: 'measurePeak'; readonly id: number }
+  /** Destroys the GPU device on purpose, so that a user can watch the run recover. Replies null. */
+  | { readonly type: 'destroyDevice'; readonly id: number };
+
+export type CommandType = Command['type'];
+
+/** What the reply to each command carries. */
+export interface Replies {
+  hello: DeviceReport;
+  forecast: Forecast;
+  addFile: DataReport;
+  start: RunReport;
+  pause: null;
+  resume: null;
+  step: null;
+  stop: null;
+  extend: null;
+  sampling: null;
+  export: ArrayBuffer;
+  inspect: CheckpointReport;
+  stored: readonly CheckpointReport[];
+  forget: null;
+  measurePeak: PeakReport;
+  destroyDevice: null;
+}
+
+/** What the worker says. Everything about a run carries its `runId`. */
+export type Event =
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: Replies[CommandType] }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: WireError }
+  /** Something takes time: `done` of `total` (0: unknown). */
+  | { readonly type: 'progress'; readonly runId: string | null; readonly task: Task; readonly done: number; readonly total: number }
+  | { readonly type: 'state'; readonly runId: string; readonly state: RunState; readonly step: number; readonly totalSteps: number }
+  | MetricsEvent
+  /** Mean loss in nats per token over held-out batches, one per lane. */
+  | {
+      readonly type: 'eval';
+      readonly runId: string;
+      readonly step: number;
+      readonly split: 'validation' | 'ood';
+      readonly lossNats: Float64Array;
+    }
+  | SpeedEvent
+  | { readonly type: 'sample'; readonly runId: string; readonly step: number; readonly prompt: string; readonly text: string }
+  /** A checkpoint reached the browser's storage. */
+  | { readonly type: 'saved'; readonly runId: string; readonly step: number; readonly sizeBytes: number }
+  /** Something the user should know that stops nothing: a kernel variant switched off, storage refused, a lane diverged. */
+  | { readonly type: 'notice'; readonly runId: string | null; readonly text: string }
+  /** The run stopped, or the device is gone (`runId` null). `recovering`: the worker is already restarting from a checkpoint. */
+  | { readonly type: 'fault'; readonly runId: string | null; readonly error: WireError; readonly recovering: boolean };
+
+/** Steps `firstStep .. firstStep + n - 1`, 1-based, contiguous. Arrays are `[n, lanes]`, transferred. */
+export interface MetricsEvent {
+  readonly type: 'metrics';
+  readonly runId: string;
+  readonly firstStep: number;
+  readonly lanes: number;
+  /** Mean training loss of the step in nats per token, without the z term. NaN and infinities are sent as they are. */
+  readonly lossNats: Float32Array;
+  readonly gradNorm: Float32Array;
+  readonly learningRate: Float32Array;
+  /** Passes over the training data so far, `[n]`. */
+  readonly epochs: Float32Array;
+}
+
+export interface SpeedEvent {
+  readonly type: 'speed';
+  readonly runId: string;
+  readonly msPerStep: number;
+  readonly tokensPerSecond: number;
+  readonly stepsPerSubmit: number;
+  /** Training FLOP/s over the measured f32 matmul peak of this adapter, 0..1; null until the peak is measured. */
+  readonly mfu: number | null;
+  readonly etaMs: number;
+}
+
+export type Task = 'adapter' | 'data' | 'tokenizer' | 'compile' | 'check' | 'save' | 'recover' | 'peak';
+
+/**
+ *     preparing -> running <-> paused
+ *     running -> finished -> running (extend)      any -> stopped      any -> failed
+ *     running -> recovering -> running             (lost device)
+ */
+export type RunState = 'preparing' | 'running' | 'paused' | 'recovering' | 'finished' | 'stopped' | 'failed';
+
+export interface SamplingSettings {
+  readonly prompt: string;
+  readonly temperature: number;
+  /** Tokens to generate; 0 switches sampling off. */
+  readonly tokens: number;
+  /** At most one sample in this time. */
+  readonly everyMs: number;
+}
+
+/** An error as it crosses the worker's border. */
+export interface WireError {
+  readonly name: string;
+  readonly message: string;
+  readonly where: string;
+  readonly stack?: string;
+  readonly cause?: WireError;
+}
+
+export interface DeviceReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** Computes on the CPU: figures from it say nothing of a GPU. */
+  readonly software: boolean;
+  readonly features: readonly string[];
+  /** Limits in use, by their WebGPU names. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Kernel variants switched off after failing their check on this device. */
+  readonly disabledVariants: readonly string[];
+  readonly userAgent: string;
+  readonly build: string;
+}
+
+export interface Forecast {
+  readonly parameters: number;
+  readonly nonEmbeddingParameters: number;
+  readonly flopsPerToken: number;
+  readonly totalSteps: number;
+  readonly tokensPerStep: number;
+  /** GPU memory at the peak, known from the plan, one lane. */
+  readonly peakBytes: number;
+  readonly vocab: number;
+  readonly dispatchesPerStep: number;
+  /** From a measured rate of this adapter; null before anything was measured. */
+  readonly estimatedMs: number | null;
+  readonly data: DataReport | null;
+}
+
+export interface DataReport {
+  readonly name: string;
+  readonly trainTokens: number;
+  readonly validationTokens: number;
+  readonly oodTokens: number;
+  readonly vocab: number;
+  /** ln(vocab). */
+  readonly uniformNats: number;
+  readonly unigramNats: number;
+  /** Exact entropy rate, for sources that have one. */
+  readonly entropyRateNats: number | null;
+  readonly bytesPerToken: number;
+  readonly contentHash: string;
+  readonly notes: readonly string[];
+}
+
+export interface RunReport extends Forecast {
+  readonly data: DataReport;
+  readonly startStep: number;
+  /** Where in data the first token of each lane's metrics comes from is decided by spec and step alone. */
+  readonly lanes: number;
+}
+
+export interface CheckpointReport {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch; 0 for an imported file without one. */
+  readonly savedAt: number;
+}
+
+export interface PeakReport {
+  readonly matmulFlopsPerSecond: number;
+  /** Which variant and shape reached it. */
+  readonly kernel: string;
+}

@@ -1,0 +1,107 @@
+import { f32, u32 } from '../../src/graph/types.ts';
+import type { Attrs } from '../../src/graph/types.ts';
+import { HYPER, HYPER_SIZE } from '../../src/ops/hyper.ts';
+import { sizeOf } from '../../src/base/shape.ts';
+import type { GradientCase, Operand } from './gradcheck.ts';
+import { noise } from './tensor.ts';
+
+/** Random f32 data of a shape; `offset` moves it off zero. */
+function real(shape: readonly number[], name: string, offset = 0): Operand {
+  return { type: f32(...shape), data: noise(sizeOf(shape), name).map((value) => value + offset) };
+}
+
+function whole(shape: readonly number[], values: readonly number[]): Operand {
+  return { type: u32(...shape), data: Float64Array.from(values) };
+}
+
+/** Tokens, and their positions sorted by token: `order` and `starts` of the embedding's backward pass. */
+function tokenOperands(shape: readonly number[], tokens: readonly number[], vocab: number): { tokens: Operand; order: Operand; starts: Operand } {
+  const order = tokens.map((_, i) => i).sort((i, j) => (tokens[i] ?? 0) - (tokens[j] ?? 0) || i - j);
+  const starts = Array.from({ length: vocab + 1 }, (_, v) => tokens.filter((token) => token < v).length);
+  return { tokens: whole(shape, tokens), order: whole([tokens.length], order), starts: whole([vocab + 1], starts) };
+}
+
+function hyperOperand(zLoss: number): Operand {
+  const data = new Float64Array(HYPER_SIZE);
+  data[HYPER.zLoss] = zLoss;
+  return { type: f32(HYPER_SIZE), data };
+}
+
+const product = (attrs: Attrs): Attrs => ({
+  transposeA: false,
+  transposeB: false,
+  batched: false,
+  alpha: 1,
+  bias: false,
+  residual: false,
+  activation: 'none',
+  ...attrs,
+});
+
+const text = tokenOperands([2, 3], [4, 0, 2, 2, 4, 2], 6);
+const grouped = { heads: 4, kvHeads: 2, headSize: 3 };
+const single = { heads: 2, kvHeads: 1, headSize: 4 };
+const scores = (attrs: typeof grouped, T: number): Operand => real([2, T, (attrs.heads + 2 * attrs.kvHeads) * attrs.headSize], `qkv${T}`);
+
+/** Where the VJP of each op is held against central differences: every kind, flag and transpose that an op has. */
+export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = {
+  embedding: [{ inputs: [text.tokens, real([6, 4], 'table'), text.order, text.starts], attrs: {} }],
+  position_add: [{ inputs: [real([2, 3, 4], 'x'), real([3, 4], 'table')], attrs: {} }],
+  bias_add: [{ inputs: [real([2, 3, 4], 'x'), real([4], 'bias')], attrs: {} }],
+  add: [{ inputs: [real([2, 5], 'a'), real([2, 5], 'b')], attrs: {} }],
+  activation: [
+    { inputs: [real([3, 5], 'x')], attrs: { kind: 'gelu', cap: 0 } },
+    { inputs: [real([3, 5], 'x')], attrs: { kind: 'relu2', cap: 0 } },
+    { inputs: [real([3, 5], 'x')], attrs: { kind: 'softcap', cap: 1.5 } },
+  ],
+  swiglu: [{ inputs: [real([2, 3, 10], 'x')], attrs: {} }],
+  norm: [
+    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')], attrs: { kind: 'layernorm', bias: true, eps: 1e-5 } },
+    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1)], attrs: { kind: 'layernorm', bias: false, eps: 0.1 } },
+    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1)], attrs: { kind: 'rmsnorm', bias: false, eps: 0.1 } },
+    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')], attrs: { kind: 'rmsnorm', bias: true, eps: 1e-5 } },
+  ],
+  rope: [
+    { inputs: [real([2, 5, 16], 'qkv')], attrs: { heads: 3, headSize: 4, base: 10000, inverse: false } },
+    { inputs: [real([2, 5, 16], 'qkv')], attrs: { heads: 3, headSize: 4, base: 100, inverse: true } },
+  ],
+  qk_norm: [
+    { inputs: [scores(grouped, 3), real([3], 'qgain', 1), real([3], 'kgain', 1)], attrs: { ...grouped, eps: 0.1 } },
+    { inputs: [scores(single, 3), real([4], 'qgain', 1), real([4], 'kgain', 1)], attrs: { ...single, eps: 1e-5 } },
+  ],
+  split_qkv: [{ inputs: [scores(grouped, 4)], attrs: grouped, outputs: [0, 1, 2] }],
+  merge_heads: [{ inputs: [real([2, 3, 4, 5], 'x')], attrs: {} }],
+  causal_softmax: [{ inputs: [real([2, 2, 5, 5], 'scores')], attrs: {} }],
+  attention: [
+    { inputs: [scores(grouped, 5)], attrs: { ...grouped, scale: 1 / Math.sqrt(3) } },
+    { inputs: [scores(single, 4)], attrs: { ...single, scale: 0.7 } },
+  ],
+  cross_entropy: [
+    { inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0)], attrs: {}, constants: [2] },
+    { inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)], attrs: {}, constants: [2] },
+  ],
+  constant: [{ inputs: [], attrs: { value: 3, size: 4 } }],
+  mean: [{ inputs: [real([7], 'x')], attrs: {} }],
+  matmul: [
+    { inputs: [real([2, 3, 4], 'a'), real([4, 5], 'b')], attrs: product({ alpha: 0.5 }) },
+    { inputs: [real([3, 4], 'a'), real([5, 4], 'b')], attrs: product({ transposeB: true }) },
+    { inputs: [real([4, 3], 'a'), real([4, 5], 'b')], attrs: product({ transposeA: true }) },
+    { inputs: [real([2, 2, 3, 4], 'a'), real([2, 2, 4, 5], 'b')], attrs: product({ batched: true }) },
+    { inputs: [real([2, 2, 3, 4], 'a'), real([2, 2, 5, 4], 'b')], attrs: product({ batched: true, transposeB: true, alpha: 2 }) },
+    { inputs: [real([2, 4, 3], 'a'), real([2, 4, 5], 'b')], attrs: product({ batched: true, transposeA: true }) },
+  ],
+};
+
+/** Fused ops, at inputs where they are held against the plain ops that they stand for; those of {@link gradientCases} come on top. */
+export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'inputs' | 'attrs'>[]>> = {
+  matmul: [
+    { inputs: [real([2, 3, 4], 'a'), real([4, 5], 'b'), real([5], 'bias')], attrs: product({ bias: true }) },
+    { inputs: [real([6, 4], 'a'), real([4, 5], 'b'), real([6, 5], 'residual')], attrs: product({ residual: true }) },
+    {
+      inputs: [real([6, 4], 'a'), real([5, 4], 'b'), real([5], 'bias'), real([6, 5], 'residual')],
+      attrs: product({ transposeB: true, bias: true, residual: true, activation: 'gelu', alpha: 0.5 }),
+    },
+    { inputs: [real([6, 4], 'a'), real([4, 5], 'b')], attrs: product({ activation: 'relu2' }) },
+  ],
+  cross_entropy_fused: [{ inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)], attrs: { scale: 1 / 6 } }],
+};

@@ -1,0 +1,47 @@
+import { sizeOf } from '../../../src/base/shape.ts';
+import { dim, el, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
+import type { Reference } from '../tensor.ts';
+import { curveOf } from './elementwise.ts';
+
+/**
+ * `y = act(alpha * op(a) op(b) + bias) + residual`, and the value before the activation where there is one.
+ * Unbatched, all leading dimensions count as rows; batched, the last two dimensions are the matrices.
+ */
+const matmul: Reference = (inputs, attrs) => {
+  const [a, b] = [input(inputs, 0), input(inputs, 1)];
+  const [transposeA, transposeB, batched] = [flagOf(attrs, 'transposeA'), flagOf(attrs, 'transposeB'), flagOf(attrs, 'batched')];
+  const alpha = numberOf(attrs, 'alpha');
+  const kind = textOf(attrs, 'activation');
+  const epilogue = inputs.slice(2);
+  const bias = flagOf(attrs, 'bias') ? epilogue.shift() : undefined;
+  const residual = flagOf(attrs, 'residual') ? epilogue.shift() : undefined;
+
+  const [rowsA, colsA] = [batched ? dim(a, -2) : rowsOf(a), dim(a, -1)];
+  const [rowsB, colsB] = [batched ? dim(b, -2) : rowsOf(b), dim(b, -1)];
+  const [M, K] = transposeA ? [colsA, rowsA] : [rowsA, colsA];
+  const [N, inner] = transposeB ? [rowsB, colsB] : [colsB, rowsB];
+  if (K !== inner) throw new RangeError(`inner dimensions differ: ${K} and ${inner}`);
+  const batches = batched ? sizeOf(a.shape.slice(0, -2)) : 1;
+  const shape = batched ? [...a.shape.slice(0, -2), M, N] : transposeA ? [M, N] : [...a.shape.slice(0, -1), N];
+
+  const pre = tensor(shape);
+  for (let z = 0; z < batches; z++) {
+    for (let m = 0; m < M; m++) {
+      for (let n = 0; n < N; n++) {
+        let sum = 0;
+        for (let k = 0; k < K; k++) {
+          const left = el(a.data, z * M * K + (transposeA ? k * M + m : m * K + k));
+          const right = el(b.data, z * K * N + (transposeB ? n * K + k : k * N + n));
+          sum += left * right;
+        }
+        pre.data[(z * M + m) * N + n] = alpha * sum + (bias === undefined ? 0 : el(bias.data, n));
+      }
+    }
+  }
+  const y = tensor(shape, pre.data);
+  if (kind !== 'none') y.data.forEach((value, i) => void (y.data[i] = curveOf(kind).at(value)));
+  if (residual !== undefined) y.data.forEach((value, i) => void (y.data[i] = value + el(residual.data, i)));
+  return kind === 'none' ? [y] : [y, pre];
+};
+
+export const matmulReferences = { matmul } satisfies Record<string, Reference>;

@@ -1,0 +1,49 @@
+import { sizeOf } from '../../../src/base/shape.ts';
+import { HYPER } from '../../../src/ops/hyper.ts';
+import { el, fill, input, numbersOf } from '../tensor.ts';
+import type { Reference, Tensor } from '../tensor.ts';
+
+/** The Euclidean norm of everything in a pack. */
+const globalNorm: Reference = (inputs) => {
+  const squares = input(inputs, 0).data.reduce((sum, value) => sum + value * value, 0);
+  return [{ shape: [1], data: Float64Array.of(Math.sqrt(squares)) }];
+};
+
+/** For each element of a pack, the part that it lies in. */
+function partOfElement(pack: Tensor): number[] {
+  const parts = pack.parts ?? [pack.shape];
+  return parts.flatMap((part, i) => Array.from({ length: sizeOf(part) }, () => i));
+}
+
+/**
+ * AdamW (Loshchilov and Hutter 2019), decay decoupled and scaled by the learning rate, after clipping by the global norm:
+ * `g' = g min(1, clip/norm)`, `m' = b1 m + (1-b1) g'`, `v' = b2 v + (1-b2) g'^2`,
+ * `w' = w - lr (m' c1 / (sqrt(v' c2) + eps) + decay wd w)`. Gives the new weights, m and v.
+ */
+const adamw: Reference = (inputs, attrs) => {
+  const [grads, weights, m, v] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
+  const [norm, hyper] = [el(input(inputs, 4).data, 0), input(inputs, 5)];
+  const h = (key: keyof typeof HYPER): number => el(hyper.data, HYPER[key]);
+  const scale = h('clip') > 0 && norm > h('clip') ? h('clip') / norm : 1;
+  const decays = Float64Array.from(numbersOf(attrs, 'decay'));
+  const parts = Float64Array.from(partOfElement(grads));
+  const like = (pack: Tensor, value: (i: number) => number): Tensor => ({ ...pack, data: fill(pack.shape, value).data });
+
+  const nextM = like(m, (i) => h('beta1') * el(m.data, i) + (1 - h('beta1')) * scale * el(grads.data, i));
+  const nextV = like(v, (i) => h('beta2') * el(v.data, i) + (1 - h('beta2')) * (scale * el(grads.data, i)) ** 2);
+  const nextW = like(weights, (i) => {
+    const step = (el(nextM.data, i) * h('correction1')) / (Math.sqrt(el(nextV.data, i) * h('correction2')) + h('eps'));
+    const decay = el(decays, el(parts, i)) * h('weightDecay') * el(weights.data, i);
+    return el(weights.data, i) - h('lr') * (step + decay);
+  });
+  return [nextW, nextM, nextV];
+};
+
+/** `acc' = (first ? 0 : acc) + g scale` with `micro = [first, scale]`. Gives the new accumulator. */
+const accumulate: Reference = (inputs) => {
+  const [grads, acc, micro] = [input(inputs, 0), input(inputs, 1), input(inputs, 2)];
+  const [first, scale] = [el(micro.data, 0) !== 0, el(micro.data, 1)];
+  return [{ ...acc, data: fill(acc.shape, (i) => (first ? 0 : el(acc.data, i)) + el(grads.data, i) * scale).data }];
+};
+
+export const optimizerReferences = { global_norm: globalNorm, adamw, accumulate } satisfies Record<string, Reference>;

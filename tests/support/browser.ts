@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import { launch, type Browser, type Page } from 'puppeteer';
+import { preview } from 'vite';
+import { INSTALL_CHROME, chromeExecutables } from '../../src/gpu/node-chrome.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Quiet and offline: none of these changes what a page sees. */
+const FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+];
+
+export interface BrowserOptions {
+  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose. */
+  readonly adapter?: 'software' | 'default';
+}
+
+/** Starts the installed Chrome or Chromium, headless. */
+export async function launchBrowser({ adapter = 'software' }: BrowserOptions = {}): Promise<Browser> {
+  const executablePath = chromeExecutables()[0];
+  if (executablePath === undefined) {
+    throw new Error(`browser tests: no Chrome or Chromium found. ${INSTALL_CHROME}`);
+  }
+  const args = [...FLAGS, adapter === 'software' ? '--use-webgpu-adapter=swiftshader' : '--enable-features=Vulkan'];
+  if (process.getuid?.() === 0) {
+    // Chrome's sandbox does not start for root.
+    args.push('--no-sandbox');
+  }
+  return launch({ executablePath, headless: true, args, protocolTimeout: 300_000 });
+}
+
+export interface ServedBuild {
+  /** With a trailing slash. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Serves the production build, `dist/`, on a free port of this machine. */
+export async function serveBuild(): Promise<ServedBuild> {
+  const server = await preview({
+    root: ROOT,
+    logLevel: 'silent',
+    preview: { host: '127.0.0.1', port: 0, strictPort: true, open: false },
+  });
+  const address = server.httpServer.address();
+  if (address === null || typeof address === 'string') {
+    throw new Error('browser tests: the preview server has no port.');
+  }
+  return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() };
+}
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** Console errors, uncaught exceptions and failed requests so far; a passing test finds it empty. */
+  readonly problems: readonly string[];
+}
+
+/** A new tab that notes what goes wrong in it, opened at `url`. */
+export async function openPage(browser: Browser, url: string): Promise<WatchedPage> {
+  const page = await browser.newPage();
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') {
+      problems.push(`console: ${message.text()}`);
+    }
+  });
+  page.on('pageerror', (error) => problems.push(`page: ${error instanceof Error ? error.message : String(error)}`));
+  page.on('requestfailed', (request) => problems.push(`request: ${request.url()} ${request.failure()?.errorText ?? ''}`));
+  await page.goto(url);
+  return { page, problems };
+}

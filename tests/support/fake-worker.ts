@@ -1,0 +1,298 @@
+import { flopsPerToken, parameterCount, tokensPerStep, totalSteps, vocabSize, type RunSpec } from '../../src/spec/index.ts';
+import type { WorkerPort } from '../../src/worker/client.ts';
+import {
+  PROTOCOL_VERSION,
+  type CheckpointReport,
+  type Command,
+  type DataReport,
+  type DeviceReport,
+  type Event,
+  type Forecast,
+  type RunState,
+} from '../../src/worker/protocol.ts';
+
+type Post = (event: Event) => void;
+type Reply = Extract<Event, { type: 'reply'; ok: true }>['value'];
+
+interface FakeRun {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  state: RunState;
+  step: number;
+  totalSteps: number;
+}
+
+export interface FakeOptions {
+  /** Milliseconds between batches of steps; 0: only {@link FakeHost.train} trains. */
+  readonly everyMs?: number;
+  readonly stepsPerSubmit?: number;
+  /** The loss of this step is NaN. */
+  readonly nanAt?: number;
+  readonly stored?: readonly CheckpointReport[];
+}
+
+const DEVICE: DeviceReport = {
+  vendor: 'google',
+  architecture: 'swiftshader',
+  device: '0xc0de',
+  description: 'SwiftShader Device (Subzero)',
+  software: true,
+  features: ['timestamp-query', 'subgroups', 'core-features-and-limits'],
+  limits: {
+    maxBufferSize: 1073741824,
+    maxStorageBufferBindingSize: 134217728,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupStorageSize: 16384,
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupsPerDimension: 65535,
+  },
+  disabledVariants: ['matmul/subgroup-8x8'],
+  userAgent: 'test',
+  build: 'test',
+};
+
+/** Speaks the protocol with made-up losses: a power law with noise, the same for every run. No GPU, no data. */
+export class FakeHost {
+  readonly received: Command[] = [];
+  run: FakeRun | null = null;
+  readonly #post: Post;
+  readonly #options: FakeOptions;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(post: Post, options: FakeOptions = {}) {
+    this.#post = post;
+    this.#options = options;
+  }
+
+  receive(command: Command): void {
+    this.received.push(command);
+    const reply = (value: Reply): void => this.#post({ type: 'reply', id: command.id, ok: true, value });
+    const refuse = (name: string, where: string, message: string): void =>
+      this.#post({ type: 'reply', id: command.id, ok: false, error: { name, where, message } });
+    switch (command.type) {
+      case 'hello':
+        if (command.version === PROTOCOL_VERSION) reply(DEVICE);
+        else refuse('ProtocolError', 'worker', 'worker: another version of the protocol: got 0, expected 1. Reload the page.');
+        break;
+      case 'forecast':
+        reply(forecastOf(command.spec));
+        break;
+      case 'addFile':
+        if (command.bytes.byteLength < 2)
+          refuse(
+            'SpecError',
+            'data',
+            `data: ${command.name} is too short: got ${command.bytes.byteLength} bytes, expected 2 at least.`,
+          );
+        else reply({ ...dataOf('file'), name: command.name });
+        break;
+      case 'start':
+        this.#start(command, reply);
+        break;
+      case 'pause':
+        this.#to('paused');
+        reply(null);
+        break;
+      case 'resume':
+        this.#to('running');
+        reply(null);
+        break;
+      case 'step':
+        this.train(1);
+        reply(null);
+        break;
+      case 'stop':
+        this.#to('stopped');
+        reply(null);
+        break;
+      case 'extend':
+        if (this.run !== null) this.run.totalSteps += command.steps;
+        this.#to('running');
+        reply(null);
+        break;
+      case 'export':
+        reply(new ArrayBuffer(64));
+        break;
+      case 'inspect':
+        refuse('SpecError', 'checkpoint', 'checkpoint: is truncated: got 12 bytes, expected 4096. Export it again.');
+        break;
+      case 'stored':
+        reply(this.#options.stored ?? []);
+        break;
+      case 'measurePeak':
+        reply({ matmulFlopsPerSecond: 5.9e9, kernel: 'matmul-tiled 8x16, 512 x 512 x 512' });
+        break;
+      case 'destroyDevice':
+        reply(null);
+        this.#loseDevice();
+        break;
+      case 'sampling':
+      case 'forget':
+        reply(null);
+        break;
+    }
+  }
+
+  /** Trains `count` steps of the run. */
+  train(count: number): void {
+    const { run } = this;
+    if (run === null) return;
+    const n = Math.min(count, run.totalSteps - run.step);
+    const firstStep = run.step + 1;
+    const lossNats = Float32Array.from({ length: n }, (_, i) => this.#loss(firstStep + i));
+    const gradNorm = Float32Array.from(
+      { length: n },
+      (_, i) => 0.4 + 3 / Math.sqrt(firstStep + i) + 0.2 * noise(7 * (firstStep + i)),
+    );
+    const learningRate = Float32Array.from(
+      { length: n },
+      (_, i) => 3e-3 * Math.min(1, (firstStep + i) / 100, 1.1 - (firstStep + i) / run.totalSteps),
+    );
+    const epochs = Float32Array.from({ length: n }, (_, i) => (firstStep + i) / 900);
+    this.#post({ type: 'metrics', runId: run.runId, firstStep, lanes: 1, lossNats, gradNorm, learningRate, epochs });
+    run.step += n;
+    for (let step = firstStep; step <= run.step; step++) if (step % 50 === 0) this.#evaluate(run.runId, step);
+    this.#to(run.step >= run.totalSteps ? 'finished' : run.state);
+    this.#post({
+      type: 'speed',
+      runId: run.runId,
+      msPerStep: 6.4,
+      tokensPerSecond: 160_000,
+      stepsPerSubmit: n,
+      mfu: 0.31,
+      etaMs: (run.totalSteps - run.step) * 6.4,
+    });
+    if (run.step % 40 === 0) {
+      this.#post({
+        type: 'sample',
+        runId: run.runId,
+        step: run.step,
+        prompt: 'The ',
+        text: 'The Congress of the several States has been provided for the present session, and the people of',
+      });
+    }
+  }
+
+  #start(command: Extract<Command, { type: 'start' }>, reply: (value: Reply) => void): void {
+    const [spec] = command.specs;
+    if (spec === undefined) return;
+    const forecast = forecastOf(spec);
+    const startStep = command.stored === true ? 400 : 0;
+    this.run = { runId: command.runId, spec, state: 'preparing', step: startStep, totalSteps: forecast.totalSteps };
+    this.#to('preparing');
+    this.#post({ type: 'progress', runId: command.runId, task: 'compile', done: 12, total: 40 });
+    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: 1 });
+    this.#to(command.hold === true ? 'paused' : 'running');
+    const { everyMs = 0, stepsPerSubmit = 8 } = this.#options;
+    if (everyMs === 0) return;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.run?.state === 'running' && this.train(stepsPerSubmit), everyMs);
+  }
+
+  #to(state: RunState): void {
+    if (this.run === null) return;
+    this.run.state = state;
+    this.#post({ type: 'state', runId: this.run.runId, state, step: this.run.step, totalSteps: this.run.totalSteps });
+  }
+
+  #evaluate(runId: string, step: number): void {
+    const loss = this.#smooth(step) + 0.06;
+    this.#post({ type: 'eval', runId, step, split: 'validation', lossNats: Float64Array.of(loss) });
+    this.#post({ type: 'eval', runId, step, split: 'ood', lossNats: Float64Array.of(loss + 0.25) });
+  }
+
+  #loseDevice(): void {
+    const error = {
+      name: 'DeviceError',
+      where: 'device',
+      message: 'device: the GPU device was lost: got "destroyed". The run restarts from its last checkpoint.',
+    };
+    this.#post({ type: 'fault', runId: this.run?.runId ?? null, error, recovering: this.run !== null });
+    this.#to('recovering');
+    if (this.run === null) return;
+    this.run.step = Math.floor(this.run.step / 100) * 100;
+    setTimeout(() => this.#to('running'), 1500);
+  }
+
+  #smooth(step: number): number {
+    return 1.35 + 4.3 * (1 + step / 6) ** -0.5;
+  }
+
+  #loss(step: number): number {
+    if (step === this.#options.nanAt) return Number.NaN;
+    const spike = step % 700 === 500 ? 1.5 : 0;
+    return this.#smooth(step) + 0.12 * noise(step) + spike;
+  }
+}
+
+/** -1..1, the same for the same step. */
+function noise(step: number): number {
+  return Math.sin(step * 12.9898) * 0.7 + Math.sin(step * 78.233 + 1) * 0.3;
+}
+
+export function dataOf(source: RunSpec['data']['source']): DataReport {
+  return {
+    name: source === 'sotu' ? 'State of the Union addresses' : source,
+    trainTokens: 8_412_331,
+    validationTokens: 442_113,
+    oodTokens: 2_113_008,
+    vocab: 256,
+    uniformNats: Math.log(256),
+    unigramNats: 3.06,
+    entropyRateNats: source === 'markov' ? 1.4 : null,
+    bytesPerToken: 1,
+    contentHash: '5f1d0c3a',
+    notes: ['Train: addresses up to 1945, without the held-out ones.', 'Out of distribution: 1946 and later.'],
+  };
+}
+
+export function forecastOf(spec: RunSpec): Forecast {
+  const count = parameterCount(spec);
+  const perToken = flopsPerToken(spec).total;
+  const steps = totalSteps(spec);
+  return {
+    parameters: count.total,
+    nonEmbeddingParameters: count.nonEmbedding,
+    flopsPerToken: perToken,
+    totalSteps: steps,
+    tokensPerStep: tokensPerStep(spec),
+    peakBytes: count.total * 16 + tokensPerStep(spec) * spec.model.width * spec.model.layers * 60,
+    vocab: vocabSize(spec),
+    dispatchesPerStep: 30 + 31 * spec.model.layers,
+    estimatedMs: steps * 6.4,
+    data: dataOf(spec.data.source),
+  };
+}
+
+/** A port with a {@link FakeHost} behind it; messages cross as structured clones, later than the call that sent them. */
+export class FakeWorker implements WorkerPort {
+  readonly host: FakeHost;
+  terminated = false;
+  readonly #listeners = new Map<string, ((event: unknown) => void)[]>();
+
+  constructor(options: FakeOptions = {}) {
+    this.host = new FakeHost((event) => this.emit('message', { data: structuredClone(event) }), options);
+  }
+
+  postMessage(message: unknown, transfer: Transferable[]): void {
+    const command = structuredClone(message, { transfer });
+    // The test's own client wrote it.
+    setTimeout(() => !this.terminated && this.host.receive(command as Command), 0);
+  }
+
+  addEventListener(type: string, listener: (event: unknown) => void): void {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+
+  /** As the browser would: a message, an unreadable message, or a crash. */
+  emit(type: 'message' | 'messageerror' | 'error', event: unknown): void {
+    if (this.terminated) return;
+    setTimeout(() => {
+      if (!this.terminated) for (const listener of this.#listeners.get(type) ?? []) listener(event);
+    }, 0);
+  }
+}
