@@ -1,7 +1,7 @@
-// activation: pointwise functions and their derivatives. After lib/vec1 or lib/vec4.
+// activation: pointwise functions and their derivatives. Comes after lib/vec1 or lib/vec4.
 //
 // Written so that nothing overflows on the way to a finite result, so that small results keep their relative precision
-// (WGSL's tanh is only good to 1e-5), and so that a NaN stays one.
+// (WGSL's tanh is only good to 1e-5), and so that a NaN stays one wherever the adapter keeps NaNs at all.
 const SQRT_2_OVER_PI = 0.7978845608028654;
 const GELU_CUBIC = 0.044715;
 // Beyond it, gelu(x) is x or below 2e-37.

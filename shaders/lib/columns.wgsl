@@ -1,5 +1,6 @@
-// columns: sums of Vec over the SPLIT threads of a workgroup that share a column, in a fixed tree order. After lib/vec1 or lib/vec4.
+// columns: sums of Vec over the SPLIT threads of a workgroup that share a column, in a fixed tree order.
 //
+// Comes after lib/vec1 or lib/vec4, which say what a Vec is.
 // WORKGROUP and SPLIT are powers of two, SPLIT <= WORKGROUP <= 256. Thread t (local_invocation_index) works on column
 // t % (WORKGROUP / SPLIT), so that neighbours read neighbouring columns. Every thread of the workgroup must make the call;
 // the sum is right in the threads below WORKGROUP / SPLIT. SPLIT = 1 leaves out all barriers.

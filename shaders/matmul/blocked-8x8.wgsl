@@ -141,7 +141,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
     c7p += x7 * p;
     c7q += x7 * q;
   }
-  // An array that a loop indexes, so that the epilogue is compiled 4 times and not once an output.
+  // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
   var tile = array<vec4f, 16>(
     c0p, c0q,
     c1p, c1q,
@@ -153,24 +153,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
     c7p, c7q,
   );
   let y_base = wg.z * sizes.m;
-  let bias_base = lane * sizes.n;
   for (var i = 0u; i < min(TILE_M, sizes.m - row); i++) {
-    for (var j = 0u; j < TILE_N; j += 4u) {
+    for (var j = 0u; j < min(TILE_N, sizes.n - column); j++) {
       let n = column + j;
-      let index = (y_base + row + i) * sizes.n + n;
-      let sums = tile[i * (TILE_N / 4u) + (j >> 2u)];
-      if (n < sizes.n) {
-        finish(index, bias_base + n, sums.x);
-      }
-      if (n + 1u < sizes.n) {
-        finish(index + 1u, bias_base + n + 1u, sums.y);
-      }
-      if (n + 2u < sizes.n) {
-        finish(index + 2u, bias_base + n + 2u, sums.z);
-      }
-      if (n + 3u < sizes.n) {
-        finish(index + 3u, bias_base + n + 3u, sums.w);
-      }
+      finish((y_base + row + i) * sizes.n + n, lane * sizes.n + n, tile[i * (TILE_N / 4u) + (j >> 2u)][j & 3u]);
     }
   }
 }

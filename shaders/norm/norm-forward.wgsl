@@ -8,8 +8,8 @@
 // dispatch  [ceil(R/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · BIASED: add the bias
 // template  WIDTH: 4 where it divides C, else 1
-// numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits; every TEAM-th vector in order, then a tree;
-//           squares overflow beyond |x| of 1e19
+// numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits
+//           f32 sums: every TEAM-th vector in order, then a tree; squares overflow beyond |x| of 1e19
 // uses lib/vec{{WIDTH}}, lib/reduce
 override CENTRED: bool = true;
 override BIASED: bool = true;

@@ -1,8 +1,73 @@
-const USAGE = 'usage: isoflop device | train SPEC.json | init SPEC.json --out W.safetensors';
+import { version } from '../../package.json';
+import { IsoflopError } from '../base/errors.ts';
+import { bench } from './bench.ts';
+import type { Command } from './command.ts';
+import { device } from './device.ts';
+import { init } from './init.ts';
+import { processIo } from './io.ts';
+import type { Io } from './io.ts';
+import { train } from './train.ts';
+import { UsageError } from './words.ts';
 
-/** Runs the command line and gives its exit status; `argv` holds the words after `isoflop`. */
-export function main(argv: readonly string[]): Promise<number> {
-  const said = argv.length === 0 ? 'no command' : `unknown command: got ${argv[0]}`;
-  process.stderr.write(`isoflop: ${said}. ${USAGE}\n`);
-  return Promise.resolve(2);
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ device, train, init, bench }));
+const FAILED = 1;
+const MISUSED = 2;
+
+function overview(): string {
+  const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length)) + 3;
+  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  return [
+    'usage: isoflop COMMAND ...',
+    '',
+    ...lines,
+    '',
+    'isoflop COMMAND --help says more; --debug adds the stack trace to an error; --version names the build.',
+    '',
+  ].join('\n');
+}
+
+/**
+ * Runs the command line and gives its exit status: 0 on success, 2 for words that cannot be meant, 1 for everything else that went
+ * wrong, 130 when interrupted. Errors are one line on stderr.
+ *
+ * @param argv the words after `isoflop`.
+ */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const debug = argv.includes('--debug');
+  const [name, ...words] = argv.filter((word) => word !== '--debug');
+  const command = COMMANDS.get(name ?? '');
+  if (command !== undefined && words.some(isHelp)) {
+    io.out(`usage: isoflop ${command.usage}\n\n${command.help}\n`);
+    return 0;
+  }
+  if (name === '--version') {
+    io.out(`isoflop ${version}\n`);
+    return 0;
+  }
+  if (name !== undefined && (name === 'help' || isHelp(name))) {
+    io.out(overview());
+    return 0;
+  }
+  if (command === undefined) {
+    const said = name === undefined ? 'a command is missing' : `there is no such command: got ${oneLine(name)}`;
+    io.err(`isoflop: ${said}, expected ${[...COMMANDS.keys()].join(', ')}. isoflop --help says what they do.\n`);
+    return MISUSED;
+  }
+  try {
+    return await command.run(words, io);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const cure = error instanceof IsoflopError ? '' : ' This is a fault of Isoflop; --debug shows where.';
+    io.err(`isoflop ${name}: ${oneLine(message)}${cure}\n`);
+    if (debug && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
+    return error instanceof UsageError ? MISUSED : FAILED;
+  }
+}
+
+function isHelp(word: string): boolean {
+  return word === '--help' || word === '-h';
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
 }

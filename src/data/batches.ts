@@ -79,7 +79,9 @@ export class Batcher {
   fill(b: number, tokens: Uint32Array, targets: Uint32Array): void {
     const { context } = this;
     if (tokens.length !== this.batch * context || targets.length !== tokens.length) {
-      throw new RangeError(`Batcher.fill: arrays have ${tokens.length} and ${targets.length} elements, expected ${this.batch * context}`);
+      throw new RangeError(
+        `Batcher.fill: arrays have ${tokens.length} and ${targets.length} elements, expected ${this.batch * context}`,
+      );
     }
     for (let row = 0; row < this.batch; row += 1) {
       const start = this.start(b, row);
@@ -164,7 +166,9 @@ function requireCount(where: string, value: number): void {
  */
 export function tokenOrder(tokens: Uint32Array, vocab: number, order: Uint32Array, starts: Uint32Array): void {
   if (order.length !== tokens.length || starts.length !== vocab + 1) {
-    throw new RangeError(`tokenOrder: order and starts have ${order.length} and ${starts.length} elements, expected ${tokens.length} and ${vocab + 1}`);
+    throw new RangeError(
+      `tokenOrder: order and starts have ${order.length} and ${starts.length} elements, expected ${tokens.length} and ${vocab + 1}`,
+    );
   }
   requireInVocab('batch', tokens, vocab);
   starts.fill(0);

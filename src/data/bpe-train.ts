@@ -30,15 +30,25 @@ const COUNTING_SHARE = 0.2;
  */
 export async function trainBpe(bytes: Uint8Array, { merges, onProgress, signal }: BpeTraining): Promise<BpeModel> {
   if (!Number.isInteger(merges) || merges < 1 || merges > MAX_MERGES) {
-    throw new SpecError({ where: 'spec data.merges', rule: 'is out of range', got: String(merges), expected: `an integer in 1..${MAX_MERGES}` });
+    throw new SpecError({
+      where: 'spec data.merges',
+      rule: 'is out of range',
+      got: String(merges),
+      expected: `an integer in 1..${MAX_MERGES}`,
+    });
   }
-  if (bytes.length === 0) throw new SpecError({ where: 'tokenizer bpe', rule: 'cannot be trained on empty data', cure: 'Choose a file with text in it.' });
+  if (bytes.length === 0)
+    throw new SpecError({
+      where: 'tokenizer bpe',
+      rule: 'cannot be trained on empty data',
+      cure: 'Choose a file with text in it.',
+    });
   signal?.throwIfAborted();
   const slice = slicer(signal);
 
   const table = new WordTable();
   let frequencies = new Float64Array(1 << 10);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const stop = Math.min(bytes.length, at + COUNT_CHUNK_BYTES);
     while (at < stop) {
       const end = wordEnd(bytes, at);

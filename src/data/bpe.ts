@@ -26,7 +26,12 @@ export class BpeTokenizer implements Tokenizer {
     this.model = model;
     this.vocab = 256 + merges;
     requireMerges(merges <= MAX_MERGES, 'the vocabulary is too large', `${merges} merges`, `at most ${MAX_MERGES}`);
-    requireMerges(model.merges.length <= merges, 'the model has more merges than the spec', String(model.merges.length), `at most ${merges}`);
+    requireMerges(
+      model.merges.length <= merges,
+      'the model has more merges than the spec',
+      String(model.merges.length),
+      `at most ${merges}`,
+    );
     const pieces: number[][] = Array.from({ length: 256 }, (_, byte) => [byte]);
     model.merges.forEach(([left, right], i) => {
       const known = pieces[left];
@@ -34,7 +39,12 @@ export class BpeTokenizer implements Tokenizer {
       const bothKnown = known !== undefined && more !== undefined;
       requireMerges(bothKnown, `merge ${i} joins ids that are not yet made`, `${left}, ${right}`, `0..${255 + i}`);
       const joined = [...(known ?? []), ...(more ?? [])];
-      requireMerges(joined.length <= MAX_WORD_BYTES, `merge ${i} is too long`, `${joined.length} bytes`, `at most ${MAX_WORD_BYTES}`);
+      requireMerges(
+        joined.length <= MAX_WORD_BYTES,
+        `merge ${i} is too long`,
+        `${joined.length} bytes`,
+        `at most ${MAX_WORD_BYTES}`,
+      );
       const key = left * 65536 + right;
       requireMerges(!this.#merged.has(key), `merge ${i} repeats an earlier one`, `${left}, ${right}`, 'a new pair');
       this.#merged.set(key, 256 + i);
@@ -52,7 +62,7 @@ export class BpeTokenizer implements Tokenizer {
     const firstAt: number[] = [];
     const lengths: number[] = [];
     let to = 0;
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const end = wordEnd(bytes, at);
       const known = table.size;
       const word = table.intern(bytes, at, end);
@@ -109,6 +119,26 @@ export class BpeTokenizer implements Tokenizer {
       length = kept;
     }
   }
+}
+
+/** A model that was kept as JSON, e.g. in the browser's storage; SpecError unless it has the shape of one. */
+export function parseBpeModel(value: unknown): BpeModel {
+  const merges = typeof value === 'object' && value !== null && 'merges' in value ? value.merges : undefined;
+  if (!Array.isArray(merges)) throw notAModel('no list of merges');
+  return {
+    merges: merges.map((pair: unknown, i): [number, number] => {
+      const items: readonly unknown[] = Array.isArray(pair) ? pair : [];
+      const [left, right, more] = items;
+      if (typeof left !== 'number' || typeof right !== 'number' || more !== undefined)
+        throw notAModel(`${JSON.stringify(pair)} as merge ${i}`);
+      return [left, right];
+    }),
+  };
+}
+
+function notAModel(got: string): SpecError {
+  const cure = 'Train the tokenizer again.';
+  return new SpecError({ where: 'tokenizer bpe', rule: 'is not a kept tokenizer', got, expected: 'pairs of token ids', cure });
 }
 
 function requireMerges(holds: boolean, rule: string, got: string, expected: string): void {

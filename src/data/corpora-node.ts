@@ -29,7 +29,12 @@ function installed(request: string): string {
   try {
     return require.resolve(request);
   } catch (cause) {
-    throw new SpecError({ where: 'data.source', rule: `the package behind it is not installed: ${request}`, cure: 'Run npm ci.', cause });
+    throw new SpecError({
+      where: 'data.source',
+      rule: `the package behind it is not installed: ${request}`,
+      cure: 'Run npm ci.',
+      cause,
+    });
   }
 }
 
@@ -62,7 +67,11 @@ function sotu(): Corpus {
   const files = sorted(readdirSync(folder).filter((file) => file.endsWith('.txt')));
   const early = files.filter((file) => Number.parseInt(file, 10) <= LAST_TRAINING_YEAR);
   const late = files.filter((file) => Number.parseInt(file, 10) > LAST_TRAINING_YEAR);
-  const read = (names: readonly string[]): Uint8Array => bytesOf(names.map((file) => readDocument(join(folder, file))), '\n\n');
+  const read = (names: readonly string[]): Uint8Array =>
+    bytesOf(
+      names.map((file) => readDocument(join(folder, file))),
+      '\n\n',
+    );
   return {
     name: 'sotu',
     train: read(early.filter((_, i) => !isHeldOut(i))),
@@ -93,8 +102,14 @@ function code(): Corpus {
   const texts = sorted(paths.filter((path) => path.endsWith('.js'))).map((path) => readDocument(join(folder, path)));
   return {
     name: 'code',
-    train: bytesOf(texts.filter((_, i) => !isHeldOut(i)), '\n\n'),
-    validation: bytesOf(texts.filter((_, i) => isHeldOut(i)), '\n\n'),
+    train: bytesOf(
+      texts.filter((_, i) => !isHeldOut(i)),
+      '\n\n',
+    ),
+    validation: bytesOf(
+      texts.filter((_, i) => isHeldOut(i)),
+      '\n\n',
+    ),
     ood: null,
   };
 }
@@ -112,7 +127,12 @@ function names(): Corpus {
     [shuffled[i], shuffled[j]] = [shuffled[j] ?? '', shuffled[i] ?? ''];
   }
   const cut = Math.floor(shuffled.length * NAMES_HOLD_OUT);
-  return { name: 'names', train: bytesOf(shuffled.slice(cut), '\n'), validation: bytesOf(shuffled.slice(0, cut), '\n'), ood: null };
+  return {
+    name: 'names',
+    train: bytesOf(shuffled.slice(cut), '\n'),
+    validation: bytesOf(shuffled.slice(0, cut), '\n'),
+    ood: null,
+  };
 }
 
 const READERS: Readonly<Record<CorpusName, () => Corpus>> = { sotu, gutenberg, code, names };

@@ -42,7 +42,11 @@ export class CorpusShelf {
 
   async #request(name: CorpusName): Promise<Uint8Array<ArrayBuffer>> {
     const url = new URL(corpusPath(name), this.#baseUrl).href;
-    const fault = { where: `corpus ${name}`, rule: `cannot be fetched from ${url}`, cure: 'Reload the page while its server can be reached.' };
+    const fault = {
+      where: `corpus ${name}`,
+      rule: `cannot be fetched from ${url}`,
+      cure: 'Reload the page while its server can be reached.',
+    };
     let response: Response;
     try {
       response = await this.#fetch(url);
@@ -61,6 +65,11 @@ async function gunzip(name: CorpusName, bytes: Uint8Array<ArrayBuffer>): Promise
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (cause) {
-    throw new SpecError({ where: `corpus ${name}`, rule: 'is damaged', cure: 'Reload the page; if that does not help, build the site again.', cause });
+    throw new SpecError({
+      where: `corpus ${name}`,
+      rule: 'is damaged',
+      cure: 'Reload the page; if that does not help, build the site again.',
+      cause,
+    });
   }
 }

@@ -85,12 +85,13 @@ export async function prepareDataset(input: DataInput, options: DataOptions): Pr
   const where = input.kind === 'file' ? `data file "${input.name}"` : `corpus ${input.name}`;
   const notes: string[] = [];
   const parts = input.kind === 'file' ? splitFile(where, input.bytes, options, notes) : input;
-  requireWindow(where, parts.train.length, options.tokenizer === 'byte' ? options.context : 0);
+  // Tokens are never more than bytes, so too few bytes need no tokenizer to be refused.
+  requireWindow(where, parts.train.length, options.context);
   const tokenizer = await tokenizerFor(parts.train, options, notes);
 
   let train: Tokens = tokenizer.encode(parts.train);
   requireWindow(where, train.length, options.context);
-  let validation = windowOrNull(parts.validation, tokenizer, options.context);
+  const validation = windowOrNull(parts.validation, tokenizer, options.context);
   if (parts.validation !== null && validation === null) {
     if (input.kind === 'file') train = tokenizer.encode(input.bytes);
     notes.push(`Nothing is held out: the validation part would be shorter than one window of ${options.context} tokens.`);
@@ -144,7 +145,7 @@ function measures(
 
 /** Holds out the last 5 % of a file, at least one window, at most half of it. */
 function splitFile(where: string, bytes: Uint8Array, { context, order, tokenizer }: DataOptions, notes: string[]): Parts {
-  requireWindow(where, bytes.length, tokenizer === 'byte' ? context : 1);
+  requireWindow(where, bytes.length, context);
   if (order === 'sequential') {
     notes.push('Nothing is held out: in sequential order the whole file is trained on.');
     return { train: bytes, validation: null, ood: null };
@@ -163,7 +164,11 @@ async function tokenizerFor(train: Uint8Array, options: DataOptions, notes: stri
   const { merges, onProgress, signal } = options;
   const model =
     options.model ??
-    (await trainBpe(train, { merges, ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) }));
+    (await trainBpe(train, {
+      merges,
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    }));
   if (model.merges.length < merges) {
     notes.push(`Only ${model.merges.length} of ${merges} merges were found: no other pair of tokens occurs twice in this data.`);
   }

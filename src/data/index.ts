@@ -1,6 +1,6 @@
 /** Corpora, synthetic sources, tokenizers and batches; what the page may import. Node has `corpora-node.ts` and `corpus-plugin.ts` besides. */
 export { Batcher, requireWindow, tokenOrder, type BatcherOptions, type BatchOrder } from './batches.ts';
-export { BpeTokenizer } from './bpe.ts';
+export { BpeTokenizer, parseBpeModel } from './bpe.ts';
 export { MAX_MERGES, trainBpe, type BpeModel, type BpeTraining } from './bpe-train.ts';
 export { CORPORA, corpusPath, packCorpus, unpackCorpus, type Corpus, type CorpusName } from './corpus.ts';
 export { CorpusShelf, type Fetch } from './corpus-shelf.ts';

@@ -48,11 +48,23 @@ export class MarkovSource {
   readonly #stationary: Float64Array;
 
   constructor({ symbols, order, concentration, seed }: MarkovOptions) {
-    requireThat(Number.isInteger(symbols) && symbols >= 2 && symbols <= 256, 'symbols', 'is out of range', symbols, 'an integer in 2..256');
+    requireThat(
+      Number.isInteger(symbols) && symbols >= 2 && symbols <= 256,
+      'symbols',
+      'is out of range',
+      symbols,
+      'an integer in 2..256',
+    );
     requireThat(Number.isInteger(order) && order >= 0, 'order', 'is out of range', order, 'an integer of at least 0');
     const positive = concentration > 0 && Number.isFinite(concentration);
     requireThat(positive, 'concentration', 'is out of range', concentration, 'a number above 0');
-    requireThat(symbols ** (order + 1) <= MAX_ENTRIES, 'order', 'makes the chain too large', `${symbols}^${order + 1} entries`, 'at most 2^20');
+    requireThat(
+      symbols ** (order + 1) <= MAX_ENTRIES,
+      'order',
+      'makes the chain too large',
+      `${symbols}^${order + 1} entries`,
+      'at most 2^20',
+    );
     this.symbols = symbols;
     this.order = order;
     this.#seed = seed;

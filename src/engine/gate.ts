@@ -70,7 +70,6 @@ function plainName(op: Op): string {
 async function tryPath(gpu: Gpu, node: Node, variant: string): Promise<Verdict> {
   const path = `${node.op}/${variant}`;
   const signature = signatureOf(node);
-  const op = opOf(node.op);
   let excess: number;
   try {
     const want = await evaluate(gpu, node, plainOf(node) ?? copyOf(node), 'plain');

@@ -52,7 +52,8 @@ export function adviceFor(error: WireError): string {
     case 'DeviceError':
       return 'If it happens again, choose a smaller model, batch or context, or reload the page.';
     case 'SpecError':
-      return 'Change the marked setting and start again.';
+      if (error.where === 'URL') return 'The settings are what they were before; nothing else changed.';
+      return error.where.startsWith('spec') ? 'Change the setting and start again.' : 'Nothing that was here before is lost.';
     case 'ProtocolError':
       return 'Reload the page; checkpoints in this browser are kept.';
     case 'NonFiniteError':

@@ -13,7 +13,7 @@ import {
   type ValueAt,
 } from '../spec/index.ts';
 
-/** What a form hands over; NaN is text that is no number. */
+/** What a form hands over; a number's field hands over text that is no number as it stands. */
 export type FormValue = ValueAt<SpecPath> | string;
 
 /**

@@ -123,7 +123,8 @@ function kindOf(node: Unshaped): number {
     case 'relu2':
       return 1;
     case 'softcap':
-      if (!(numberAttr(node, 'cap') > 0)) throw new ShapeError({ where, rule: 'the cap is not positive', got: `${numberAttr(node, 'cap')}` });
+      if (!(numberAttr(node, 'cap') > 0))
+        throw new ShapeError({ where, rule: 'the cap is not positive', got: `${numberAttr(node, 'cap')}` });
       return 2;
     default:
       return unreachable(kind);

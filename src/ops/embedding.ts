@@ -76,7 +76,11 @@ export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
   embedding_backward: {
     shape(node) {
       const [dy, order, starts] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
-      requireShape(node, dy.dtype === 'f32' && order.dtype === 'u32' && starts.dtype === 'u32', 'dy is f32, order and starts are u32');
+      requireShape(
+        node,
+        dy.dtype === 'f32' && order.dtype === 'u32' && starts.dtype === 'u32',
+        'dy is f32, order and starts are u32',
+      );
       const count = dy.shape.slice(0, -1).reduce((product, dim) => product * dim, 1);
       requireShape(node, lastOf(order) === count, 'order has one element for each row of dy');
       return [f32(lastOf(starts) - 1, lastOf(dy))];

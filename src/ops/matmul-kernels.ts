@@ -1,56 +1,142 @@
+import { sizeOf } from '../base/shape.ts';
+import { f32 } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
 import { matmulView } from './matmul-view.ts';
 import type { MatmulView } from './matmul-view.ts';
 import { outputAt } from './op.ts';
-import type { Dispatch, Variant } from './op.ts';
-import { sizeOf } from '../base/shape.ts';
+import type { Caps, Dispatch, Scratch, Variant } from './op.ts';
 
 const ACTIVATIONS = { none: 0, gelu: 1, relu2: 2 } as const;
 
-/** A kernel that gives each thread a tile of `rows` x `cols` outputs, in workgroups of `x` x `y` threads. */
-function tiled(name: string, rows: number, cols: number, x: number, y: number, supports: Variant['supports']): Variant {
+/** Outputs a thread, as rows x columns, and threads a workgroup, as x x y. */
+interface Tile {
+  readonly rows: number;
+  readonly cols: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Workgroups that keep a GPU busy; below it, smaller tiles or a split K give more. A guess until the tuner measures. */
+const BUSY_WORKGROUPS = 32;
+/** Smallest K worth splitting, and the smallest part of it. */
+const SPLIT_FROM = 1024;
+const SPLIT_PART = 256;
+const MOST_SPLITS = 16;
+
+function groups({ M, N, batch }: MatmulView, { rows, cols, x, y }: Tile): readonly [number, number, number] {
+  return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
+}
+
+function busy(view: MatmulView, tile: Tile): boolean {
+  return groups(view, tile).reduce((product, count) => product * count, 1) >= BUSY_WORKGROUPS;
+}
+
+function sizesOf({ M, N, K, batch, a, b, alpha }: MatmulView): Dispatch['sizes'] {
+  const [aLane, bLane] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
+  return { m: M, n: N, k: K, batch, a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, alpha };
+}
+
+/** Overrides and bindings of what follows the sum over k. */
+function epilogue(node: Node, { activation, bias, residual }: MatmulView): Pick<Dispatch, 'bind' | 'overrides'> {
+  const pre = activation === 'none' ? undefined : outputAt(node, 1);
+  const flags = {
+    HAS_BIAS: bias !== undefined,
+    STORE_PRE: pre !== undefined,
+    ACTIVATION: ACTIVATIONS[activation],
+    HAS_RESIDUAL: residual !== undefined,
+  };
+  return { bind: { bias, residual, y: outputAt(node, 0), pre }, overrides: flags };
+}
+
+/** A variant of one dispatch. `transposable`: its kernel has a flag for each transpose. */
+function variant(
+  name: string,
+  tile: Tile,
+  supports: (view: MatmulView, caps: Caps) => boolean,
+  { kernel = name, transposeB = true, overrides = {} }: { kernel?: string; transposeB?: boolean; overrides?: Record<string, number> } = {},
+): Variant {
   return {
     name,
-    supports,
+    supports: (node, caps) => supports(matmulView(node), caps),
     lower: (node) => {
       const view = matmulView(node);
-      const grid = [Math.ceil(view.N / (cols * x)), Math.ceil(view.M / (rows * y)), view.batch] as const;
-      return [dispatch(`matmul/${name}`, node, view, { WORKGROUP_X: x, WORKGROUP_Y: y }, grid)];
+      const end = epilogue(node, view);
+      return [
+        {
+          kernel: `matmul/${kernel}`,
+          bind: { a: view.a, b: view.b, ...end.bind },
+          sizes: sizesOf(view),
+          overrides: {
+            WORKGROUP_X: tile.x,
+            WORKGROUP_Y: tile.y,
+            TRANSPOSE_A: view.transposeA,
+            ...(transposeB ? { TRANSPOSE_B: view.transposeB } : {}),
+            ...end.overrides,
+            ...overrides,
+          },
+          grid: groups(view, tile),
+        },
+      ];
     },
   };
 }
 
-function dispatch(kernel: string, node: Node, view: MatmulView, workgroup: Record<string, number>, grid: Dispatch['grid']): Dispatch {
-  const { M, N, K, batch, a, b, bias, residual, activation, alpha, transposeA, transposeB } = view;
-  const pre = activation === 'none' ? undefined : outputAt(node, 1);
-  return {
-    kernel,
-    bind: { a, b, bias, residual, y: outputAt(node, 0), pre },
-    sizes: {
-      m: M,
-      n: N,
-      k: K,
-      batch,
-      a_lane: sizeOf(a.type.shape),
-      a_batch: sizeOf(a.type.shape) / batch,
-      b_lane: sizeOf(b.type.shape),
-      b_batch: sizeOf(b.type.shape) / batch,
-      alpha,
-    },
-    overrides: {
-      ...workgroup,
-      TRANSPOSE_A: transposeA,
-      TRANSPOSE_B: transposeB,
-      HAS_BIAS: bias !== undefined,
-      STORE_PRE: pre !== undefined,
-      ACTIVATION: ACTIVATIONS[activation],
-      HAS_RESIDUAL: residual !== undefined,
-    },
-    grid,
-  };
+const WIDE: Tile = { rows: 4, cols: 4, x: 16, y: 16 };
+const NARROW: Tile = { rows: 4, cols: 4, x: 8, y: 8 };
+const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
+
+/** Parts that K is cut into: a function of the shape alone (promise 2). */
+function splitsOf(view: MatmulView): number {
+  const most = Math.min(MOST_SPLITS, view.K / SPLIT_PART);
+  return 2 ** Math.floor(Math.log2(Math.max(1, most)));
 }
 
+/** Few tiles, a long sum: the weight gradients of narrow models. Partial sums, then their sum in order and the epilogue. */
+const splitK: Variant = {
+  name: 'tiled-split-k',
+  supports: (node, { software }) => {
+    const view = matmulView(node);
+    return !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8;
+  },
+  lower: (node) => {
+    const view = matmulView(node);
+    const { M, N, batch, alpha } = view;
+    const splits = splitsOf(view);
+    const partials: Scratch = { scratch: 'partial sums', type: f32(batch, splits, M, N) };
+    const end = epilogue(node, view);
+    const [x, y] = groups(view, NARROW);
+    const overrides = { WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB };
+    return [
+      {
+        kernel: 'matmul/tiled',
+        bind: { a: view.a, b: view.b, bias: undefined, residual: undefined, y: partials, pre: undefined },
+        sizes: sizesOf({ ...view, alpha: 1 }),
+        overrides,
+        grid: [x, y, batch * splits],
+      },
+      {
+        kernel: 'matmul/split-reduce',
+        bind: { partials, ...end.bind },
+        sizes: { m: M, n: N, batch, splits, alpha },
+        overrides: { WORKGROUP: 64, ...end.overrides },
+        grid: [Math.ceil((M * N) / 64), 1, batch],
+      },
+    ];
+  },
+};
+
+const skinny = ({ M, N }: MatmulView): boolean => Math.min(M, N) < 8;
+
+/**
+ * Best first. Software adapters run four invocations as one vector and pay dearly for barriers, so they get register blocks without
+ * workgroup memory; GPUs get tiles through workgroup memory, smaller ones or a split K where the large ones would be too few.
+ */
 export const matmulVariants: readonly [Variant, ...Variant[]] = [
-  tiled('blocked-8x8', 8, 8, 1, 1, (_, caps) => caps.software),
-  tiled('plain', 1, 1, 8, 8, () => true),
+  variant('blocked-16x8-vec4', BLOCK, ({ M, N, transposeB }, { software }) => software && M >= 16 && !transposeB && N % 4 === 0, { transposeB: false }),
+  variant('blocked-16x8', BLOCK, ({ M, N }, { software }) => software && M >= 16 && N >= 8),
+  variant('blocked-8x8', { ...BLOCK, rows: 8 }, ({ M, N }, { software }) => software && M * N >= 64),
+  variant('tiled-64', WIDE, (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE), { kernel: 'tiled' }),
+  splitK,
+  variant('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), { kernel: 'tiled' }),
+  variant('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true),
 ];

@@ -72,12 +72,19 @@ export const normOps: Record<'norm' | 'norm_backward' | 'norm_param_backward', O
       requireShape(node, sameShape(dy.shape, x.shape), 'dy and x differ in shape');
       requireShape(node, sameShape(gain.shape, x.shape.slice(-1)), 'the gain does not fit the last dimension of x');
       requireShape(node, sameShape(stats.shape, [rowsOf(x), 2]), 'the stats do not fit the rows of x');
-      if (flagAttr(node, 'addend')) requireShape(node, sameShape(inputAt(node, 4).type.shape, x.shape), 'the addend and x differ in shape');
+      if (flagAttr(node, 'addend'))
+        requireShape(node, sameShape(inputAt(node, 4).type.shape, x.shape), 'the addend and x differ in shape');
       return [x];
     },
     vjp: 'none',
     variants: rowVariants((node, alone) => {
-      const [dy, x, gain, stats, dx] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
+      const [dy, x, gain, stats, dx] = [
+        inputAt(node, 0),
+        inputAt(node, 1),
+        inputAt(node, 2),
+        inputAt(node, 3),
+        outputAt(node, 0),
+      ];
       const ADDEND = flagAttr(node, 'addend');
       const bind = { dy, x, gain, stats, addend: ADDEND ? inputAt(node, 4) : undefined, dx };
       return [overRows('norm/norm-backward', node, bind, x, alone, { ADDEND })];

@@ -50,7 +50,13 @@ export const qkNormOps: Record<'qk_norm' | 'qk_norm_backward' | 'qk_norm_param_b
       ];
     },
     variants: rowVariants((node, alone) => {
-      const [x, qgain, kgain, y, rstds] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), outputAt(node, 0), outputAt(node, 1)];
+      const [x, qgain, kgain, y, rstds] = [
+        inputAt(node, 0),
+        inputAt(node, 1),
+        inputAt(node, 2),
+        outputAt(node, 0),
+        outputAt(node, 1),
+      ];
       const dispatch = overHeads('norm/qk-norm-forward', node, { x, qgain, kgain, y, rstds }, x, alone);
       return [{ ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } }];
     }),
@@ -63,7 +69,11 @@ export const qkNormOps: Record<'qk_norm' | 'qk_norm_backward' | 'qk_norm_param_b
       requireShape(node, sameShape(dy.type.shape, qkv.type.shape), 'dy and qkv differ in shape');
       const gains = [2, 3].every((i) => sameShape(inputAt(node, i).type.shape, [headSize]));
       requireShape(node, gains, `the gains do not fit head size ${headSize}`);
-      requireShape(node, sameShape(inputAt(node, 4).type.shape, [rowsOf(qkv.type), normed]), 'rstd does not fit the heads of qkv');
+      requireShape(
+        node,
+        sameShape(inputAt(node, 4).type.shape, [rowsOf(qkv.type), normed]),
+        'rstd does not fit the heads of qkv',
+      );
       return [qkv.type];
     },
     vjp: 'none',

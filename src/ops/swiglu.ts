@@ -41,7 +41,11 @@ export const swigluOps: Record<'swiglu' | 'swiglu_backward', Op> = {
 };
 
 function halved(node: Unshaped, x: Type): Type {
-  requireShape(node, x.dtype === 'f32' && x.shape.length > 0 && lastOf(x) % 2 === 0, 'the last dimension of x is not gate and up');
+  requireShape(
+    node,
+    x.dtype === 'f32' && x.shape.length > 0 && lastOf(x) % 2 === 0,
+    'the last dimension of x is not gate and up',
+  );
   return f32(...x.shape.slice(0, -1), lastOf(x) / 2);
 }
 

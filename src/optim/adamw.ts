@@ -18,7 +18,11 @@ export function adamwStep(g: Graph, grads: Value, weights: State, trained: reado
   return g.scope('adamw', () => {
     const [m, v] = [g.state('m', trained), g.state('v', trained)];
     const norm = globalNorm(g, grads);
-    adamw(g, grads, weights.pack, m.pack, v.pack, norm, hyper, { decay: trained.map(({ decay }) => (decay ? 1 : 0)) });
+    adamw(
+      g,
+      { grads, weights: weights.pack, m: m.pack, v: v.pack, norm, hyper },
+      trained.map(({ decay }) => (decay ? 1 : 0)),
+    );
     return norm;
   });
 }

@@ -85,9 +85,9 @@ export function samplingGraph(spec: RunSpec, vocab: number): Graph {
 /** `objective` is what is differentiated, `loss` what is reported. */
 function lossOutputs(g: Graph, logits: Value, targets: Value, hyper: Value): void {
   g.scope('loss', () => {
-    const [losses, , nll] = crossEntropy(g, logits, targets, hyper);
-    g.output('objective', mean(g, require(losses, 'losses')), 'micro');
-    g.output('loss', mean(g, require(nll, 'nll')), 'micro');
+    const { losses, nll } = crossEntropy(g, logits, targets, hyper);
+    g.output('objective', mean(g, losses), 'micro');
+    g.output('loss', mean(g, nll), 'micro');
   });
 }
 

@@ -21,7 +21,7 @@ export class LabField extends LitElement {
     css`
       .row {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) minmax(0, 1.15fr);
+        grid-template-columns: minmax(0, 1fr) minmax(0, 1.3fr);
         align-items: center;
         gap: 2px 10px;
         padding: 3px 0;
@@ -114,9 +114,9 @@ export class LabField extends LitElement {
         const value = getField(this.lab.form.draft, this.path);
         const chosen = typeof value === 'string' ? value : 'some';
         return html`<select id="input" aria-describedby="help" @change=${(event: Event): void => this.#rules(event)}>
-          <option value="all" ?selected=${chosen === 'all'}>All on</option>
-          <option value="none" ?selected=${chosen === 'none'}>All off</option>
-          <option value="some" ?selected=${chosen === 'some'}>Each by itself</option>
+          <option value="all" .selected=${chosen === 'all'}>All on</option>
+          <option value="none" .selected=${chosen === 'none'}>All off</option>
+          <option value="some" .selected=${chosen === 'some'}>Each by itself</option>
         </select>`;
       }
     }
@@ -153,13 +153,15 @@ export class LabField extends LitElement {
   #choice(field: ChoiceField): unknown {
     const value = getField(this.lab.form.draft, this.path);
     return html`<select id="input" aria-describedby="help" @change=${(event: Event): void => this.lab.setField(this.path, typed(event))}>
-      ${Object.entries(field.choices).map(([key, label]) => html`<option value=${key} ?selected=${key === value}>${label}</option>`)}
+      ${Object.entries(field.choices).map(([key, label]) => html`<option value=${key} .selected=${key === value}>${label}</option>`)}
     </select>`;
   }
 
   #typed(text: string): void {
     this.typing = text;
-    this.lab.setField(this.path, parseNumber(text));
+    const value = parseNumber(text);
+    // Text that is no number goes into the draft as it stands, so that its error can quote it.
+    this.lab.setField(this.path, Number.isNaN(value) ? text : value);
   }
 
   #left(value: unknown): void {

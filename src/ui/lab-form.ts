@@ -57,7 +57,7 @@ export class LabForm extends LabElement {
       }
       .length {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) minmax(0, 1.15fr);
+        grid-template-columns: minmax(0, 1fr) minmax(0, 1.3fr);
         align-items: center;
         gap: 10px;
         padding: 3px 0;
@@ -123,7 +123,7 @@ export class LabForm extends LabElement {
     return html`<div class="length">
       <label for="budget-kind">Length in</label>
       <select id="budget-kind" @change=${(event: Event): void => this.#budget(typed(event))}>
-        ${Object.entries(BUDGETS).map(([key, label]) => html`<option value=${key} ?selected=${key === kind}>${label}</option>`)}
+        ${Object.entries(BUDGETS).map(([key, label]) => html`<option value=${key} .selected=${key === kind}>${label}</option>`)}
       </select>
     </div>`;
   }

@@ -19,7 +19,7 @@ declare global {
   }
 }
 
-const NO_FRAME: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, curves: [], lines: [], marks: [] };
+const NO_FRAME: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, emptyX: [1, 10], curves: [], lines: [], marks: [] };
 
 /** A canvas plot of growing curves. It asks `source` for its frame at most once an animation frame, after {@link invalidate}. */
 @customElement('lab-plot')

@@ -33,6 +33,8 @@ export interface PlotFrame {
   readonly xLog: boolean;
   readonly yLabel: string;
   readonly yLog: boolean;
+  /** What x spans while there is nothing to draw. */
+  readonly emptyX: Range;
   readonly curves: readonly Curve[];
   readonly lines: readonly ReferenceLine[];
   readonly marks: readonly Mark[];
@@ -59,7 +61,7 @@ function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points 
   return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
 }
 
-function extentOfX({ curves, xLog }: PlotFrame): Range {
+function extentOfX({ curves, xLog, emptyX }: PlotFrame): Range {
   let min = Infinity;
   let max = -Infinity;
   for (const { x } of curves) {
@@ -68,7 +70,7 @@ function extentOfX({ curves, xLog }: PlotFrame): Range {
     min = Math.min(min, x[first] ?? Infinity);
     max = Math.max(max, x[x.length - 1] ?? -Infinity);
   }
-  if (!(min <= max)) return xLog ? [1, 10] : [0, 1];
+  if (!(min <= max)) return emptyX;
   if (min === max) return xLog ? [min / 2, max * 2] : [Math.max(0, min - 1), max + 1];
   return [min, max];
 }

@@ -43,7 +43,7 @@ function axis(owner: PlotOwner, side: 'x' | 'y', compact: boolean): uPlot.Axis {
     border: { show: true, stroke: () => owner.color('--line'), width: 1 },
     splits: (plot, _index, min, max) => {
       const pixels = isX ? plot.bbox.width : plot.bbox.height;
-      const count = Math.max(2, Math.round(pixels / devicePixelRatio / (isX ? 90 : 48)));
+      const count = Math.max(3, Math.round(pixels / devicePixelRatio / (isX ? 90 : 44)));
       return ticks(min, max, isX ? owner.frame().xLog : owner.frame().yLog, count);
     },
     filter: (_plot, splits) => splits,
@@ -83,7 +83,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
           stroke: () => owner.color(curve.color),
           width: curve.width,
           alpha: curve.alpha,
-          points: { show: curve.dots === true, size: 5, width: 1 },
+          points: { show: curve.dots === true, size: 5, width: 1, fill: () => owner.color(curve.color) },
           ...(curve.dash === undefined ? {} : { dash: [...curve.dash] }),
         };
       }),
@@ -107,6 +107,18 @@ function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, ratio: 
   ctx.restore();
 }
 
+/** Text that stays readable over the grid. */
+function haloed(ctx: CanvasRenderingContext2D, owner: PlotOwner, text: string, x: number, y: number): void {
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.lineJoin = 'round';
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeStyle = owner.color('--surface');
+  ctx.strokeText(text, x, y);
+  ctx.fillText(text, x, y);
+  ctx.restore();
+}
+
 /** Reference lines with their names, under the curves. */
 function drawLines(plot: uPlot, owner: PlotOwner): void {
   const { bbox } = plot;
@@ -124,7 +136,8 @@ function drawLines(plot: uPlot, owner: PlotOwner): void {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.textBaseline = y - bbox.top < 18 * ratio ? 'top' : 'bottom';
-      ctx.fillText(line.label, bbox.left + bbox.width - 6 * ratio, y + (ctx.textBaseline === 'top' ? 3 : -3) * ratio);
+      const x = bbox.left + bbox.width - 6 * ratio;
+      haloed(ctx, owner, line.label, x, y + (ctx.textBaseline === 'top' ? 4 : -4) * ratio);
     }
   });
 }
@@ -155,7 +168,8 @@ function drawMarks(plot: uPlot, owner: PlotOwner): void {
       if (x - last > 40 * ratio) {
         ctx.font = `${11 * ratio}px system-ui, sans-serif`;
         ctx.textBaseline = 'top';
-        ctx.fillText(mark.label, x + 7 * ratio, bbox.top + ratio);
+        ctx.textAlign = 'left';
+        haloed(ctx, owner, mark.label, x + 8 * ratio, bbox.top + ratio);
       }
       last = x;
     }

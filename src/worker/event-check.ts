@@ -12,7 +12,6 @@ const nullOr =
   (value: unknown): boolean =>
     value === null || check(value);
 const floats = (value: unknown): boolean => value instanceof Float32Array;
-const anything = (): boolean => true;
 
 function fits(value: unknown, shape: Shape): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -123,7 +122,7 @@ export function isEvent(message: unknown): message is Event {
   const shape: unknown = Reflect.get(EVENTS, type);
   if (!fits(message, isShape(shape) ? shape : {})) return false;
   if (type !== 'reply') return true;
-  return Reflect.get(message, 'ok') === true ? fits(message, { value: anything }) : fits(message, { error: wireError });
+  return Reflect.get(message, 'ok') === true ? 'value' in message : fits(message, { error: wireError });
 }
 
 function isShape(value: unknown): value is Shape {

@@ -8,7 +8,11 @@ const u32 = fc.integer({ min: 0, max: 0xffffffff });
 describe('Philox4x32-10', () => {
   // Known answers: Random123, tests/kat_vectors, rows "philox4x32 10".
   it.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
     [
       [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       [0xffffffff, 0xffffffff],
@@ -35,7 +39,9 @@ describe('Philox4x32-10', () => {
 
 describe('uniform24', () => {
   it('stays in [0, 1) and is exact in f32', () => {
-    fc.assert(fc.property(u32, (bits) => uniform24(bits) === Math.fround(uniform24(bits)) && uniform24(bits) < 1 && uniform24(bits) >= 0));
+    fc.assert(
+      fc.property(u32, (bits) => uniform24(bits) === Math.fround(uniform24(bits)) && uniform24(bits) < 1 && uniform24(bits) >= 0),
+    );
     expect(uniform24(0xffffffff)).toBe(1 - 2 ** -24);
     expect(uniform24(0xff)).toBe(0);
   });

@@ -45,16 +45,21 @@ const shape = fc.record({
 describe('Batcher, every order', () => {
   it('promise 1: gives the same batch from b alone, whatever came before, within the data', () => {
     fc.assert(
-      fc.property(shape, fc.constantFrom('sequential', 'shuffled', 'random'), fc.integer({ min: 0, max: 10_000 }), (s, order, b) => {
-        fc.pre(s.n > s.context);
-        const options = { context: s.context, batch: s.batch, seed: s.seed, order };
-        const used = batcher(s.n, options);
-        for (const other of [0, 3, b + 7, 1]) filled(used, other);
-        const { tokens, targets } = filled(used, b);
-        expect(tokens).toEqual(filled(batcher(s.n, options), b).tokens);
-        expect(targets).toEqual(tokens.map((token) => token + 1));
-        expect(Math.max(...targets)).toBeLessThan(s.n);
-      }),
+      fc.property(
+        shape,
+        fc.constantFrom('sequential', 'shuffled', 'random'),
+        fc.integer({ min: 0, max: 10_000 }),
+        (s, order, b) => {
+          fc.pre(s.n > s.context);
+          const options = { context: s.context, batch: s.batch, seed: s.seed, order };
+          const used = batcher(s.n, options);
+          for (const other of [0, 3, b + 7, 1]) filled(used, other);
+          const { tokens, targets } = filled(used, b);
+          expect(tokens).toEqual(filled(batcher(s.n, options), b).tokens);
+          expect(targets).toEqual(tokens.map((token) => token + 1));
+          expect(Math.max(...targets)).toBeLessThan(s.n);
+        },
+      ),
     );
   });
 });
@@ -65,7 +70,9 @@ describe('Batcher, shuffled', () => {
       fc.property(shape, fc.integer({ min: 0, max: 50 }), (s, epoch) => {
         fc.pre(s.n > s.context);
         const data = batcher(s.n, { context: s.context, batch: 1, seed: s.seed, order: 'shuffled' });
-        const starts = Array.from({ length: data.windows }, (_, i) => data.start(epoch * data.windows + i, 0)).sort((a, b) => a - b);
+        const starts = Array.from({ length: data.windows }, (_, i) => data.start(epoch * data.windows + i, 0)).sort(
+          (a, b) => a - b,
+        );
         const offset = starts[0] ?? -1;
         expect(offset).toBeLessThan(s.context);
         expect(starts).toEqual(Array.from({ length: data.windows }, (_, i) => offset + i * s.context));
@@ -107,7 +114,7 @@ describe('Batcher, random', () => {
   it('starts anywhere that fits, the last place included', () => {
     const data = batcher(9, { order: 'random', batch: 1 });
     const starts = new Set(Array.from({ length: 300 }, (_, b) => data.start(b, 0)));
-    expect([...starts].sort()).toEqual([0, 1, 2, 3, 4]);
+    expect([...starts].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]);
     expect(data.epochs(6)).toBe(3);
   });
 
@@ -120,7 +127,10 @@ describe('Batcher, random', () => {
 describe('Batcher, bad input', () => {
   it.each([
     [{ tokens: new Uint16Array(0) }, 'data: is empty: got 0 tokens, expected at least context + 1 = 5. Choose a longer file.'],
-    [{ tokens: new Uint16Array(1) }, 'data: is shorter than one window of the context: got 1 token, expected at least context + 1 = 5. Choose a longer file.'],
+    [
+      { tokens: new Uint16Array(1) },
+      'data: is shorter than one window of the context: got 1 token, expected at least context + 1 = 5. Choose a longer file.',
+    ],
     [
       { tokens: new Uint16Array(4) },
       'data: is shorter than one window of the context: got 4 tokens, expected at least context + 1 = 5. Choose a longer file or a smaller context.',
@@ -159,7 +169,9 @@ describe('tokenOrder', () => {
   });
 
   it('refuses a token outside the vocabulary and arrays of the wrong size', () => {
-    expect(() => tokenOrder(Uint32Array.of(0, 3), 3, new Uint32Array(2), new Uint32Array(4))).toThrow(/token 1 is not in the vocabulary/);
+    expect(() => tokenOrder(Uint32Array.of(0, 3), 3, new Uint32Array(2), new Uint32Array(4))).toThrow(
+      /token 1 is not in the vocabulary/,
+    );
     expect(() => tokenOrder(Uint32Array.of(0, 1), 3, new Uint32Array(2), new Uint32Array(3))).toThrow(RangeError);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SpecError } from '../../src/base/errors.ts';
-import { BpeTokenizer } from '../../src/data/bpe.ts';
+import { BpeTokenizer, parseBpeModel } from '../../src/data/bpe.ts';
 import { trainBpe } from '../../src/data/bpe-train.ts';
 import { bytesPerToken, ByteTokenizer, SymbolTokenizer } from '../../src/data/tokenizer.ts';
 import { MAX_WORD_BYTES, wordEnd } from '../../src/data/words.ts';
@@ -12,7 +12,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 function words(bytes: Uint8Array): string[] {
   const found: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = wordEnd(bytes, at);
     found.push(text(bytes.subarray(at, end)));
     at = end;
@@ -23,7 +23,7 @@ function words(bytes: Uint8Array): string[] {
 /** BPE from its definition: recounts every pair before each merge. */
 function naiveBpe(bytes: Uint8Array, merges: number): [number, number][] {
   const split: number[][] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = wordEnd(bytes, at);
     split.push([...bytes.subarray(at, end)]);
     at = end;
@@ -41,7 +41,8 @@ function naiveBpe(bytes: Uint8Array, merges: number): [number, number][] {
     if (best === undefined) return made;
     const [left, right] = [Math.floor(best[0] / 65536), best[0] % 65536];
     for (const word of split) {
-      for (let i = 0; i + 1 < word.length; i += 1) if (word[i] === left && word[i + 1] === right) word.splice(i, 2, 256 + made.length);
+      for (let i = 0; i + 1 < word.length; i += 1)
+        if (word[i] === left && word[i + 1] === right) word.splice(i, 2, 256 + made.length);
     }
     made.push([left, right]);
   }
@@ -50,16 +51,30 @@ function naiveBpe(bytes: Uint8Array, merges: number): [number, number][] {
 
 describe('wordEnd', () => {
   it('cuts as GPT-2 does, on bytes', () => {
-    expect(words(utf8("Hello  world, it's 1945!\n\n\tif (x) "))).toEqual(
-      ['Hello', ' ', ' world', ',', ' it', "'", 's', ' 1945', '!', '\n\n\t', 'if', ' (', 'x', ')', ' '],
-    );
+    expect(words(utf8("Hello  world, it's 1945!\n\n\tif (x) "))).toEqual([
+      'Hello',
+      ' ',
+      ' world',
+      ',',
+      ' it',
+      "'",
+      's',
+      ' 1945',
+      '!',
+      '\n\n\t',
+      'if',
+      ' (',
+      'x',
+      ')',
+      ' ',
+    ]);
     expect(words(utf8('naïve été   \n  a'))).toEqual(['naïve', ' été', '   \n ', ' a']);
   });
 
   it('covers any bytes without gaps in words of 1 to 64 bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => {
-        for (let at = 0; at < bytes.length; ) {
+        for (let at = 0; at < bytes.length;) {
           const end = wordEnd(bytes, at);
           expect(end).toBeGreaterThan(at);
           expect(end - at).toBeLessThanOrEqual(MAX_WORD_BYTES);
@@ -73,7 +88,9 @@ describe('wordEnd', () => {
 });
 
 // Few distinct bytes, so that pairs repeat, overlap (aaaa) and tie.
-const repetitive = fc.array(fc.constantFrom(...utf8('aab b.\n1'), 0xff), { minLength: 1, maxLength: 200 }).map((list) => Uint8Array.from(list));
+const repetitive = fc
+  .array(fc.constantFrom(...utf8('aab b.\n1'), 0xff), { minLength: 1, maxLength: 200 })
+  .map((list) => Uint8Array.from(list));
 
 describe('trainBpe', () => {
   it('makes the merges that the definition makes, ties included', async () => {
@@ -98,16 +115,25 @@ describe('trainBpe', () => {
 
   it('reports rising progress that ends at 1', async () => {
     const shares: number[] = [];
-    await trainBpe(utf8('some words to train on, some words '.repeat(50)), { merges: 100, onProgress: (share) => shares.push(share) });
+    await trainBpe(utf8('some words to train on, some words '.repeat(50)), {
+      merges: 100,
+      onProgress: (share) => shares.push(share),
+    });
     expect(shares.at(-1)).toBe(1);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
   });
 
   it('stops when aborted, also in the middle', async () => {
-    await expect(trainBpe(utf8('ab ab'), { merges: 1, signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
-    const noise = Uint8Array.from({ length: 3_000_000 }, (_, i) => Math.imul(i, 2654435761) >>> 23);
+    await expect(trainBpe(utf8('ab ab'), { merges: 1, signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    );
+    const noise = Uint8Array.from({ length: 1_000_000 }, (_, i) => Math.imul(i, 2654435761) >>> 23);
     const controller = new AbortController();
-    const training = trainBpe(noise, { merges: 65_000, signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) });
+    const training = trainBpe(noise, {
+      merges: 65_000,
+      signal: controller.signal,
+      onProgress: () => controller.abort(new Error('enough')),
+    });
     await expect(training).rejects.toThrow('enough');
   });
 
@@ -119,7 +145,9 @@ describe('trainBpe', () => {
 
 describe('BpeTokenizer', () => {
   it('round-trips any bytes, invalid UTF-8 included', async () => {
-    const tokenizer = new BpeTokenizer(await trainBpe(utf8('the cat sat on the mat and the dog sat too '.repeat(4)), { merges: 50 }));
+    const tokenizer = new BpeTokenizer(
+      await trainBpe(utf8('the cat sat on the mat and the dog sat too '.repeat(4)), { merges: 50 }),
+    );
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.string().map(utf8), repetitive), (bytes) => {
         const ids = tokenizer.encode(bytes);
@@ -138,11 +166,12 @@ describe('BpeTokenizer', () => {
         for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
         // Merging by definition, one merge after the other over the whole text, word by word.
         let at = 0;
-        for (let start = 0; start < bytes.length; ) {
+        for (let start = 0; start < bytes.length;) {
           const end = wordEnd(bytes, start);
           const word = [...bytes.subarray(start, end)];
           model.merges.forEach(([left, right], m) => {
-            for (let i = 0; i + 1 < word.length; i += 1) if (word[i] === left && word[i + 1] === right) word.splice(i, 2, 256 + m);
+            for (let i = 0; i + 1 < word.length; i += 1)
+              if (word[i] === left && word[i + 1] === right) word.splice(i, 2, 256 + m);
           });
           expect([...ids.subarray(at, at + word.length)]).toEqual(word);
           at += word.length;
@@ -156,14 +185,20 @@ describe('BpeTokenizer', () => {
   it('survives being kept as JSON', async () => {
     const bytes = utf8('to be or not to be, that is the question to be asked');
     const model = await trainBpe(bytes, { merges: 20 });
-    const again = new BpeTokenizer(JSON.parse(JSON.stringify(model)));
+    const again = new BpeTokenizer(parseBpeModel(JSON.parse(JSON.stringify(model))));
     expect(again.encode(bytes)).toEqual(new BpeTokenizer(model).encode(bytes));
     expect(bytesPerToken(again, again.encode(bytes))).toBeGreaterThan(1);
   });
 
   it.each([
     [[[97, 300]], /merge 0 joins ids that are not yet made: got 97, 300, expected 0..255/],
-    [[[97, 98], [97, 98]], /merge 1 repeats an earlier one/],
+    [
+      [
+        [97, 98],
+        [97, 98],
+      ],
+      /merge 1 repeats an earlier one/,
+    ],
     [[[97, -1]], /not yet made/],
     [Array.from({ length: 7 }, (_, i) => (i === 0 ? [97, 97] : [255 + i, 255 + i])), /merge 6 is too long: got 128 bytes/],
   ])('refuses merges that training cannot have made: %j', (merges, message) => {
@@ -171,14 +206,34 @@ describe('BpeTokenizer', () => {
     expect(() => new BpeTokenizer({ merges: pairs })).toThrow(message);
   });
 
+  it.each([
+    null,
+    7,
+    {},
+    { merges: {} },
+    { merges: [[1]] },
+    { merges: [['a', 'b']] },
+    { merges: [[1, 2, 3]] },
+    { merges: [null] },
+  ])('refuses to read %j as a kept model', (value) => {
+    expect(() => parseBpeModel(value)).toThrow(/^tokenizer bpe: is not a kept tokenizer: got .*Train the tokenizer again\.$/);
+  });
+
   it('refuses ids outside its vocabulary', () => {
-    expect(() => new BpeTokenizer({ merges: [[97, 98]] }).decode([97, 257])).toThrow(/token 1 is not in the vocabulary: got 257, expected 0..256/);
+    expect(() => new BpeTokenizer({ merges: [[97, 98]] }).decode([97, 257])).toThrow(
+      /token 1 is not in the vocabulary: got 257, expected 0..256/,
+    );
   });
 });
 
 describe('byte and symbol tokenizers', () => {
   it('round-trip bytes and symbols', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => text(new ByteTokenizer().decode(new ByteTokenizer().encode(bytes))) === text(bytes)));
+    fc.assert(
+      fc.property(
+        fc.uint8Array(),
+        (bytes) => text(new ByteTokenizer().decode(new ByteTokenizer().encode(bytes))) === text(bytes),
+      ),
+    );
     const symbols = new SymbolTokenizer(256);
     const all = Uint16Array.from({ length: 256 }, (_, i) => i);
     expect(symbols.encode(symbols.decode(all))).toEqual(all);

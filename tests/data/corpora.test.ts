@@ -18,7 +18,9 @@ describe('readCorpus', () => {
   it('holds out whole State of the Union addresses and keeps 1946 and later apart', () => {
     const { train, validation, ood } = corpus('sotu');
     const documents = (bytes: Uint8Array): string[] => latin1(bytes).split('\n\n').slice(0, -1);
-    expect(latin1(train).startsWith('Fellow-Citizens of the Senate and House of Representatives: In meeting you again')).toBe(true);
+    expect(latin1(train).startsWith('Fellow-Citizens of the Senate and House of Representatives: In meeting you again')).toBe(
+      true,
+    );
     const trained = new Set(documents(train));
     expect(documents(validation).length).toBeGreaterThanOrEqual(7);
     expect(documents(validation).filter((text) => trained.has(text))).toEqual([]);
@@ -78,7 +80,13 @@ describe('packed corpora', () => {
 
   it('are refused in words when cut short, lengthened or foreign', () => {
     const packed = packCorpus(small);
-    for (const bytes of [packed.subarray(0, -1), packed.subarray(0, 7), new Uint8Array(0), Uint8Array.of(...packed, 0), new Uint8Array(64)]) {
+    for (const bytes of [
+      packed.subarray(0, -1),
+      packed.subarray(0, 7),
+      new Uint8Array(0),
+      Uint8Array.of(...packed, 0),
+      new Uint8Array(64),
+    ]) {
       expect(() => unpackCorpus('names', bytes)).toThrow(/^corpus names: is damaged: got \d+ bytes, expected/);
     }
   });
@@ -124,7 +132,9 @@ describe('corporaPlugin and CorpusShelf', () => {
     const urls: string[] = [];
     const shelf = new CorpusShelf('https://lab.test/deep/', async (url) => {
       urls.push(url);
-      return new Response(packCorpus({ name: 'names', train: Uint8Array.of(urls.length), validation: Uint8Array.of(0), ood: null }));
+      return new Response(
+        packCorpus({ name: 'names', train: Uint8Array.of(urls.length), validation: Uint8Array.of(0), ood: null }),
+      );
     });
     await shelf.prefetch('code');
     const loaded = [...urls];
@@ -135,13 +145,20 @@ describe('corporaPlugin and CorpusShelf', () => {
   });
 
   it('say what failed, and try again when asked again', async () => {
-    let answers = [(): Response => new Response('', { status: 503 }), (): Response => { throw new TypeError('offline'); }];
+    let answers = [
+      (): Response => new Response('', { status: 503 }),
+      (): Response => {
+        throw new TypeError('offline');
+      },
+    ];
     const shelf = new CorpusShelf('https://lab.test/', async () => {
       const [answer, ...rest] = answers;
       answers = rest;
       return answer === undefined ? new Response(Uint8Array.of(0x1f, 0x8b, 1, 2)) : answer();
     });
-    await expect(shelf.open('sotu')).rejects.toThrow('corpus sotu: cannot be fetched from https://lab.test/corpora/sotu.bin: got HTTP status 503, expected 200.');
+    await expect(shelf.open('sotu')).rejects.toThrow(
+      'corpus sotu: cannot be fetched from https://lab.test/corpora/sotu.bin: got HTTP status 503, expected 200.',
+    );
     await expect(shelf.open('sotu')).rejects.toThrow(SpecError);
     await expect(shelf.open('sotu')).rejects.toThrow('corpus sotu: is damaged. Reload the page');
   });

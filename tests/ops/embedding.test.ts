@@ -58,7 +58,9 @@ describe('embedding', () => {
     const [tokens, table] = [g.input('tokens', u32(2, 3), 'micro'), g.input('table', f32(5, 4), 'micro')];
     const y = embedding(g, tokens, table);
     const vjp = embeddingOps.embedding.vjp;
-    expect(() => (vjp === 'none' ? undefined : vjp(g, y.node, [y]))).toThrow(/no gradient without the order of tokens\. Pass order and starts/);
+    expect(() => (vjp === 'none' ? undefined : vjp(g, y.node, [y]))).toThrow(
+      /no gradient without the order of tokens\. Pass order and starts/,
+    );
   });
 
   it('refuses starts of another vocabulary, and tokens that are no u32', () => {

@@ -50,7 +50,13 @@ describe('norm', () => {
         await checkOp('norm_backward', {
           types: [full, full, row, stats, ...(bias ? [full] : [])],
           attrs: { kind, addend: bias },
-          data: (lane) => [dy(lane), x(lane), gain(lane), statsOf(x(lane), R, C, kind), ...(bias ? [noise(R * C, `addend${lane}`)] : [])],
+          data: (lane) => [
+            dy(lane),
+            x(lane),
+            gain(lane),
+            statsOf(x(lane), R, C, kind),
+            ...(bias ? [noise(R * C, `addend${lane}`)] : []),
+          ],
           // A row of one value has no spread: 1 / rms of nothing but eps magnifies what is left of rounding.
           close: { ...sums, atol: C === 1 ? 1e-3 : 2e-5 },
         });

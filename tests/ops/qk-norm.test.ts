@@ -23,7 +23,8 @@ describe('qk_norm', () => {
       const attrs = { heads, kvHeads, headSize, eps: 1e-5 };
       const qkv = (lane: number): Float64Array => noise(R * W, `qkv${lane}`, lane + 1);
       const dy = (lane: number): Float64Array => noise(R * W, `dy${lane}`);
-      const gains = (lane: number): Float64Array[] => ['q', 'k'].map((name) => noise(headSize, name + lane).map((value) => value + 1));
+      const gains = (lane: number): Float64Array[] =>
+        ['q', 'k'].map((name) => noise(headSize, name + lane).map((value) => value + 1));
       const rstd = (lane: number): Float64Array => {
         const inputs = [tensor([R, W], qkv(lane)), ...gains(lane).map((gain) => tensor([headSize], gain))];
         return references.qk_norm(inputs, attrs)[1]?.data ?? new Float64Array();
@@ -51,7 +52,11 @@ describe('qk_norm', () => {
       types: [f32(2, 12), f32(4), f32(4)],
       attrs: { heads: 1, kvHeads: 1, headSize: 4, eps: 1e-5 },
       data: (lane) => [
-        repeated([2, 12], [0, 0, 0, 0, 1e15, -2e15, 0, 1e14, 1e18, -1e18, 1e-30, 0, 1e-20, 0, 0, 1, 1000, 1001, 999, 1000], lane * 4),
+        repeated(
+          [2, 12],
+          [0, 0, 0, 0, 1e15, -2e15, 0, 1e14, 1e18, -1e18, 1e-30, 0, 1e-20, 0, 0, 1, 1000, 1001, 999, 1000],
+          lane * 4,
+        ),
         repeated([4], [1, 2]),
         repeated([4], [-1, 0.5]),
       ],
@@ -63,7 +68,9 @@ describe('qk_norm', () => {
     const g = new Graph();
     const [qkv, gain] = [g.input('qkv', f32(2, 16), 'micro'), g.input('gain', f32(4), 'micro')];
     expect(() => qkNorm(g, qkv, gain, gain, { heads: 2, kvHeads: 2, headSize: 4, eps: 1e-5 })).toThrow(/2 \+ 2 x 2 heads of 4/);
-    expect(() => qkNorm(g, qkv, gain, gain, { heads: 2, kvHeads: 3, headSize: 2, eps: 1e-5 })).toThrow(/gains do not fit head size 2/);
+    expect(() => qkNorm(g, qkv, gain, gain, { heads: 2, kvHeads: 3, headSize: 2, eps: 1e-5 })).toThrow(
+      /gains do not fit head size 2/,
+    );
     const [y, rstd] = qkNorm(g, qkv, gain, gain, { heads: 2, kvHeads: 1, headSize: 4, eps: 1e-5 });
     const vjp = qkNormOps.qk_norm.vjp;
     expect(() => (vjp === 'none' ? undefined : vjp(g, y.node, [y, rstd]))).toThrow(/has no gradient/);

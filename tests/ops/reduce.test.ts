@@ -82,7 +82,12 @@ describe('broadcast and constant', () => {
         data: (lane) => [[3 + lane]],
         close: exact,
       });
-      await checkOp('constant', { types: [], attrs: { size, value: 0.1 }, data: () => [], close: { rtol: 6e-8, because: '0.1 in f32' } });
+      await checkOp('constant', {
+        types: [],
+        attrs: { size, value: 0.1 },
+        data: () => [],
+        close: { rtol: 6e-8, because: '0.1 in f32' },
+      });
     });
   }
 

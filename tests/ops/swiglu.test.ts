@@ -28,7 +28,9 @@ describe('swiglu', () => {
     const gates = [0, -0, 1e-30, -1e-30, 1, -1, 20, -20, 80, -80, 1000, -1000, 1e30, -1e30, 0.5, 2];
     const [R, F] = [2, 16];
     const rows = (lane: number): Float64Array =>
-      Float64Array.from([gates, repeated([F], [1, -3, 0], lane), gates.toReversed(), repeated([F], [2, 0.5], lane)].flatMap((row) => [...row]));
+      Float64Array.from(
+        [gates, repeated([F], [1, -3, 0], lane), gates.toReversed(), repeated([F], [2, 0.5], lane)].flatMap((row) => [...row]),
+      );
     const tiny = { rtol: 2e-5, atol: 1e-36, because: 'an exponential of up to 80, whose error WGSL bounds by 3 + 2 x 80 ULP' };
     await checkOp('swiglu', { types: [f32(R, 2 * F)], data: (lane) => [rows(lane)], close: tiny });
     await checkOp('swiglu_backward', {

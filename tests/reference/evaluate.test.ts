@@ -9,7 +9,7 @@ const WEIGHTS = [
   { name: 'b', shape: [1] },
 ];
 
-/** y = a + x every micro-batch; the gradients x and 2 (of a and b) are accumulated, and AdamW of no memory moves a and b by their signs. */
+/** y = a + x every micro-batch; gradients 2x and 2 (of a and b) accumulate; AdamW without memory moves a and b by their signs. */
 function trainingGraph(): Graph {
   const g = new Graph();
   const x = g.input('x', f32(2), 'micro');

@@ -28,8 +28,8 @@ export interface Evaluation {
 }
 
 /**
- * One optimizer step of a graph in f64, node by node through the references: its micro nodes for each micro-batch, then its update
- * nodes. Nothing of the engine takes part.
+ * One optimizer step of a graph in f64, node by node through the references: its micro nodes for each micro-batch, then its
+ * update nodes. Nothing of the engine takes part.
  *
  * @throws RangeError naming the node where a feed is missing or a reference gives another shape than the graph says.
  */
@@ -61,7 +61,8 @@ function openState(node: Node, feeds: Feeds, values: Map<Value, Tensor>, states:
   if (pack === undefined) throw new RangeError(`${nodeLabel(node)}: it has no outputs`);
   const given = feeds.states?.get(arena);
   const size = sizeOf(pack.type.shape);
-  if (given !== undefined && given.length !== size) throw new RangeError(`arena ${arena}: got ${given.length} values, expected ${size}`);
+  if (given !== undefined && given.length !== size)
+    throw new RangeError(`arena ${arena}: got ${given.length} values, expected ${size}`);
   const data = given === undefined ? new Float64Array(size) : Float64Array.from(given);
   states.set(arena, data);
   values.set(pack, typed(pack.type, data));
@@ -92,7 +93,9 @@ function run(node: Node, named: ReadonlyMap<string, ArrayLike<number>>, values: 
     const output = node.outputs[i];
     if (output === undefined || output.type.shape.join() !== result.shape.join()) {
       const expected = output === undefined ? 'nothing' : `[${output.type.shape.join()}]`;
-      throw new RangeError(`${nodeLabel(node)}: output ${i} of the reference: got [${result.shape.join()}], expected ${expected}`);
+      throw new RangeError(
+        `${nodeLabel(node)}: output ${i} of the reference: got [${result.shape.join()}], expected ${expected}`,
+      );
     }
     values.set(output, result);
   }
@@ -105,7 +108,9 @@ function results(node: Node, inputs: readonly Tensor[], named: ReadonlyMap<strin
     const name = String(node.attrs['name']);
     const data = named.get(name);
     if (data?.length !== sizeOf(type.shape)) {
-      throw new RangeError(`input ${name}: got ${data === undefined ? 'nothing' : `${data.length} values`}, expected [${type.shape.join()}]`);
+      throw new RangeError(
+        `input ${name}: got ${data === undefined ? 'nothing' : `${data.length} values`}, expected [${type.shape.join()}]`,
+      );
     }
     return typed(type, Float64Array.from(data));
   });

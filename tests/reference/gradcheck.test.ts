@@ -33,7 +33,7 @@ describe('every VJP', () => {
         const errors = gradientErrors(name, op, one);
         const wanted = one.inputs.flatMap(({ type }, i) => (type.dtype === 'f32' && !one.constants?.includes(i) ? [i] : []));
         expect(errors.map(({ input }) => input)).toEqual(wanted);
-        // Differences over 2e-5 of O(10) sums in f64 are good to 1e-9; the third derivative times the step squared stays below that.
+        // Differences over 2e-5 of O(10) sums in f64 are good to 1e-9; the third derivative times the step squared is less.
         for (const { input, error } of errors) expect(error, `input ${input}`).toBeLessThan(1e-6);
       });
     }
@@ -47,7 +47,9 @@ describe('every VJP', () => {
   });
 
   it('has no check for an op that has no VJP', () => {
-    expect(Object.keys(gradientCases).filter((name) => ops.get(name)?.vjp === undefined || ops.get(name)?.vjp === 'none')).toEqual([]);
+    expect(
+      Object.keys(gradientCases).filter((name) => ops.get(name)?.vjp === undefined || ops.get(name)?.vjp === 'none'),
+    ).toEqual([]);
   });
 });
 

@@ -30,12 +30,16 @@ export interface GradientError {
 }
 
 /**
- * Compares an op's VJP, built as graph nodes and evaluated in f64 through the references, with central differences of the op's own
- * reference: for random output gradients `d` the gradient of `sum d y`, at every element of every differentiable input.
+ * Compares an op's VJP, built as graph nodes and evaluated in f64 through the references, with central differences of the op's
+ * own reference: for random output gradients `d` the gradient of `sum d y`, at every element of every differentiable input.
  *
  * @throws RangeError when a differentiable input gets no gradient.
  */
-export function gradientErrors(name: string, op: Pick<Op, 'shape' | 'vjp'>, { inputs, attrs, ...rest }: GradientCase): GradientError[] {
+export function gradientErrors(
+  name: string,
+  op: Pick<Op, 'shape' | 'vjp'>,
+  { inputs, attrs, ...rest }: GradientCase,
+): GradientError[] {
   if (op.vjp === 'none') throw new RangeError(`op ${name} has no VJP`);
   const live = rest.outputs ?? [0];
   const constants = rest.constants ?? [];
@@ -77,7 +81,10 @@ export function gradientErrors(name: string, op: Pick<Op, 'shape' | 'vjp'>, { in
     });
     const scale = wanted.reduce((most, slope) => Math.max(most, Math.abs(slope)), 1e-3);
     // Math.max passes a NaN on, so one anywhere makes the error NaN, which is below no tolerance.
-    errors.push({ input: i, error: wanted.reduce((most, slope, k) => Math.max(most, Math.abs(slope - el(found.data, k))), 0) / scale });
+    errors.push({
+      input: i,
+      error: wanted.reduce((most, slope, k) => Math.max(most, Math.abs(slope - el(found.data, k))), 0) / scale,
+    });
   }
   return errors;
 }

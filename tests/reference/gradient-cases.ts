@@ -3,6 +3,7 @@ import type { Attrs } from '../../src/graph/types.ts';
 import { HYPER, HYPER_SIZE } from '../../src/ops/hyper.ts';
 import { sizeOf } from '../../src/base/shape.ts';
 import type { GradientCase, Operand } from './gradcheck.ts';
+import { attentionReferences } from './ops/attention.ts';
 import { noise } from './tensor.ts';
 
 /** Random f32 data of a shape; `offset` moves it off zero. */
@@ -15,7 +16,11 @@ function whole(shape: readonly number[], values: readonly number[]): Operand {
 }
 
 /** Tokens, and their positions sorted by token: `order` and `starts` of the embedding's backward pass. */
-function tokenOperands(shape: readonly number[], tokens: readonly number[], vocab: number): { tokens: Operand; order: Operand; starts: Operand } {
+function tokenOperands(
+  shape: readonly number[],
+  tokens: readonly number[],
+  vocab: number,
+): { tokens: Operand; order: Operand; starts: Operand } {
   const order = tokens.map((_, i) => i).sort((i, j) => (tokens[i] ?? 0) - (tokens[j] ?? 0) || i - j);
   const starts = Array.from({ length: vocab + 1 }, (_, v) => tokens.filter((token) => token < v).length);
   return { tokens: whole(shape, tokens), order: whole([tokens.length], order), starts: whole([vocab + 1], starts) };
@@ -41,7 +46,16 @@ const product = (attrs: Attrs): Attrs => ({
 const text = tokenOperands([2, 3], [4, 0, 2, 2, 4, 2], 6);
 const grouped = { heads: 4, kvHeads: 2, headSize: 3 };
 const single = { heads: 2, kvHeads: 1, headSize: 4 };
-const scores = (attrs: typeof grouped, T: number): Operand => real([2, T, (attrs.heads + 2 * attrs.kvHeads) * attrs.headSize], `qkv${T}`);
+const scores = (attrs: typeof grouped, T: number): Operand =>
+  real([2, T, (attrs.heads + 2 * attrs.kvHeads) * attrs.headSize], `qkv${T}`);
+
+/** Inputs of attention's backward pass: a random gradient, and what the forward pass gives. */
+function attentionBackward(attrs: typeof grouped, T: number, scale: number): Pick<GradientCase, 'inputs' | 'attrs'> {
+  const qkv = scores(attrs, T);
+  const forward = attentionReferences.attention([{ shape: qkv.type.shape, data: qkv.data }], { ...attrs, scale });
+  const outputs = forward.map(({ shape, data }): Operand => ({ type: f32(...shape), data }));
+  return { inputs: [real([2, T, attrs.heads * attrs.headSize], 'do'), qkv, ...outputs], attrs: { ...attrs, scale } };
+}
 
 /** Where the VJP of each op is held against central differences: every kind, flag and transpose that an op has. */
 export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -56,10 +70,16 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
   ],
   swiglu: [{ inputs: [real([2, 3, 10], 'x')], attrs: {} }],
   norm: [
-    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')], attrs: { kind: 'layernorm', bias: true, eps: 1e-5 } },
+    {
+      inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')],
+      attrs: { kind: 'layernorm', bias: true, eps: 1e-5 },
+    },
     { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1)], attrs: { kind: 'layernorm', bias: false, eps: 0.1 } },
     { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1)], attrs: { kind: 'rmsnorm', bias: false, eps: 0.1 } },
-    { inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')], attrs: { kind: 'rmsnorm', bias: true, eps: 1e-5 } },
+    {
+      inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')],
+      attrs: { kind: 'rmsnorm', bias: true, eps: 1e-5 },
+    },
   ],
   rope: [
     { inputs: [real([2, 5, 16], 'qkv')], attrs: { heads: 3, headSize: 4, base: 10000, inverse: false } },
@@ -71,6 +91,7 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
   ],
   split_qkv: [{ inputs: [scores(grouped, 4)], attrs: grouped, outputs: [0, 1, 2] }],
   merge_heads: [{ inputs: [real([2, 3, 4, 5], 'x')], attrs: {} }],
+  split_heads: [{ inputs: [real([2, 4, 15], 'x')], attrs: { heads: 3 } }],
   causal_softmax: [{ inputs: [real([2, 2, 5, 5], 'scores')], attrs: {} }],
   attention: [
     { inputs: [scores(grouped, 5)], attrs: { ...grouped, scale: 1 / Math.sqrt(3) } },
@@ -92,7 +113,7 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
   ],
 };
 
-/** Fused ops, at inputs where they are held against the plain ops that they stand for; those of {@link gradientCases} come on top. */
+/** Where fused ops are held against the plain ops that they stand for; the inputs of {@link gradientCases} come on top. */
 export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'inputs' | 'attrs'>[]>> = {
   matmul: [
     { inputs: [real([2, 3, 4], 'a'), real([4, 5], 'b'), real([5], 'bias')], attrs: product({ bias: true }) },
@@ -103,5 +124,6 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     },
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b')], attrs: product({ activation: 'relu2' }) },
   ],
+  attention_backward: [attentionBackward(grouped, 5, 0.5), attentionBackward(single, 4, 0.7)],
   cross_entropy_fused: [{ inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)], attrs: { scale: 1 / 6 } }],
 };

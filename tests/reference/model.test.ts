@@ -26,7 +26,10 @@ describe('the gradient of the reference model', () => {
       for (const draw of [0, 1]) {
         const direction = noise(value.length, `${name}/${draw}`);
         const moved = (step: number): number => {
-          const there = new Map(weights).set(name, value.map((x, i) => x + step * at(direction, i)));
+          const there = new Map(weights).set(
+            name,
+            value.map((x, i) => x + step * at(direction, i)),
+          );
           return referenceGradient(spec, there, batch).objective;
         };
         const step = 1e-5;
@@ -58,7 +61,10 @@ describe('a run of the reference model', () => {
     const micro = testBatches(split, 3);
     const joined = [0, 2, 4].map((i) => {
       const pair = micro.slice(i, i + 2);
-      return { tokens: pair.flatMap(({ tokens }) => [...Array.from(tokens)]), targets: pair.flatMap(({ targets }) => [...Array.from(targets)]) };
+      return {
+        tokens: pair.flatMap(({ tokens }) => Array.from(tokens)),
+        targets: pair.flatMap(({ targets }) => Array.from(targets)),
+      };
     });
     const [a, b] = [referenceTraining(split, testWeights(split), micro), referenceTraining(whole, testWeights(whole), joined)];
     a.losses.forEach((loss, i) => expect(loss).toBeCloseTo(at(Float64Array.from(b.losses), i), 12));
@@ -78,7 +84,11 @@ describe('a run of the reference model', () => {
 
   it('decays tensors of two dimensions and no others', () => {
     const run = (weightDecay: number): ReadonlyMap<string, Float64Array> => {
-      const spec = tinySpec({ model: { norm: 'layernorm', bias: true }, optimizer: { weightDecay }, schedule: { kind: 'constant', warmupSteps: 0 } });
+      const spec = tinySpec({
+        model: { norm: 'layernorm', bias: true },
+        optimizer: { weightDecay },
+        schedule: { kind: 'constant', warmupSteps: 0 },
+      });
       return referenceTraining(spec, testWeights(spec), testBatches(spec, 1)).weights;
     };
     const [kept, decayed] = [run(0), run(0.5)];

@@ -1,7 +1,7 @@
 import { unreachable } from '../../src/base/errors.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
 import { totalSteps } from '../../src/spec/steps.ts';
-import { Matrix, at } from './model/matrix.ts';
+import { at } from './model/matrix.ts';
 import { Parameters, likelihood, network } from './model/network.ts';
 
 /** One micro-batch: `tokens [B,T]` and, for each, the token that follows. */
@@ -30,7 +30,8 @@ type Weights = ReadonlyMap<string, Float64Array>;
 
 /**
  * The whole of a run in f64 plain loops: the second implementation that the engine's trajectories are held against. It shares
- * with the engine the spec's types and its number of steps, and no mathematics: not the graph, not the op references, not the schedule.
+ * with the engine the spec's types and its number of steps, and no mathematics: not the graph, not the references of ops, not
+ * the schedule.
  *
  * @param weights by the names and layouts of `parameterShapes`; left as they are.
  * @param batches one a micro-batch; as many steps run as they fill, of the steps that the spec's budget says.
@@ -40,7 +41,9 @@ export function referenceTraining(spec: RunSpec, weights: Weights, batches: read
   const { gradAccum } = spec.data;
   if (batches.length % gradAccum !== 0) throw new RangeError(`${batches.length} micro-batches do not fill steps of ${gradAccum}`);
   const current = new Map([...weights].map(([name, value]) => [name, value.slice()]));
-  const moments = new Map([...weights].map(([name, { length }]) => [name, { m: new Float64Array(length), v: new Float64Array(length) }]));
+  const moments = new Map(
+    [...weights].map(([name, { length }]) => [name, { m: new Float64Array(length), v: new Float64Array(length) }]),
+  );
   const [losses, gradNorms]: [number[], number[]] = [[], []];
   const steps = totalSteps(spec);
   for (let step = 1; step <= batches.length / gradAccum; step++) {
@@ -55,7 +58,13 @@ export function referenceTraining(spec: RunSpec, weights: Weights, batches: read
     const lr = spec.optimizer.lr * scheduleFactor(spec.schedule, step, steps);
     for (const [name, values] of current) {
       const decay = name.endsWith('.weight') ? spec.optimizer.weightDecay : 0;
-      adamw(values, need(gradient, name).map((value) => value * shrink), need(moments, name), { ...spec.optimizer, lr, decay }, step);
+      adamw(
+        values,
+        need(gradient, name).map((value) => value * shrink),
+        need(moments, name),
+        { ...spec.optimizer, lr, decay },
+        step,
+      );
     }
   }
   return { losses, gradNorms, weights: current };
@@ -88,11 +97,6 @@ export function referenceLoss(spec: RunSpec, weights: Weights, batch: Batch): nu
   return nll / batch.tokens.length;
 }
 
-/** Logits `[T,V]` of one sequence. */
-export function referenceLogits(spec: RunSpec, weights: Weights, tokens: ArrayLike<number>): Matrix {
-  return network(spec, new Parameters(weights), Uint32Array.from(tokens)).logits;
-}
-
 function sequences({ tokens, targets }: Batch, context: number): [Uint32Array, Uint32Array][] {
   if (tokens.length !== targets.length || tokens.length % context !== 0) {
     throw new RangeError(`${tokens.length} tokens and ${targets.length} targets are not rows of ${context}`);
@@ -104,8 +108,12 @@ function sequences({ tokens, targets }: Batch, context: number): [Uint32Array, U
   ]);
 }
 
-/** Learning rate of a step, from 1, over the peak: up in a line over the warm-up, then as the kind says, down to finalRatio at the end. */
-export function scheduleFactor({ kind, warmupSteps, cooldown, finalRatio }: RunSpec['schedule'], step: number, steps: number): number {
+/** Learning rate of a step, from 1, over the peak: a line up over the warm-up, then as the kind says, finalRatio at the end. */
+export function scheduleFactor(
+  { kind, warmupSteps, cooldown, finalRatio }: RunSpec['schedule'],
+  step: number,
+  steps: number,
+): number {
   if (step <= warmupSteps) return step / warmupSteps;
   /** 1 until a decay over the last `length` steps starts, 0 at its end and after. */
   const left = (length: number): number => (step >= steps ? 0 : Math.min(1, (steps - step) / length));
@@ -134,7 +142,13 @@ interface AdamW {
 }
 
 /** One step of AdamW, Loshchilov and Hutter 2019, algorithm 2, the decay multiplied by the learning rate as is usual. */
-function adamw(w: Float64Array, g: Float64Array, { m, v }: { m: Float64Array; v: Float64Array }, rule: AdamW, step: number): void {
+function adamw(
+  w: Float64Array,
+  g: Float64Array,
+  { m, v }: { m: Float64Array; v: Float64Array },
+  rule: AdamW,
+  step: number,
+): void {
   const [seen1, seen2] = [1 - rule.beta1 ** step, 1 - rule.beta2 ** step];
   g.forEach((slope, i) => {
     const first = rule.beta1 * at(m, i) + (1 - rule.beta1) * slope;

@@ -8,7 +8,8 @@ import type { Tensor } from './tensor.ts';
 
 function hyperOf(values: Partial<Record<keyof typeof HYPER, number>>): Tensor {
   const hyper = tensor([HYPER_SIZE]);
-  for (const [key, place] of Object.entries(HYPER)) hyper.data[place] = Object.entries(values).find(([name]) => name === key)?.[1] ?? 0;
+  for (const [key, place] of Object.entries(HYPER))
+    hyper.data[place] = Object.entries(values).find(([name]) => name === key)?.[1] ?? 0;
   return hyper;
 }
 
@@ -84,7 +85,9 @@ describe('sample_token', () => {
       counts[token] = (counts[token] ?? 0) + 1;
     }
     // Five standard deviations of a binomial of 2000.
-    [0.2, 0.5, 0.3].forEach((p, i) => expect(Math.abs((counts[i] ?? 0) / 2000 - p)).toBeLessThan(5 * Math.sqrt((p * (1 - p)) / 2000)));
+    [0.2, 0.5, 0.3].forEach((p, i) =>
+      expect(Math.abs((counts[i] ?? 0) / 2000 - p)).toBeLessThan(5 * Math.sqrt((p * (1 - p)) / 2000)),
+    );
   });
 
   it('leaves the rest of the text as it is', () => {

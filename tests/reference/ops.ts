@@ -9,9 +9,6 @@ import { optimizerReferences } from './ops/optimizer.ts';
 import { textReferences } from './ops/text.ts';
 import type { Reference } from './tensor.ts';
 
-export { tensor, fill } from './tensor.ts';
-export type { Reference, Tensor } from './tensor.ts';
-
 /** The f64 truth of every op (promise 3): an op of the table without one does not compile. */
 export const references = {
   ...embeddingReferences,

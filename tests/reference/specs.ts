@@ -14,6 +14,7 @@ export function tinySpec(input: Input = {}): RunSpec {
     data: { source: 'markov', context: 6, batch: 2, gradAccum: 1, ...input.data, markov: { symbols: 11, ...input.data?.markov } },
     model: { layers: 1, width: 8, heads: 2, mlpRatio: 2, ...input.model },
     optimizer: { lr: 0.01, ...input.optimizer },
+    schedule: { warmupSteps: 0, ...input.schedule },
     budget: input.budget ?? { steps: 20 },
   });
 }
@@ -86,7 +87,10 @@ export function testWeights(spec: RunSpec, spread = 1): Map<string, Float64Array
   for (const { name, shape, init } of parameterShapes(spec)) {
     const noise = new Float32Array(sizeOf(shape));
     normals(noise, spec.seed.init, name, (init.kind === 'normal' ? init.std : 0.02) * spread);
-    weights.set(name, Float64Array.from(noise, (value) => Math.fround(init.kind === 'ones' ? 1 + value : value)));
+    weights.set(
+      name,
+      Float64Array.from(noise, (value) => Math.fround(init.kind === 'ones' ? 1 + value : value)),
+    );
   }
   return weights;
 }

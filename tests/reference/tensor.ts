@@ -6,7 +6,7 @@ import type { Attrs } from '../../src/graph/types.ts';
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: Float64Array;
-  /** Set on a pack: the shapes of the tensors that lie in `data` one after another, without the alignment of the device's storage. */
+  /** Set on a pack: shapes of the tensors that lie in `data` one after another, without the alignment of the device's storage. */
   readonly parts?: readonly (readonly number[])[];
 }
 
@@ -19,7 +19,8 @@ export type Reference = (inputs: readonly Tensor[], attrs: Attrs) => readonly Te
 /** A tensor of the given values, or of zeros. @throws RangeError when the values do not fill the shape. */
 export function tensor(shape: readonly number[], values?: ArrayLike<number>): Tensor {
   const size = sizeOf(shape);
-  if (values !== undefined && values.length !== size) throw new RangeError(`${values.length} values for shape [${shape.join(',')}]`);
+  if (values !== undefined && values.length !== size)
+    throw new RangeError(`${values.length} values for shape [${shape.join(',')}]`);
   return { shape, data: values === undefined ? new Float64Array(size) : Float64Array.from(values) };
 }
 

@@ -24,10 +24,10 @@ export const fusedCrossEntropy: Rule = {
     const [logits, targets, hyper] = node.inputs;
     if (scale === undefined || dlogits === undefined || logits === undefined || targets === undefined || hyper === undefined) return false;
     const fused = crossEntropyFused(g, get(logits), get(targets), get(hyper), { scale }, node.name);
-    for (const [i, from] of [losses, lse, nll, dlogits].entries()) {
-      const to = fused[i];
-      if (to !== undefined) replace(from, to);
-    }
+    replace(losses, fused.losses);
+    replace(lse, fused.lse);
+    replace(nll, fused.nll);
+    replace(dlogits, fused.dlogits);
     return true;
   },
 };

@@ -53,7 +53,8 @@ export function norm(x: Matrix, kind: 'layernorm' | 'rmsnorm', gain: Parameter, 
   const pulls: ((dy: Float64Array, dx: Float64Array) => void)[] = [];
   for (let r = 0; r < x.rows; r++) {
     const normed = normalise(x.row(r), kind === 'layernorm');
-    for (let c = 0; c < x.cols; c++) y.set(r, c, at(normed.y, c) * at(gain.value, c) + (bias === undefined ? 0 : at(bias.value, c)));
+    for (let c = 0; c < x.cols; c++)
+      y.set(r, c, at(normed.y, c) * at(gain.value, c) + (bias === undefined ? 0 : at(bias.value, c)));
     pulls.push((dy, dx) => {
       const slopes = dy.map((slope, c) => {
         gain.gradient[c] = at(gain.gradient, c) + slope * at(normed.y, c);

@@ -19,7 +19,7 @@ export class Parameters {
     return found;
   }
 
-  /** @throws RangeError when the model never asked for a tensor that was given: a wrong name must not train nothing in silence. */
+  /** @throws RangeError when the model never asked for a tensor that it was given: a wrong name must not go unnoticed. */
   requireAllUsed(): void {
     for (const name of this.all.keys()) if (!this.asked.has(name)) throw new RangeError(`weights: ${name} is not of this model`);
   }
@@ -28,7 +28,11 @@ export class Parameters {
 type ModelSpec = Pick<RunSpec, 'model'>;
 
 /** Logits `[T,V]` of one sequence, and the pullback of their gradient into the parameters. */
-export function network({ model }: ModelSpec, parameters: Parameters, tokens: Uint32Array): { logits: Matrix; back(dlogits: Matrix): void } {
+export function network(
+  { model }: ModelSpec,
+  parameters: Parameters,
+  tokens: Uint32Array,
+): { logits: Matrix; back(dlogits: Matrix): void } {
   const biasOf = (name: string): Parameter | undefined => (model.bias ? parameters.get(`${name}.bias`) : undefined);
   const dense = (name: string, x: Matrix): Layer => linear(x, parameters.get(`${name}.weight`), biasOf(name));
   const normed = (name: string, x: Matrix): Layer =>
@@ -61,10 +65,7 @@ export function network({ model }: ModelSpec, parameters: Parameters, tokens: Ui
   const blocks = Array.from({ length: model.layers }, (_, i) => `blocks.${i}`);
   const body = chain(
     placed?.y ?? embedded.y,
-    ...blocks.flatMap((block) => [
-      (x: Matrix) => residual(x, attend(block, x)),
-      (x: Matrix) => residual(x, think(block, x)),
-    ]),
+    ...blocks.flatMap((block) => [(x: Matrix) => residual(x, attend(block, x)), (x: Matrix) => residual(x, think(block, x))]),
     (x) => normed('final.norm', x),
     (x) => (model.tied ? linearTransposed(x, parameters.get('embed.weight')) : linear(x, parameters.get('head.weight'))),
     model.logitSoftcap !== null && ((x) => softcap(x, model.logitSoftcap ?? Infinity)),
@@ -119,7 +120,11 @@ function place(table: Parameter, x: Matrix): Layer {
  * Of each row of logits the negative log-likelihood of its target, and the gradient of the sum of
  * `nll + zLoss * lse^2` over rows.
  */
-export function likelihood(logits: Matrix, targets: Uint32Array, zLoss: number): { nll: number; penalty: number; dlogits: Matrix } {
+export function likelihood(
+  logits: Matrix,
+  targets: Uint32Array,
+  zLoss: number,
+): { nll: number; penalty: number; dlogits: Matrix } {
   let [nll, penalty] = [0, 0];
   const dlogits = new Matrix(logits.rows, logits.cols);
   targets.forEach((target, t) => {

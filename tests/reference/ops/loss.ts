@@ -3,8 +3,8 @@ import { dim, el, input, numberOf, rowsOf, tensor } from '../tensor.ts';
 import type { Reference } from '../tensor.ts';
 
 /**
- * `logits [..,V]`, `targets [..]`, `hyper` to three vectors of a value a row: the loss `nll + c lse^2` (z-loss of PaLM, section 5),
- * lse, and `nll = lse - logits[target]`.
+ * `logits [..,V]`, `targets [..]`, `hyper` to three vectors of a value a row: the loss `nll + c lse^2` (z-loss of PaLM,
+ * section 5), lse, and `nll = lse - logits[target]`.
  */
 const crossEntropy: Reference = (inputs) => {
   const [logits, targets, hyper] = [input(inputs, 0), input(inputs, 1), input(inputs, 2)];

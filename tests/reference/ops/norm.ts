@@ -89,7 +89,13 @@ const qkNorm: Reference = (inputs, attrs) => {
 };
 
 const qkNormBackward: Reference = (inputs, attrs) => {
-  const [dy, qkv, qgain, kgain, stats] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3), input(inputs, 4)];
+  const [dy, qkv, qgain, kgain, stats] = [
+    input(inputs, 0),
+    input(inputs, 1),
+    input(inputs, 2),
+    input(inputs, 3),
+    input(inputs, 4),
+  ];
   const [H, Hkv, D] = [numberOf(attrs, 'heads'), numberOf(attrs, 'kvHeads'), numberOf(attrs, 'headSize')];
   const W = dim(qkv, -1);
   const dx = tensor(qkv.shape, dy.data);

@@ -1,0 +1,46 @@
+// accumulate-update: adds the gradients of a micro-batch to those of the step.
+//
+//   acc = (first ? 0 : acc) + scale * grads     micro = first, scale
+//
+// group 0   0 grads f32 pack read · 1 acc f32 pack read and write · 2 micro f32[L,2] read
+//           3 chunks u32[J,4] read: start, count, lane stride, flags · 4 sizes
+// dispatch  [J,1,L], folded over x and y: one workgroup a chunk
+// override  WORKGROUP: 1..256
+// numerics  what acc held before the first micro-batch does not matter, NaN included
+// uses lib/chunks
+override WORKGROUP: u32 = 64;
+
+struct Sizes {
+  // J
+  chunks: u32,
+}
+
+@group(0) @binding(0) var<storage, read> grads: array<f32>;
+@group(0) @binding(1) var<storage, read_write> acc: array<f32>;
+@group(0) @binding(2) var<storage, read> micro: array<f32>;
+@group(0) @binding(3) var<storage, read> chunks: array<u32>;
+@group(0) @binding(4) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let j = group.y * groups.x + group.x;
+  if (j >= sizes.chunks) {
+    return;
+  }
+  let is_first = micro[2u * group.z] != 0.0;
+  let scale = micro[2u * group.z + 1u];
+  let start = chunk_start(j, group.z);
+  let count = chunk_count(j);
+  for (var i = thread; i < count; i += WORKGROUP) {
+    let g = scale * grads[start + i];
+    if (is_first) {
+      acc[start + i] = g;
+    } else {
+      acc[start + i] += g;
+    }
+  }
+}

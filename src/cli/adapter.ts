@@ -1,0 +1,23 @@
+import type { AdapterReport } from '../gpu/device.ts';
+import { Gpu } from '../gpu/device.ts';
+import { openNodeGpu } from '../gpu/node-adapter.ts';
+
+/** Opens this machine's GPU for `body` and closes it again. @throws DeviceError when there is none. */
+export async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
+  const gpu = await Gpu.open(await openNodeGpu());
+  try {
+    return await body(gpu);
+  } finally {
+    gpu.close();
+  }
+}
+
+/** What people call the adapter. */
+export function adapterName({ description, device, architecture, vendor }: AdapterReport): string {
+  return [description, device, `${vendor} ${architecture}`.trim()].find((name) => name !== '') ?? 'unnamed adapter';
+}
+
+/** The adapter with what must stand beside every figure that a software adapter gave (promise 9). */
+export function adapterWords(report: AdapterReport): string {
+  return report.software ? `${adapterName(report)} (software adapter: it computes on the CPU)` : adapterName(report);
+}

@@ -1,0 +1,38 @@
+import { adapterName, withGpu } from './adapter.ts';
+import type { Command } from './command.ts';
+import { bytes, count, table } from './format.ts';
+import { readWords } from './words.ts';
+
+const IN_BYTES = /(BufferSize|BindingSize|StorageSize)$/;
+/** Limits of drawing; this engine only computes. `--json` has them all. */
+const DRAWING = /Texture|Sampler|Vertex|Color|InterStage|Fragment/;
+
+export const device: Command = {
+  usage: 'device [--json]',
+  summary: 'the adapter in use, its features and limits',
+  help: `The machine's own GPU is used where it has a driver, else the software adapter that ships with Chrome or Chromium; VK_DRIVER_FILES
+chooses a driver. A software adapter computes on the CPU: its losses are those of a run like any other, its times say nothing about GPUs.
+
+  --json   one JSON object: adapter, software, vendor, architecture, device, description, features, limits`,
+  run: async (argv, io) => {
+    const words = readWords(argv, { json: 'switch' }, []);
+    const report = await withGpu((gpu) => Promise.resolve(gpu.report));
+    if (words.has('json')) {
+      io.out(`${JSON.stringify({ adapter: adapterName(report), ...report }, null, 2)}\n`);
+      return 0;
+    }
+    const facts = [
+      ['adapter', adapterName(report)],
+      ['kind', report.software ? 'software: it computes on the CPU, so its times say nothing about GPUs' : 'hardware'],
+      ['vendor', report.vendor],
+      ['architecture', report.architecture],
+      ['device', report.device],
+      ['features', report.features.join(', ')],
+    ];
+    const limits = Object.entries(report.limits)
+      .filter(([name]) => !DRAWING.test(name))
+      .map(([name, value]) => [`  ${name}`, IN_BYTES.test(name) ? bytes(value) : count(value)]);
+    io.out(`${table(facts.filter(([, value]) => value !== ''))}limits\n${table(limits)}`);
+    return 0;
+  },
+};

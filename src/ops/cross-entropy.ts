@@ -1,0 +1,139 @@
+import { GraphError } from '../base/errors.ts';
+import { sameShape, sizeOf } from '../base/shape.ts';
+import { first } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import { f32 } from '../graph/types.ts';
+import type { Attrs, Node, Type, Value } from '../graph/types.ts';
+import { HYPER_SIZE } from './hyper.ts';
+import { flatGrid, FLAT_WORKGROUP, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
+import { rowVariants } from './norm.ts';
+import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape } from './op.ts';
+import type { Dispatch, Op, Unshaped } from './op.ts';
+import { constant } from './reduce.ts';
+
+export interface Losses {
+  /** f32[N]: nll + zLoss lse^2, in nats. */
+  readonly losses: Value;
+  /** f32[N]: log-sum-exp of each row of logits. */
+  readonly lse: Value;
+  /** f32[N]: lse less the logit of the target, in nats. */
+  readonly nll: Value;
+}
+
+/**
+ * Losses of logits f32[..,V] against targets u32[..], one a row; the coefficient of the z-loss is in `hyper`.
+ * Only `losses` has a gradient.
+ */
+export function crossEntropy(g: Graph, logits: Value, targets: Value, hyper: Value, name?: string): Losses {
+  return lossesOf(addOp(g, 'cross_entropy', crossEntropyOps.cross_entropy, [logits, targets, hyper], {}, name));
+}
+
+/** {@link crossEntropy} and, in the same pass, `dlogits` = scale times the gradient of the sum of losses. */
+export function crossEntropyFused(
+  g: Graph,
+  logits: Value,
+  targets: Value,
+  hyper: Value,
+  attrs: { scale: number },
+  name?: string,
+): Losses & { readonly dlogits: Value } {
+  const inputs = [logits, targets, hyper];
+  const outputs = addOp(g, 'cross_entropy_fused', crossEntropyOps.cross_entropy_fused, inputs, { ...attrs }, name);
+  return { ...lossesOf(outputs), dlogits: first(outputs.slice(3)) };
+}
+
+function lossesOf([losses, lse, nll]: readonly Value[]): Losses {
+  if (losses === undefined || lse === undefined || nll === undefined) {
+    throw new GraphError({ where: 'cross_entropy', rule: 'the node lacks an output' });
+  }
+  return { losses, lse, nll };
+}
+
+export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' | 'cross_entropy_fused', Op> = {
+  cross_entropy: {
+    shape: lossTypes,
+    // dz[n,v] = dlosses[n] ((1 + 2 c lse[n]) exp(z[n,v] - lse[n]) - [v = target])
+    vjp(g, node, [dlosses, dlse, dnll]) {
+      if (dlse !== undefined || dnll !== undefined) {
+        throw new GraphError({ where: `node ${node.id} cross_entropy`, rule: 'lse and nll have no gradient', cure: 'Use losses.' });
+      }
+      if (dlosses === undefined) return [];
+      const inputs = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 1), inputAt(node, 2), dlosses];
+      return addOp(g, 'cross_entropy_backward', crossEntropyOps.cross_entropy_backward, inputs, {}, node.name);
+    },
+    variants: rowVariants((node, alone) => [overRows(node, undefined, 0, alone)]),
+  },
+
+  cross_entropy_backward: {
+    shape(node) {
+      const [logits, targets] = [inputAt(node, 0).type, inputAt(node, 1).type];
+      const [lse, hyper, dlosses] = [inputAt(node, 2).type, inputAt(node, 3).type, inputAt(node, 4).type];
+      checkRows(node, logits, targets, hyper);
+      const row = [rowsOf(logits)];
+      requireShape(node, sameShape(lse.shape, row) && sameShape(dlosses.shape, row), 'lse and dlosses do not fit the rows of logits');
+      return [logits];
+    },
+    vjp: 'none',
+    variants: plainVariant((node) => {
+      const [logits, targets, lse] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+      const [hyper, dlosses, dlogits] = [inputAt(node, 3), inputAt(node, 4), outputAt(node, 0)];
+      const vec = vecWidth(lastOf(logits.type));
+      return [
+        {
+          kernel: 'loss/cross-entropy-backward',
+          bind: { logits, targets, lse, hyper, dlosses, dlogits },
+          sizes: { rows: rowsOf(logits.type), columns: lastOf(logits.type) / vec },
+          overrides: { WORKGROUP: FLAT_WORKGROUP },
+          template: { WIDTH: vec },
+          grid: flatGrid(sizeOf(logits.type.shape) / vec),
+        },
+      ];
+    }),
+  },
+
+  cross_entropy_fused: {
+    shape(node) {
+      requireShape(node, Number.isFinite(numberAttr(node, 'scale')), 'the scale is not finite');
+      return [...lossTypes(node), inputAt(node, 0).type];
+    },
+    vjp: 'none',
+    plain(g: Graph, inputs: readonly Value[], attrs: Attrs) {
+      const node: Unshaped = { id: g.nodes.length, op: 'cross_entropy_fused', name: 'plain', inputs, attrs };
+      const [logits, targets, hyper] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+      const { losses, lse, nll } = crossEntropy(g, logits, targets, hyper);
+      const dlosses = constant(g, { value: numberAttr(node, 'scale'), size: rowsOf(logits.type) });
+      const back = [logits, targets, lse, hyper, dlosses];
+      return [losses, lse, nll, ...addOp(g, 'cross_entropy_backward', crossEntropyOps.cross_entropy_backward, back)];
+    },
+    variants: rowVariants((node, alone) => [overRows(node, outputAt(node, 3), numberAttr(node, 'scale'), alone)]),
+  },
+};
+
+function lossTypes(node: Unshaped): readonly Type[] {
+  const logits = inputAt(node, 0).type;
+  checkRows(node, logits, inputAt(node, 1).type, inputAt(node, 2).type);
+  const row = f32(rowsOf(logits));
+  return [row, row, row];
+}
+
+function checkRows(node: Unshaped, logits: Type, targets: Type, hyper: Type): void {
+  requireShape(node, logits.dtype === 'f32' && logits.shape.length > 1, 'logits are f32 of at least two dimensions');
+  requireShape(node, targets.dtype === 'u32' && sizeOf(targets.shape) === rowsOf(logits), 'there is not one u32 target a row');
+  requireShape(node, hyper.dtype === 'f32' && sameShape(hyper.shape, [HYPER_SIZE]), `hyper is not f32[${HYPER_SIZE}]`);
+}
+
+function overRows(node: Node, dlogits: Value | undefined, scale: number, alone: boolean): Dispatch {
+  const [logits, targets, hyper] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+  const vec = vecWidth(lastOf(logits.type));
+  const columns = lastOf(logits.type) / vec;
+  const rows = rowsOf(logits.type);
+  const teams = teamsFor(columns, alone);
+  return {
+    kernel: 'loss/cross-entropy-forward',
+    bind: { logits, targets, hyper, ...lossesOf(node.outputs), dlogits },
+    sizes: { rows, columns, scale },
+    overrides: { ...teams.overrides, GRADIENT: dlogits !== undefined },
+    template: { WIDTH: vec },
+    grid: teams.grid(rows),
+  };
+}
