@@ -52,8 +52,13 @@ fn qkv_row(at: u32) -> Row {
   return x;
 }
 
+// A loop, because code for loads is long and slow to compile.
 fn qkv_rows(at: vec4u) -> Rows {
-  return rows_of(qkv_row(at.x), qkv_row(at.y), qkv_row(at.z), qkv_row(at.w));
+  var rows: Rows;
+  for (var r = 0u; r < 4u; r++) {
+    add_outer(&rows, qkv_row(at[r]), unit(r));
+  }
+  return rows;
 }
 
 fn d_o_part(at: u32, i: u32) -> vec4f {
@@ -78,6 +83,7 @@ fn d_o_row(at: u32) -> Row {
   return x;
 }
 
+// A loop, because code for loads is long and slow to compile.
 fn write_part(at: u32, i: u32, x: vec4f) {
   if (i < D4) {
     dqkv[at + i] = x;
@@ -99,10 +105,9 @@ fn write_row(at: u32, x: Row) {
 
 // Rows beyond the last are copies of it and write the same.
 fn write_rows(at: vec4u, rows: Rows) {
-  write_row(at.x, row_of(rows, 0u));
-  write_row(at.y, row_of(rows, 1u));
-  write_row(at.z, row_of(rows, 2u));
-  write_row(at.w, row_of(rows, 3u));
+  for (var r = 0u; r < 4u; r++) {
+    write_row(at[r], row_of(rows, unit(r)));
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)

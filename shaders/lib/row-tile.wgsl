@@ -50,30 +50,23 @@ fn scale_rows(rows: ptr<function, Rows>, w: vec4f) {
 }
 
 
-fn rows_of(a: Row, b: Row, c: Row, d: Row) -> Rows {
-  var rows: Rows;
-  rows[0] = mat4x4f(a[0], b[0], c[0], d[0]);
-  rows[1] = mat4x4f(a[1], b[1], c[1], d[1]);
-  rows[2] = mat4x4f(a[2], b[2], c[2], d[2]);
-  rows[3] = mat4x4f(a[3], b[3], c[3], d[3]);
-  if (D4 > 4u) {
-    rows[4] = mat4x4f(a[4], b[4], c[4], d[4]);
-    rows[5] = mat4x4f(a[5], b[5], c[5], d[5]);
-    rows[6] = mat4x4f(a[6], b[6], c[6], d[6]);
-    rows[7] = mat4x4f(a[7], b[7], c[7], d[7]);
-  }
-  return rows;
+// 1 at row r, 0 elsewhere.
+fn unit(r: u32) -> vec4f {
+  return select(vec4f(), vec4f(1.0), vec4u(0u, 1u, 2u, 3u) == vec4u(r));
 }
 
-fn row_of(rows: Rows, r: u32) -> Row {
-  return Row(
-    rows[0][r],
-    rows[1][r],
-    rows[2][r],
-    rows[3][r],
-    rows[4][r],
-    rows[5][r],
-    rows[6][r],
-    rows[7][r],
-  );
+// Sum of w[r] * rows[r]: one row for a unit vector.
+fn row_of(rows: Rows, w: vec4f) -> Row {
+  var x: Row;
+  x[0] = rows[0] * w;
+  x[1] = rows[1] * w;
+  x[2] = rows[2] * w;
+  x[3] = rows[3] * w;
+  if (D4 > 4u) {
+    x[4] = rows[4] * w;
+    x[5] = rows[5] * w;
+    x[6] = rows[6] * w;
+    x[7] = rows[7] * w;
+  }
+  return x;
 }

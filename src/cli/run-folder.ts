@@ -31,7 +31,7 @@ export class RunFolder {
    * @throws SpecError when it cannot be written, or holds another run.
    */
   static open(path: string, spec: RunSpec, step: number): RunFolder {
-    requireOwn(path, spec);
+    requireFolder(path, spec);
     makeFolder(path);
     writeWhole(join(path, SPEC), `${JSON.stringify(spec, null, 2)}\n`);
     const metricsPath = join(path, METRICS);
@@ -56,8 +56,12 @@ export class RunFolder {
   }
 }
 
-/** The same spec gives the same bits, so its folder may be written again; any other run in it would be lost. */
-function requireOwn(path: string, spec: RunSpec): void {
+/**
+ * The same spec gives the same bits, so its folder may be written again; any other run in it would be lost.
+ *
+ * @throws SpecError when `path` is no folder, or holds another run.
+ */
+export function requireFolder(path: string, spec: RunSpec): void {
   const held = readTextIfAny(join(path, SPEC));
   const taken = held === null ? onFile(path, () => readable(path).some((name) => name === CHECKPOINT || name === METRICS)) : !isSpec(held, spec);
   if (!taken) return;

@@ -94,9 +94,13 @@ export function textReport(facts: RunFacts, io: Io): Report {
   for (const note of dataset.notes) io.out(`${note}\n`);
   row(columns);
   let saidAt = -Infinity;
+  /** Since the last line. */
+  let [steps, spentMs] = [0, 0];
   return {
     step: (line) => {
       const { step, tokens, loss, validation, gradNorm, lr, ms } = line;
+      steps += 1;
+      spentMs += ms;
       const told = step === firstStep + 1 || step === targetStep || validation !== undefined || !Number.isFinite(loss);
       if (!told && performance.now() - saidAt < LINE_MS) return;
       saidAt = performance.now();
@@ -107,9 +111,10 @@ export function textReport(facts: RunFacts, io: Io): Report {
         validation === undefined ? '' : validation.toFixed(4),
         significant(gradNorm, 4),
         significant(lr, 3),
-        significant(ms, 3),
-        count(perStep / (ms / 1000)),
+        significant(spentMs / steps, 3),
+        count((1000 * perStep * steps) / spentMs),
       ]);
+      [steps, spentMs] = [0, 0];
     },
     evaluated: (step, split, lossNats) => {
       if (step === 0 && split === 'validation') row(['0', '0', '', lossNats.toFixed(4)]);

@@ -11,7 +11,7 @@ import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readBytes } from './files.ts';
 import type { Io } from './io.ts';
-import { RunFolder } from './run-folder.ts';
+import { requireFolder, RunFolder } from './run-folder.ts';
 import { jsonLine, StepLines } from './step-lines.ts';
 import type { StepLine } from './step-lines.ts';
 import { loadSpec } from './spec-file.ts';
@@ -66,6 +66,7 @@ Ctrl-C finishes the step, saves a checkpoint if there is --out, and exits with s
       fail({ where: '--init', rule: 'a run that resumes has its weights', cure: 'Leave out --init or --resume.' });
     }
     const start = await prepare(request, io);
+    if (request.out !== undefined) requireFolder(request.out, start.spec);
     return io.interruptible((signal) => withGpu((gpu) => new Run(start, request, gpu, io, signal).run()));
   },
 };
@@ -96,7 +97,7 @@ async function prepare({ specPath, data, init, resume, steps }: Request, io: Io)
   const dataset = await loadDataset(spec, data);
   const targetStep = steps ?? checkpoint.targetStep;
   if (targetStep < checkpoint.step) {
-    throw new SpecError({ where: '--steps', rule: 'the checkpoint is past it', got: String(targetStep), expected: `more than ${checkpoint.step}` });
+    throw new SpecError({ where: '--steps', rule: 'the checkpoint is past it', got: String(targetStep), expected: `${checkpoint.step} or more` });
   }
   return { spec, dataset, weights: { checkpoint }, runId: checkpoint.runId, firstStep: checkpoint.step, targetStep };
 }

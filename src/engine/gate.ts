@@ -1,25 +1,27 @@
+import { DeviceError } from '../base/errors.ts';
 import { normals, philox } from '../base/random.ts';
 import { at } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
-import type { Op } from '../ops/op.ts';
+import type { Caps, Op } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
 import { pullback } from './grad.ts';
 import { planProgram, variantsFor } from './plan.ts';
-import type { PlanOptions } from './plan.ts';
+import type { Plan, PlanOptions } from './plan.ts';
 import { Program } from './program.ts';
 import { Store } from './store.ts';
 
 /** What was found of one fast path on one device. */
 export interface Verdict {
+  readonly key: string;
   /** `matmul/tiled`: op and variant. */
   readonly path: string;
-  /** The node it was tried on: op, attributes and input types. */
-  readonly signature: string;
   readonly ok: boolean;
   /** Largest difference from the plain form, as a multiple of what is allowed; infinite for NaN or a kernel that does not run. */
   readonly excess: number;
+  /** The variant is the plain one: what was tried is the fusion. */
+  readonly fused: boolean;
 }
 
 /** Fast and plain forms sum in other orders; a kernel that is wrong is wrong by far more. */
@@ -27,60 +29,56 @@ const RTOL = 1e-3;
 /** Share of the root mean square that counts as zero. */
 const ATOL = 1e-4;
 
+/** A fast path to try: a node, and the variant that would compute it. */
+export interface Case {
+  readonly node: Node;
+  readonly variant: string;
+  /** Names the path and the node's op, attributes and input types; verdicts are remembered by it. */
+  readonly key: string;
+}
+
+/** The distinct fast paths of a plan, as nodes of `probe` (the same graph, or one of fewer rows) that the same variants serve. */
+export function fastPaths(plan: Plan, probe: Graph, caps: Caps, disabled: ReadonlySet<string>): readonly Case[] {
+  const paths = new Set(plan.steps.filter(({ node, variant }) => isFastPath(node, variant)).map(({ node, variant }) => `${node.op}/${variant}`));
+  const cases = new Map<string, Case>();
+  for (const node of probe.nodes) {
+    if (isStructural(node) || (opOf(node.op).updates ?? []).length > 0) continue;
+    const chosen = variantsFor(node, caps, disabled).find(({ name }) => paths.has(`${node.op}/${name}`));
+    if (chosen === undefined || !isFastPath(node, chosen.name)) continue;
+    const key = `${chosen.name} ${signatureOf(node)}`;
+    cases.set(key, { node, variant: chosen.name, key });
+  }
+  return [...cases.values()];
+}
+
 /**
- * Holds every fast path that `graph` would use on this device against the plain kernels, on random data (promise 4): variants
- * against the last one of their op, fused ops against the ops they stand for, with their gradients. Gives a verdict for each path
- * and node shape; what fails must be planned around ({@link PlanOptions.disabled}).
+ * Holds one fast path against the plain kernels on random data (promise 4): a variant against the last one of its op, a fused op
+ * against the ops it stands for, with its gradient. A kernel that does not compile or run has failed.
  *
- * @param graph a small one, of the shapes at hand but few rows: every distinct node is run twice.
- * @param paths the paths to try; others are left alone.
+ * @throws DeviceError when the device is lost: that says nothing about a kernel.
  */
-export async function gate(
-  gpu: Gpu,
-  graph: Graph,
-  paths: ReadonlySet<string>,
-  onProgress?: (done: number, total: number) => void,
-): Promise<readonly Verdict[]> {
-  const cases = new Map<string, { node: Node; variant: string }>();
-  for (const node of graph.nodes) {
-    if (node.op === 'input' || node.op === 'state' || node.op === 'pack') continue;
-    if ((opOf(node.op).updates ?? []).length > 0) continue;
-    for (const variant of variantsFor(node, gpu.caps, new Set())) {
-      if (paths.has(`${node.op}/${variant.name}`)) cases.set(`${variant.name} ${signatureOf(node)}`, { node, variant: variant.name });
-    }
+export async function tryPath(gpu: Gpu, { node, variant, key }: Case): Promise<Verdict> {
+  let excess: number;
+  try {
+    const plain = plainOf(node);
+    const shared = plain?.outputs ?? node.outputs.length;
+    const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, 'plain');
+    const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant });
+    excess = Math.max(...got.map((values, i) => worst(values, at(want, i))));
+  } catch (error) {
+    if (error instanceof DeviceError) throw error;
+    excess = Infinity;
   }
-  const verdicts: Verdict[] = [];
-  for (const { node, variant } of cases.values()) {
-    verdicts.push(await tryPath(gpu, node, variant));
-    onProgress?.(verdicts.length, cases.size);
-  }
-  return verdicts;
+  return { key, path: `${node.op}/${variant}`, ok: excess <= 1, excess, fused: variant === plainName(opOf(node.op)) };
 }
 
 /** Whether a node computed by `variant` has a plainer form to be held against. */
-export function isFastPath(node: Node, variant: string): boolean {
-  const op = opOf(node.op);
-  return variant !== plainName(op) || (op.plain !== undefined && plainOf(node) !== undefined);
+function isFastPath(node: Node, variant: string): boolean {
+  return variant !== plainName(opOf(node.op)) || plainOf(node) !== undefined;
 }
 
 function plainName(op: Op): string {
   return at(op.variants, op.variants.length - 1).name;
-}
-
-async function tryPath(gpu: Gpu, node: Node, variant: string): Promise<Verdict> {
-  const path = `${node.op}/${variant}`;
-  const signature = signatureOf(node);
-  let excess: number;
-  try {
-    const want = await evaluate(gpu, node, plainOf(node) ?? copyOf(node), 'plain');
-    const got = await evaluate(gpu, node, copyOf(node), { [node.op]: variant });
-    excess = Math.max(...got.map((values, i) => worst(values, at(want, i))));
-  } catch (error) {
-    // A device that is gone says nothing about a kernel.
-    if (error instanceof Error && error.name === 'DeviceError') throw error;
-    excess = Infinity;
-  }
-  return { path, signature, ok: excess <= 1, excess };
 }
 
 type Build = (g: Graph, inputs: readonly Value[]) => readonly Value[];
@@ -90,26 +88,26 @@ function copyOf(node: Node): Build {
   return (g, inputs) => g.add(node.op, inputs, node.attrs, types, node.name);
 }
 
-/** The fused op as plain ops; undefined for an op, or attributes, that have no other form. */
-function plainOf(node: Node): Build | undefined {
+/** The fused op as plain ops, which may lack what only its backward pass reads; undefined for an op, or attributes, that have no other form. */
+function plainOf(node: Node): { readonly build: Build; readonly outputs: number } | undefined {
   const { plain } = opOf(node.op);
   if (plain === undefined) return undefined;
   const probe = new Graph();
-  plain(probe, fakeInputs(probe, node), node.attrs);
+  const outputs = plain(probe, fakeInputs(probe, node), node.attrs).length;
   const same = probe.nodes.some((made) => made.op === node.op && JSON.stringify(made.attrs) === JSON.stringify(node.attrs));
-  return same ? undefined : (g, inputs) => plain(g, inputs, node.attrs);
+  return same ? undefined : { outputs, build: (g, inputs) => plain(g, inputs, node.attrs) };
 }
 
 function fakeInputs(g: Graph, node: Node): readonly Value[] {
   return node.inputs.map((input, i) => g.input(`in${i}`, { dtype: input.type.dtype, shape: input.type.shape }, 'step'));
 }
 
-/** Runs the op on made-up inputs: its outputs, and where it has a gradient the gradients of its first output's inputs. */
-async function evaluate(gpu: Gpu, node: Node, build: Build, variants: 'plain' | Record<string, string>): Promise<readonly Float32Array[]> {
+/** Runs the op on made-up inputs: its first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
+async function evaluate(gpu: Gpu, node: Node, build: Build, shared: number, variants: 'plain' | Record<string, string>): Promise<readonly Float32Array[]> {
   const g = new Graph();
   const inputs = fakeInputs(g, node);
   const outputs = build(g, inputs);
-  const results = [...outputs];
+  const results = outputs.slice(0, shared);
   const [y] = outputs;
   const floats = inputs.filter((input) => input.type.dtype === 'f32' && input.type.shape.length > 1);
   if (opOf(node.op).plain !== undefined && opOf(node.op).vjp !== 'none' && y !== undefined && canDifferentiate(node) && floats.length > 0) {
@@ -136,8 +134,12 @@ function canDifferentiate(node: Node): boolean {
 }
 
 function plainVariantsOf(g: Graph): Record<string, string> {
-  const kernels = g.nodes.filter((node) => node.op !== 'input' && node.op !== 'state' && node.op !== 'pack');
+  const kernels = g.nodes.filter((node) => !isStructural(node));
   return Object.fromEntries(kernels.map((node) => [node.op, plainName(opOf(node.op))]));
+}
+
+function isStructural(node: Node): boolean {
+  return node.op === 'input' || node.op === 'state' || node.op === 'pack';
 }
 
 function fill(program: Program, input: Node, node: Node): void {

@@ -1,5 +1,7 @@
 export { gradients } from './grad.ts';
-export { FUSION_RULES, fuse } from './passes/index.ts';
+export { fastPaths, tryPath } from './gate.ts';
+export type { Case, Verdict } from './gate.ts';
+export { FUSION_RULES, fuse, withoutOps } from './passes/index.ts';
 export type { Fusion } from './passes/index.ts';
 export { planProgram } from './plan.ts';
 export type { Arena, Plan, PlanOptions, Ring } from './plan.ts';

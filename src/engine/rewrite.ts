@@ -20,6 +20,8 @@ export interface Rewriting {
 /** A named rewrite, switched by its name in the spec. */
 export interface Rule {
   readonly name: string;
+  /** The fused op that it makes. */
+  readonly makes: string;
   /** Before the gradient is taken (the backward pass follows from the fused form), or after. */
   readonly stage: 'forward' | 'whole';
   /** Replaces what `node` computes, or gives false and leaves it as it is. */

@@ -179,7 +179,8 @@ export class Lab extends Observable<LabTopic> {
     this.imported = null;
     this.emit('stored');
     this.setSpec(imported.report.spec);
-    await this.#begin(imported.report.runId, imported.report.spec, { checkpoint: imported.bytes });
+    // Under a name of its own: what storage holds of the run it came from stays.
+    await this.#begin(newRunId(), imported.report.spec, { checkpoint: imported.bytes });
   }
 
   dismissImported(): void {
@@ -318,6 +319,7 @@ export class Lab extends Observable<LabTopic> {
     const { run } = this;
     if (run === null || !('runId' in event) || event.runId !== run.runId) return;
     run.apply(event, performance.now());
+    if (event.type === 'saved' && !run.active) void this.listStored();
     if (event.type !== 'state') return;
     if (event.state === 'running' && this.messages.recovered()) this.notice(`Recovered: ${runTitle(run.spec)} goes on from step ${event.step}.`);
     if (event.state === 'finished' || event.state === 'stopped') this.#interrupted.forget(run.runId);

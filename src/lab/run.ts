@@ -157,7 +157,7 @@ export class Run extends Observable<RunTopic> {
       case 'flops':
         return step * (this.report?.tokensPerStep ?? Number.NaN) * (this.report?.flopsPerToken ?? Number.NaN);
       case 'time':
-        return step < this.steps.at(0) ? 0 : this.timeMs.at(Math.min(step - this.steps.at(0), this.steps.length - 1)) / 1000;
+        return this.steps.length === 0 || step < this.steps.at(0) ? 0 : this.timeMs.at(Math.min(step - this.steps.at(0), this.steps.length - 1)) / 1000;
     }
   }
 

@@ -2,6 +2,8 @@
 export class Column {
   #data = new Float64Array(256);
   #length = 0;
+  /** How often values were taken back; what was computed from an earlier number is stale. */
+  losses = 0;
 
   get length(): number {
     return this.#length;
@@ -23,7 +25,9 @@ export class Column {
 
   /** Forgets everything from `length` on. */
   truncate(length: number): void {
-    this.#length = Math.min(this.#length, Math.max(0, length));
+    const kept = Math.min(this.#length, Math.max(0, length));
+    if (kept < this.#length) this.losses++;
+    this.#length = kept;
   }
 
   /** The values so far, without a copy; valid until the next push. */
@@ -41,6 +45,7 @@ export class Smoother {
   readonly #source: Column;
   readonly #result = new Column();
   #weight: number;
+  #losses = 0;
   #mean = 0;
   /** w^n, n counting finite values. */
   #remaining = 1;
@@ -54,22 +59,22 @@ export class Smoother {
   set weight(weight: number) {
     if (weight === this.#weight) return;
     this.#weight = weight;
-    this.reset();
-  }
-
-  /** Starts again from the column's beginning; needed after the column lost values that were read. */
-  reset(): void {
-    this.#result.truncate(0);
-    this.#mean = 0;
-    this.#remaining = 1;
+    this.#reset();
   }
 
   /** The smoothed column, as long as its source. */
   values(): Float64Array {
-    if (this.#result.length > this.#source.length) this.reset();
+    if (this.#losses !== this.#source.losses) this.#reset();
     const source = this.#source.view();
     for (let i = this.#result.length; i < source.length; i++) this.#result.push(this.#next(source[i] ?? Number.NaN));
     return this.#result.view();
+  }
+
+  #reset(): void {
+    this.#result.truncate(0);
+    this.#losses = this.#source.losses;
+    this.#mean = 0;
+    this.#remaining = 1;
   }
 
   #next(value: number): number {

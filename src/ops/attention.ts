@@ -4,13 +4,13 @@ import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Attrs, Node, Value } from '../graph/types.ts';
-import { headAttrs, joinQkv, mergeHeads, qkvSizes, splitHeads, splitQkv } from './heads.ts';
+import { headAttrs, mergeHeads, qkvSizes, splitQkv } from './heads.ts';
 import type { HeadAttrs, HeadSizes } from './heads.ts';
 import { vecWidth } from './launch.ts';
 import { matmul } from './matmul.ts';
 import { addOp, inputAt, numberAttr, outputAt, requireShape } from './op.ts';
 import type { Caps, Dispatch, Op, Scratch, Unshaped } from './op.ts';
-import { causalSoftmax, softmaxBackward } from './softmax.ts';
+import { causalSoftmax } from './softmax.ts';
 
 export interface AttentionAttrs extends HeadAttrs {
   /** Factor of q . k, as 1 / sqrt(D). */
@@ -62,31 +62,21 @@ export const attentionOps: Record<'attention' | 'attention_backward', Op> = {
       const [dout, qkv, o, lse] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type, inputAt(node, 3).type];
       const { B, T, H, D } = qkvSizes(node, qkv);
       numberAttr(node, 'scale');
-      requireShape(node, sameShape(o.shape, [B, T, H * D]) && sameShape(dout.shape, o.shape), 'o and its gradient do not fit qkv');
+      requireShape(
+        node,
+        sameShape(o.shape, [B, T, H * D]) && sameShape(dout.shape, o.shape),
+        'o and its gradient do not fit qkv',
+      );
       requireShape(node, sameShape(lse.shape, [B, H, T]), 'lse does not fit qkv');
       return [qkv];
     },
     vjp: 'none',
-    plain: plainBackward,
     variants: [
       { name: 'rows', supports: fitsRows, lower: (node) => backward(node, rowsKernel) },
       { name: 'plain', supports: () => true, lower: (node, caps) => backward(node, tiledKernel(caps)) },
     ],
   },
 };
-
-function plainBackward(g: Graph, inputs: readonly Value[], attrs: Attrs): readonly Value[] {
-  const node: Unshaped = { id: g.nodes.length, op: 'attention_backward', name: 'plain', inputs, attrs };
-  const { scale: alpha, ...heads } = attentionAttrs(attrs);
-  const [q, k, v] = splitQkv(g, inputAt(node, 1), heads);
-  const dy = splitHeads(g, inputAt(node, 0), heads.heads);
-  const p = causalSoftmax(g, matmul(g, q, k, { batched: true, transposeB: true, alpha }));
-  const dv = matmul(g, p, dy, { batched: true, transposeA: true });
-  const ds = softmaxBackward(g, matmul(g, dy, v, { batched: true, transposeB: true }), p);
-  const dq = matmul(g, ds, k, { batched: true, alpha });
-  const dk = matmul(g, ds, q, { batched: true, transposeA: true, alpha });
-  return [joinQkv(g, dq, dk, dv, heads)];
-}
 
 function headsOf({ heads, kvHeads, headSize }: HeadAttrs): HeadAttrs {
   return { heads, kvHeads, headSize };

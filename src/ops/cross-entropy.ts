@@ -21,7 +21,7 @@ export interface Losses {
 }
 
 /**
- * Losses of logits f32[..,V] against targets u32[..], one a row; the coefficient of the z-loss is in `hyper`.
+ * Losses of logits f32[..,V] against targets u32[..] below V, one a row; the coefficient of the z-loss is in `hyper`.
  * Only `losses` has a gradient.
  */
 export function crossEntropy(g: Graph, logits: Value, targets: Value, hyper: Value, name?: string): Losses {
@@ -55,12 +55,17 @@ export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' 
     // dz[n,v] = dlosses[n] ((1 + 2 c lse[n]) exp(z[n,v] - lse[n]) - [v = target])
     vjp(g, node, [dlosses, dlse, dnll]) {
       if (dlse !== undefined || dnll !== undefined) {
-        throw new GraphError({ where: `node ${node.id} cross_entropy`, rule: 'lse and nll have no gradient', cure: 'Use losses.' });
+        throw new GraphError({
+          where: `node ${node.id} cross_entropy`,
+          rule: 'lse and nll have no gradient',
+          cure: 'Use losses.',
+        });
       }
       if (dlosses === undefined) return [];
       const inputs = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 1), inputAt(node, 2), dlosses];
       return addOp(g, 'cross_entropy_backward', crossEntropyOps.cross_entropy_backward, inputs, {}, node.name);
     },
+    below: classesOf,
     variants: rowVariants((node, alone) => [overRows(node, undefined, 0, alone)]),
   },
 
@@ -70,10 +75,15 @@ export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' 
       const [lse, hyper, dlosses] = [inputAt(node, 2).type, inputAt(node, 3).type, inputAt(node, 4).type];
       checkRows(node, logits, targets, hyper);
       const row = [rowsOf(logits)];
-      requireShape(node, sameShape(lse.shape, row) && sameShape(dlosses.shape, row), 'lse and dlosses do not fit the rows of logits');
+      requireShape(
+        node,
+        sameShape(lse.shape, row) && sameShape(dlosses.shape, row),
+        'lse and dlosses do not fit the rows of logits',
+      );
       return [logits];
     },
     vjp: 'none',
+    below: classesOf,
     variants: plainVariant((node) => {
       const [logits, targets, lse] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
       const [hyper, dlosses, dlogits] = [inputAt(node, 3), inputAt(node, 4), outputAt(node, 0)];
@@ -105,9 +115,15 @@ export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' 
       const back = [logits, targets, lse, hyper, dlosses];
       return [losses, lse, nll, ...addOp(g, 'cross_entropy_backward', crossEntropyOps.cross_entropy_backward, back)];
     },
+    below: classesOf,
     variants: rowVariants((node, alone) => [overRows(node, outputAt(node, 3), numberAttr(node, 'scale'), alone)]),
   },
 };
+
+/** Targets lie below V: kernels do not check. */
+function classesOf(node: Unshaped): number {
+  return lastOf(inputAt(node, 0).type);
+}
 
 function lossTypes(node: Unshaped): readonly Type[] {
   const logits = inputAt(node, 0).type;

@@ -21,7 +21,8 @@ export interface HeadAttrs {
 /** Query, key and value heads of qkv f32[B,T,(H+2Hkv)*D], each f32[B,H,T,D]: keys and values repeat for the heads that share them. */
 export function splitQkv(g: Graph, qkv: Value, attrs: HeadAttrs, name?: string): readonly [Value, Value, Value] {
   const [q, k, v] = addOp(g, 'split_qkv', headsOps.split_qkv, [qkv], { ...attrs }, name);
-  if (q === undefined || k === undefined || v === undefined) throw new GraphError({ where: 'split_qkv', rule: 'the node lacks an output' });
+  if (q === undefined || k === undefined || v === undefined)
+    throw new GraphError({ where: 'split_qkv', rule: 'the node lacks an output' });
   return [q, k, v];
 }
 
@@ -80,9 +81,12 @@ export const headsOps: Record<'split_qkv' | 'join_qkv' | 'merge_heads' | 'split_
     vjp(g, node, [dq, dk, dv]) {
       if (dq === undefined || dk === undefined || dv === undefined) {
         if (dq === dk && dk === dv) return [];
-        throw new GraphError({ where: `node ${node.id} split_qkv`, rule: 'some of q, k and v have a gradient and some have none' });
+        throw new GraphError({
+          where: `node ${node.id} split_qkv`,
+          rule: 'some of q, k and v have a gradient and some have none',
+        });
       }
-      return addOp(g, 'join_qkv', headsOps.join_qkv, [dq, dk, dv], node.attrs, node.name);
+      return [joinQkv(g, dq, dk, dv, headAttrs(node), node.name)];
     },
     variants: plainVariant((node) => {
       const [qkv, q, k, v] = [inputAt(node, 0), outputAt(node, 0), outputAt(node, 1), outputAt(node, 2)];

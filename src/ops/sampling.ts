@@ -52,7 +52,11 @@ export const samplingOps: Record<'text_window' | 'sample_token', Op> = {
     shape(node) {
       const [logits, temperature] = [inputAt(node, 0).type, inputAt(node, 3).type];
       checkText(node, inputAt(node, 1).type, inputAt(node, 2).type);
-      requireShape(node, logits.dtype === 'f32' && logits.shape.length === 3 && logits.shape[0] === 1, 'logits are not f32[1,T,V]');
+      requireShape(
+        node,
+        logits.dtype === 'f32' && logits.shape.length === 3 && logits.shape[0] === 1,
+        'logits are not f32[1,T,V]',
+      );
       requireShape(node, temperature.dtype === 'f32' && sameShape(temperature.shape, [1]), 'the temperature is not f32[1]');
       return [];
     },

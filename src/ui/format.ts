@@ -37,13 +37,28 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
 }
 
+/** `25:53`, `1:02:07`: a duration where there is little room. */
+export function clock(ms: number): string {
+  if (!Number.isFinite(ms)) return '—';
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
 /** A loss in nats with four decimals; NaN and infinities in words. */
 export function nats(value: number): string {
   if (Number.isFinite(value)) return value.toFixed(4);
   return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '−Inf';
 }
 
-/** Short number for an axis or a small figure. */
+/** Three digits, zeros kept, so that a figure that changes does not jump. */
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  return size >= 1e-3 && size < 1000 ? format('.3r')(value) : short(value);
+}
+
+/** Short number for an axis. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return nats(value);
   const size = Math.abs(value);

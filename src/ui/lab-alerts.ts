@@ -17,17 +17,13 @@ export class LabAlerts extends LabElement {
   static override readonly styles = [
     sharedStyles,
     css`
-      :host {
-        position: sticky;
-        top: 8px;
-        z-index: 5;
-      }
       .alert {
         display: flex;
         flex-wrap: wrap;
         align-items: center;
         gap: 6px 12px;
-        margin-bottom: 12px;
+        margin-top: 10px;
+        box-shadow: 0 4px 16px rgb(0 0 0 / 25%);
         padding: 10px 14px;
         border: 1px solid var(--danger);
         border-radius: 8px;
@@ -62,7 +58,7 @@ export class LabAlerts extends LabElement {
         (alert) => html`<div class="alert ${alert.recovering ? 'recovering' : ''}">
           <div>
             <strong>${alert.error.message}</strong>
-            <p class="todo">${alert.recovering ? 'Nothing to do: it is being repaired, and the run goes on from its last checkpoint.' : adviceFor(alert.error)}</p>
+            <p class="todo">${alert.recovering ? 'Nothing to do: the repair is under way.' : adviceFor(alert.error)}</p>
           </div>
           ${this.#cure(alert)}
           <button type="button" class="quiet" data-action="dismiss" @click=${(): void => this.lab.dismiss(alert.id)}>Dismiss</button>

@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import type { XUnit } from '../lab/index.ts';
+import { DEFAULT_VIEW, type ChartView } from './chart-view.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabForm } from './lab-form.ts';
 import type { Range } from './plot-data.ts';
@@ -57,9 +57,13 @@ export class LabApp extends LabElement {
         padding: 16px 20px 48px;
         min-width: 0;
       }
-      /* Empty, it takes no room in the grid. */
       lab-alerts {
-        margin-bottom: -14px;
+        position: sticky;
+        top: 0;
+        z-index: 5;
+        max-width: 1760px;
+        margin: 0 auto;
+        padding: 0 20px;
       }
       .pair {
         display: grid;
@@ -85,6 +89,9 @@ export class LabApp extends LabElement {
         }
         aside {
           padding: 12px 14px 0;
+        }
+        lab-alerts {
+          padding: 0 14px;
         }
         .sticky {
           position: static;
@@ -113,8 +120,7 @@ export class LabApp extends LabElement {
   ];
 
   protected override readonly topics = ['device'] as const;
-  @state() private unit: XUnit = 'step';
-  @state() private xLog = false;
+  @state() private view: ChartView = DEFAULT_VIEW;
   @state() private zoom: Range | null = null;
   @state() private cursor: number | null = null;
   @state() private settingsOpen = innerWidth > 960;
@@ -136,6 +142,7 @@ export class LabApp extends LabElement {
     return html`
       <lab-header .lab=${lab}></lab-header>
       <lab-drop-zone .lab=${lab}></lab-drop-zone>
+      <lab-alerts .lab=${lab}></lab-alerts>
       <div class="page" @lab-show-fault=${(): void => this.#showFault()}>
         <aside aria-label="Settings">
           <div class="sticky">
@@ -148,14 +155,13 @@ export class LabApp extends LabElement {
         </aside>
         <main @lab-zoom=${(event: CustomEvent<Range | null>): void => void (this.zoom = event.detail)}
           @lab-cursor=${(event: CustomEvent<number | null>): void => void (this.cursor = event.detail)}
-          @lab-x=${(event: HTMLElementEventMap['lab-x']): void => this.#x(event.detail)}>
-          <lab-alerts .lab=${lab}></lab-alerts>
+          @lab-view=${(event: CustomEvent<Partial<ChartView>>): void => this.#look(event.detail)}>
           <div>
             ${lab.deviceState === 'none' ? html`<lab-unsupported .lab=${lab}></lab-unsupported>` : nothing}
             <lab-run-bar .lab=${lab}></lab-run-bar>
           </div>
           <lab-stats .lab=${lab}></lab-stats>
-          <lab-loss-chart .lab=${lab} .unit=${this.unit} ?xLog=${this.xLog} .zoom=${this.zoom} .cursor=${this.cursor}></lab-loss-chart>
+          <lab-loss-chart .lab=${lab} .view=${this.view} .zoom=${this.zoom} .cursor=${this.cursor}></lab-loss-chart>
           <div class="pair">${this.#small('gradNorm')}${this.#small('learningRate')}</div>
           <div class="pair">
             <div class="column">
@@ -177,17 +183,15 @@ export class LabApp extends LabElement {
     return html`<lab-small-chart
       .lab=${this.lab}
       quantity=${quantity}
-      .unit=${this.unit}
-      ?xLog=${this.xLog}
+      .view=${this.view}
       .zoom=${this.zoom}
       .cursor=${this.cursor}
     ></lab-small-chart>`;
   }
 
-  #x({ unit, log }: { readonly unit: XUnit; readonly log: boolean }): void {
-    if (unit !== this.unit) this.zoom = null;
-    this.unit = unit;
-    this.xLog = log;
+  #look(change: Partial<ChartView>): void {
+    if (change.unit !== undefined && change.unit !== this.view.unit) this.zoom = null;
+    this.view = { ...this.view, ...change };
   }
 
   readonly #resized = (): void => {

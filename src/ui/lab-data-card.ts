@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query } from 'lit/decorators.js';
 import { count } from './format.ts';
+import { FIELDS } from '../spec/index.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
 
@@ -56,7 +57,7 @@ export class LabDataCard extends LabElement {
       ${data === null
         ? html`<p class="muted small">Choose a source in the settings, or drop a file anywhere on the page: text to train on, or a checkpoint.</p>`
         : html`<dl>
-              ${this.#figure('Source', data.name)} ${this.#figure('Training tokens', count(data.trainTokens))}
+              ${this.#figure('Source', sourceName(data.name))} ${this.#figure('Training tokens', count(data.trainTokens))}
               ${this.#figure('Validation tokens', count(data.validationTokens))}
               ${data.oodTokens > 0 ? this.#figure('Out of distribution', count(data.oodTokens)) : nothing}
               ${this.#figure('Vocabulary', count(data.vocab))} ${this.#figure('Bytes per token', data.bytesPerToken.toPrecision(3))}
@@ -85,4 +86,10 @@ export class LabDataCard extends LabElement {
     await this.lab.addFile(file.name, await file.arrayBuffer());
     this.input.value = '';
   }
+}
+
+/** A source's label, or a file's own name. */
+function sourceName(name: string): string {
+  const { choices } = FIELDS['data.source'];
+  return Object.entries(choices).find(([key]) => key === name)?.[1] ?? name;
 }

@@ -1,7 +1,8 @@
 import { css, html } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { lowerBound, type RunTopic, type XUnit } from '../lab/index.ts';
-import { short } from './format.ts';
+import { lowerBound, type RunTopic } from '../lab/index.ts';
+import { DEFAULT_VIEW, type ChartView } from './chart-view.ts';
+import { figure } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabPlot } from './lab-plot.ts';
 import { expectedX, plannedRate } from './expected.ts';
@@ -38,8 +39,7 @@ export class LabSmallChart extends LabElement {
   ];
 
   @property() quantity: keyof typeof TITLES = 'gradNorm';
-  @property({ attribute: false }) unit: XUnit = 'step';
-  @property({ type: Boolean }) xLog = false;
+  @property({ attribute: false }) view: ChartView = DEFAULT_VIEW;
   @property({ attribute: false }) zoom: Range | null = null;
   @property({ attribute: false }) cursor: number | null = null;
   @query('lab-plot') private readonly plot!: LabPlot | null;
@@ -78,23 +78,23 @@ export class LabSmallChart extends LabElement {
     const curves =
       run === null
         ? []
-        : [{ label: title, color: '--train', width: 1.25, alpha: 1, x: run.xs(this.unit), y: run.lane0[this.quantity].view() }];
+        : [{ label: title, color: '--train', width: 1.25, alpha: 1, x: run.xs(this.view.unit), y: run.lane0[this.quantity].view() }];
     const planned = this.quantity === 'learningRate' ? this.#planned() : [];
-    const emptyX = expectedX(this.lab, this.unit);
-    return { xLabel: this.unit, xLog: this.xLog, yLabel: '', yLog: false, emptyX, curves: [...planned, ...curves], lines: [], marks: [] };
+    const emptyX = expectedX(this.lab, this.view.unit);
+    return { xLabel: this.view.unit, xLog: this.view.xLog, yLabel: '', yLog: false, emptyX, curves: [...planned, ...curves], lines: [], marks: [] };
   };
 
   /** Before a run, the schedule that it will follow. */
   #planned(): Curve[] {
     const { run, form, forecast } = this.lab;
     if (run !== null) return [];
-    return plannedRate(form.spec, forecast?.totalSteps ?? totalSteps(form.spec), this.unit);
+    return plannedRate(form.spec, forecast?.totalSteps ?? totalSteps(form.spec), this.view.unit);
   }
 
   #value(): string {
     const { run } = this.lab;
     if (run === null || run.steps.length === 0) return '—';
     const column = run.lane0[this.quantity];
-    return short(column.at(this.cursor === null ? column.length - 1 : Math.min(column.length - 1, lowerBound(run.xs(this.unit), this.cursor))));
+    return figure(column.at(this.cursor === null ? column.length - 1 : Math.min(column.length - 1, lowerBound(run.xs(this.view.unit), this.cursor))));
   }
 }

@@ -1,7 +1,7 @@
 import { css, html } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import type { RunTopic } from '../lab/index.ts';
-import { bytes, count, duration, nats, percent, si } from './format.ts';
+import { bytes, clock, count, nats, percent, si } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
 
@@ -45,6 +45,8 @@ export class LabStats extends LabElement {
         font-size: 16px;
         font-weight: 560;
         white-space: nowrap;
+        overflow: hidden;
+        text-overflow: ellipsis;
       }
     `,
   ];
@@ -92,7 +94,7 @@ export class LabStats extends LabElement {
       figure('Steps/submit', speed === null ? '—' : count(speed.stepsPerSubmit), 'Whole steps encoded into one submit'),
       figure('Peak memory', run?.report ? bytes(run.report.peakBytes) : '—', 'GPU memory of the plan at its peak'),
       figure('MFU', mfu === null ? '—' : percent(mfu), peak === null && mfu === null ? 'Measure the matmul peak in the device card' : 'Training FLOP/s over the measured matmul peak'),
-      figure('Time left', live && speed !== null ? duration(speed.etaMs) : '—', 'At the present speed'),
+      figure('Time left', live && speed !== null ? clock(speed.etaMs) : '—', 'At the present speed'),
       figure('Saved at step', run?.savedStep === null || run === null ? '—' : count(run.savedStep), 'Last checkpoint in this browser'),
     ];
   }

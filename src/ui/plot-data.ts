@@ -53,11 +53,11 @@ export interface Drawn {
 export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY: Range | null): Drawn {
   const x = zoomX ?? extentOfX(frame);
   const curves = frame.curves.map((curve) => visible(curve, x, frame.xLog, Math.max(32, width)));
-  return { data: align(curves), x, y: zoomY ?? extentOfY(frame, curves) };
+  return { data: align(curves), x, y: zoomY ?? extentOfY(frame, curves, zoomX === null) };
 }
 
 function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points {
-  const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter((i) => !log || (curve.x[i] ?? 0) > 0);
+  const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter((i) => Number.isFinite(curve.x[i]) && (!log || (curve.x[i] ?? 0) > 0));
   return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
 }
 
@@ -75,7 +75,8 @@ function extentOfX({ curves, xLog, emptyX }: PlotFrame): Range {
   return [min, max];
 }
 
-function extentOfY(frame: PlotFrame, curves: readonly Points[]): Range {
+/** Range of what is drawn; the whole chart shows its reference lines too, a zoom shows the curves as large as they can be. */
+function extentOfY(frame: PlotFrame, curves: readonly Points[], withLines: boolean): Range {
   let min = Infinity;
   let max = -Infinity;
   const take = (value: number): void => {
@@ -84,7 +85,7 @@ function extentOfY(frame: PlotFrame, curves: readonly Points[]): Range {
     max = Math.max(max, value);
   };
   for (const { y } of curves) y.forEach(take);
-  for (const { y } of frame.lines) take(y);
+  if (withLines) for (const { y } of frame.lines) take(y);
   if (!(min <= max)) return frame.yLog ? [0.1, 10] : [0, 1];
   if (frame.yLog) return [min / 1.06, max * 1.06];
   const margin = (max - min || Math.abs(max) || 1) * 0.05;

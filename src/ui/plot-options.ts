@@ -89,7 +89,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
       }),
     ],
     hooks: {
-      drawClear: [(plot): void => drawLines(plot, owner)],
+      drawAxes: [(plot): void => drawLines(plot, owner)],
       draw: [(plot): void => drawMarks(plot, owner)],
       setSelect: [(plot): void => owner.selected(plot)],
       setCursor: [(plot): void => owner.hovered(plot)],

@@ -43,6 +43,7 @@ export function toWireError(error: unknown, where: string): WireError {
     message: error.message,
     where: 'where' in error && typeof error.where === 'string' ? error.where : where,
     ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause instanceof Error ? { cause: toWireError(error.cause, where) } : {}),
   };
 }
 
@@ -73,7 +74,9 @@ export class WorkerClient {
 
   /** Opens the device; refuses a worker of another build in words. */
   hello(): Promise<Replies['hello']> {
-    return this.request({ type: 'hello', version: PROTOCOL_VERSION });
+    // The worker's own address differs between development and a build; the page's does not.
+    const base = typeof document === 'undefined' ? {} : { baseUrl: document.baseURI };
+    return this.request({ type: 'hello', version: PROTOCOL_VERSION, ...base });
   }
 
   /** Sends a command; rejects with {@link WorkerError} what the worker refuses. `transfer` moves buffers instead of copying them. */

@@ -108,7 +108,12 @@ export function obey(position: Position, command: RunCommand, runId: string): Po
   });
 }
 
-/** True where a run holds the GPU's memory or waits for it, so that no other may start. */
+/** True where a run holds the GPU's memory, or will. */
+export function holdsDevice(state: RunState): boolean {
+  return isActive(state) || state === 'finished';
+}
+
+/** True where a run is going on, so that no other may start. */
 export function isActive(state: RunState): boolean {
   return state === 'preparing' || state === 'running' || state === 'paused' || state === 'recovering';
 }

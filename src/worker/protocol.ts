@@ -8,8 +8,11 @@ export const PROTOCOL_VERSION = 1;
  * run's state is answered with an error, not ignored.
  */
 export type Command =
-  /** Opens the adapter and device. Replies {@link DeviceReport}. */
-  | { readonly type: 'hello'; readonly id: number; readonly version: number }
+  /**
+   * Opens the adapter and device, and fetches every corpus from `baseUrl`, the folder that holds `corpora/` (left out: runs train on
+   * Markov sources and files only). Replies {@link DeviceReport}.
+   */
+  | { readonly type: 'hello'; readonly id: number; readonly version: number; readonly baseUrl?: string }
   /** Counts, plans and estimates without allocating. Replies {@link Forecast}. */
   | { readonly type: 'forecast'; readonly id: number; readonly spec: RunSpec }
   /** Keeps a file of the user's as the `file` source; transfers `bytes`. Replies {@link DataReport} as bytes. */

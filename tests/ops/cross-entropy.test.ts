@@ -72,6 +72,8 @@ describe('cross_entropy', () => {
     const g = new Graph();
     const hyper = g.input('hyper', f32(HYPER_SIZE), 'step');
     const logits = g.input('logits', f32(2, 3, 4), 'micro');
-    expect(() => crossEntropy(g, logits, g.input('targets', u32(5), 'micro'), hyper)).toThrow(/there is not one u32 target a row/);
+    expect(() => crossEntropy(g, logits, g.input('targets', u32(5), 'micro'), hyper)).toThrow(
+      /there is not one u32 target a row/,
+    );
   });
 });

@@ -22,7 +22,12 @@ for (const { B, T, ...attrs } of SHAPES) {
   const size = rows * heads * headSize;
   describe(`${heads} heads of ${headSize} over ${kvHeads}, [${B},${T}]`, () => {
     it('come apart and together', async () => {
-      await checkOp('split_qkv', { types: [f32(B, T, width)], attrs, data: (lane) => [noise(rows * width, `qkv${lane}`)], close: exact });
+      await checkOp('split_qkv', {
+        types: [f32(B, T, width)],
+        attrs,
+        data: (lane) => [noise(rows * width, `qkv${lane}`)],
+        close: exact,
+      });
       await checkOp('join_qkv', {
         types: [byHead, byHead, byHead],
         attrs,
@@ -34,7 +39,12 @@ for (const { B, T, ...attrs } of SHAPES) {
     it('merge and split', async () => {
       await checkOp('merge_heads', { types: [byHead], data: (lane) => [noise(size, `x${lane}`)], close: exact });
       const merged = f32(B, T, heads * headSize);
-      await checkOp('split_heads', { types: [merged], attrs: { heads }, data: (lane) => [noise(size, `x${lane}`)], close: exact });
+      await checkOp('split_heads', {
+        types: [merged],
+        attrs: { heads },
+        data: (lane) => [noise(size, `x${lane}`)],
+        close: exact,
+      });
     });
   });
 }

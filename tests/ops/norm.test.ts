@@ -10,7 +10,7 @@ const SHAPES = [
   { R: 1, C: 1 },
   { R: 3, C: 5 },
   { R: 65, C: 4 },
-  { R: 9, C: 68 },
+  { R: 5, C: 68 },
   { R: 2, C: 270 },
   { R: 2, C: 516 },
 ];
@@ -18,7 +18,7 @@ const FORMS = [
   { kind: 'layernorm', bias: true, shapes: SHAPES },
   { kind: 'layernorm', bias: false, shapes: SHAPES.slice(1, 2) },
   { kind: 'rmsnorm', bias: true, shapes: SHAPES.slice(3, 4) },
-  { kind: 'rmsnorm', bias: false, shapes: SHAPES.slice(0, 5) },
+  { kind: 'rmsnorm', bias: false, shapes: SHAPES.slice(0, 2) },
 ] as const;
 const sums = { rtol: 1e-5, atol: 1e-5, because: 'f32 sums over rows of up to 516 values of size 1' };
 

@@ -33,7 +33,17 @@ function packed(values: Float64Array): Tensor {
 
 function hyperOf(values: Partial<Record<keyof typeof HYPER, number>>): Float64Array {
   const hyper = new Float64Array(HYPER_SIZE);
-  const all = { lr: 1e-2, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, clip: 0, correction1: 10, correction2: 20, ...values };
+  const all = {
+    lr: 1e-2,
+    beta1: 0.9,
+    beta2: 0.95,
+    eps: 1e-8,
+    weightDecay: 0.1,
+    clip: 0,
+    correction1: 10,
+    correction2: 20,
+    ...values,
+  };
   for (const [key, value] of Object.entries(all)) hyper[HYPER[key as keyof typeof HYPER]] = Math.fround(value);
   return hyper;
 }
@@ -54,7 +64,8 @@ describe('packTable', () => {
         const [start = 0, count = 0, stride = 0, flags = 0] = table.subarray(row, row + 4);
         expect(count).toBeLessThanOrEqual(CHUNK);
         for (let lane = 0; lane < lanes; lane++) {
-          for (let i = 0; i < count; i++) owners.set(start + lane * stride + i, flags + 2 * (owners.has(start + lane * stride + i) ? 1 : 0));
+          for (let i = 0; i < count; i++)
+            owners.set(start + lane * stride + i, flags + 2 * (owners.has(start + lane * stride + i) ? 1 : 0));
         }
       }
       const want = spans.flatMap(([from, to], part) =>
@@ -117,9 +128,13 @@ describe('adamw', () => {
       states: Object.fromEntries(Object.entries(states).map(([name, data]) => [name, byPart(data)])),
     }));
     const results = await runGraph(graph, feeds);
-    const close = { rtol: 1e-5, atol: 3e-7, because: 'a division and a root of f32; the reference clips without the 1e-6 in the divisor' };
+    const close = {
+      rtol: 1e-5,
+      atol: 3e-7,
+      because: 'a division and a root of f32; the reference clips without the 1e-6 in the divisor',
+    };
     for (const [i, lane] of lanes.entries()) {
-      const { states } = results[i] ?? { states: {} };
+      const states = results[i]?.states ?? {};
       const packs = [lane.grads, lane.weights, lane.m, lane.v].map(packed);
       const normOf = tensor([1], results[i]?.outputs['norm'] ?? []);
       const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], { decay: DECAY });

@@ -109,7 +109,12 @@ describe('sample_token', () => {
     const p = [0.5, 0.25, 0.15, 0.1];
     const logits = p.map(Math.log);
     const N = 400;
-    const texts = await sample(1, 4, 2, Array.from({ length: N }, (_, draw): Draw => ({ logits, cursor: 1, draw, temperature: 1 })));
+    const texts = await sample(
+      1,
+      4,
+      2,
+      Array.from({ length: N }, (_, draw): Draw => ({ logits, cursor: 1, draw, temperature: 1 })),
+    );
     const chiSquare = p.reduce((sum, probability, token) => {
       const count = texts.filter((text) => text[1] === token).length;
       return sum + (count - N * probability) ** 2 / (N * probability);

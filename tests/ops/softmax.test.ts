@@ -35,7 +35,11 @@ describe('causal_softmax', () => {
   it('is exact for scores of any size and offset', async () => {
     const scores = [0, -0, 1e30, -1e30, 3e38, -3e38, 1e-38, 1000, 1000.5, -1000, 88, 89, -104];
     for (const T of [5, 8]) {
-      await checkOp('causal_softmax', { types: [f32(1, 3, T, T)], data: (lane) => [repeated([1, 3, T, T], scores, lane)], close });
+      await checkOp('causal_softmax', {
+        types: [f32(1, 3, T, T)],
+        data: (lane) => [repeated([1, 3, T, T], scores, lane)],
+        close,
+      });
     }
     await checkOp('causal_softmax', {
       types: [f32(1, 1, 16, 16)],

@@ -58,7 +58,8 @@ export async function checkOp(name: OpName, { types, attrs = {}, data, close }: 
         attrs,
       );
       for (const [i, { type }] of outputs.entries()) {
-        const closeness = Array.isArray(close) ? close[i] : close;
+        const closeness = 'rtol' in close ? close : close[i];
+        if (closeness === undefined) throw new RangeError(`output ${i} has no tolerance`);
         const got = together[lane]?.outputs[`out${i}`];
         try {
           expectClose(got ?? [], want[i]?.data ?? [], { ...closeness, shape: type.shape });

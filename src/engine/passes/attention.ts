@@ -5,6 +5,7 @@ import type { Rule } from '../rewrite.ts';
 /** merge_heads(matmul(causal_softmax(matmul(q, kT)), v)) of one split_qkv: attention without the T x T matrix, forward and backward. */
 export const fusedAttention: Rule = {
   name: 'attention',
+  makes: 'attention',
   stage: 'forward',
   apply(node, { g, get, uses, replace }) {
     const y = node.outputs[0];

@@ -14,6 +14,7 @@ function constantOf(value: Value | undefined): number | undefined {
 /** cross_entropy and its backward, in one pass over the logits: the gradient of a mean is known before the loss is. */
 export const fusedCrossEntropy: Rule = {
   name: 'cross-entropy',
+  makes: 'cross_entropy_fused',
   stage: 'whole',
   apply(node, { g, get, readers, replace }) {
     const [losses, lse, nll] = node.outputs;

@@ -20,6 +20,13 @@ export const FUSION_RULES: readonly Rule[] = [
 /** `all`, `none`, or named rules switched on or off over `all`. */
 export type Fusion = 'all' | 'none' | { readonly [rule: string]: boolean };
 
+/** `fusion` without the rules that make one of `ops`. */
+export function withoutOps(fusion: Fusion, ops: ReadonlySet<string>): Fusion {
+  const bad = FUSION_RULES.filter((rule) => ops.has(rule.makes)).map((rule) => [rule.name, false] as const);
+  if (bad.length === 0 || fusion === 'none') return fusion;
+  return { ...(fusion === 'all' ? {} : fusion), ...Object.fromEntries(bad) };
+}
+
 /** Applies the chosen rules of one stage. @throws SpecError for a rule that does not exist. */
 export function fuse(graph: Graph, stage: Rule['stage'], fusion: Fusion): Graph {
   const names = FUSION_RULES.map((rule) => rule.name);

@@ -38,6 +38,7 @@ function withEpilogue(
 /** bias_add(matmul(a, b), bias) */
 export const matmulBias: Rule = {
   name: 'matmul-bias',
+  makes: 'matmul',
   stage: 'whole',
   apply(node, rewriting) {
     const [x, bias] = node.inputs;
@@ -53,6 +54,7 @@ export const matmulBias: Rule = {
 /** activation(matmul(...)): the value before the activation stays an output, for the backward pass. */
 export const matmulActivation: Rule = {
   name: 'matmul-activation',
+  makes: 'matmul',
   stage: 'whole',
   apply(node, rewriting) {
     const pre = node.inputs[0];
@@ -71,6 +73,7 @@ export const matmulActivation: Rule = {
 /** add(x, matmul(...)), either way round. */
 export const matmulResidual: Rule = {
   name: 'matmul-residual',
+  makes: 'matmul',
   stage: 'whole',
   apply(node, rewriting) {
     const y = node.outputs[0];

@@ -5,6 +5,7 @@ import type { Rule } from '../rewrite.ts';
 /** add(d, norm_backward(...)): the gradient that goes round a block meets the one that went through its norm. */
 export const normBackwardResidual: Rule = {
   name: 'norm-backward-residual',
+  makes: 'norm_backward',
   stage: 'whole',
   apply(node, { g, get, uses, replace }) {
     const y = node.outputs[0];

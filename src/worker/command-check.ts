@@ -1,0 +1,122 @@
+import { ProtocolError } from '../base/errors.ts';
+import { parseSpec } from '../spec/index.ts';
+import type { Command, CommandType, SamplingSettings } from './protocol.ts';
+
+/** A message as its sender wrote it, before anything about it is believed. */
+class Fields {
+  private readonly message: object;
+  readonly type: string;
+
+  constructor(message: object, type: string) {
+    this.message = message;
+    this.type = type;
+  }
+
+  string(name: string): string {
+    const value = this.get(name);
+    return typeof value === 'string' && value !== '' ? value : this.refuse(name, 'a string');
+  }
+
+  /** A whole number, `least` or more. */
+  count(name: string, least: number): number {
+    const value = this.get(name);
+    return typeof value === 'number' && Number.isSafeInteger(value) && value >= least
+      ? value
+      : this.refuse(name, `a whole number, ${least} or more`);
+  }
+
+  bytes(name: string): ArrayBuffer {
+    const value = this.get(name);
+    return value instanceof ArrayBuffer ? value : this.refuse(name, 'an ArrayBuffer');
+  }
+
+  list(name: string): readonly unknown[] {
+    const value = this.get(name);
+    return Array.isArray(value) && value.length > 0 ? value : this.refuse(name, 'a list of one or more');
+  }
+
+  flag(name: string): { [key: string]: true } {
+    const value = this.get(name) ?? false;
+    if (typeof value !== 'boolean') this.refuse(name, 'true or false');
+    return value === true ? { [name]: true } : {};
+  }
+
+  settings(name: string): SamplingSettings {
+    const value = this.get(name);
+    if (typeof value !== 'object' || value === null) return this.refuse(name, 'sampling settings');
+    const inner = new Fields(value, `${this.type} ${name}`);
+    const prompt = inner.get('prompt');
+    const temperature = inner.get('temperature');
+    return {
+      prompt: typeof prompt === 'string' ? prompt : inner.refuse('prompt', 'a string'),
+      temperature:
+        typeof temperature === 'number' && temperature >= 0 && temperature <= 100 ? temperature : inner.refuse('temperature', 'a number, 0..100'),
+      tokens: inner.count('tokens', 0),
+      everyMs: inner.count('everyMs', 0),
+    };
+  }
+
+  get(name: string): unknown {
+    return Reflect.get(this.message, name);
+  }
+
+  private refuse(name: string, expected: string): never {
+    const value = this.get(name);
+    const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : String(value).slice(0, 40);
+    throw new ProtocolError({ where: `command ${this.type}`, rule: `${name} has an unknown form`, got, expected, cure: 'Reload the page.' });
+  }
+}
+
+type Reader<T extends CommandType> = (fields: Fields, id: number) => Command & { readonly type: T };
+
+const READERS: { readonly [T in CommandType]: Reader<T> } = {
+  hello: (f, id) => ({ type: 'hello', id, version: f.count('version', 0), ...(f.get('baseUrl') === undefined ? {} : { baseUrl: f.string('baseUrl') }) }),
+  forecast: (f, id) => ({ type: 'forecast', id, spec: parseSpec(f.get('spec')) }),
+  addFile: (f, id) => ({ type: 'addFile', id, name: f.string('name'), bytes: f.bytes('bytes') }),
+  start: (f, id) => ({
+    type: 'start',
+    id,
+    runId: f.string('runId'),
+    specs: f.list('specs').map((spec) => parseSpec(spec)),
+    ...(f.get('checkpoint') === undefined ? {} : { checkpoint: f.bytes('checkpoint') }),
+    ...f.flag('stored'),
+    ...f.flag('hold'),
+  }),
+  pause: (f, id) => ({ type: 'pause', id, runId: f.string('runId') }),
+  resume: (f, id) => ({ type: 'resume', id, runId: f.string('runId') }),
+  step: (f, id) => ({ type: 'step', id, runId: f.string('runId') }),
+  stop: (f, id) => ({ type: 'stop', id, runId: f.string('runId') }),
+  extend: (f, id) => ({ type: 'extend', id, runId: f.string('runId'), steps: f.count('steps', 1) }),
+  sampling: (f, id) => ({ type: 'sampling', id, runId: f.string('runId'), settings: f.settings('settings') }),
+  export: (f, id) => ({ type: 'export', id, runId: f.string('runId') }),
+  inspect: (f, id) => ({ type: 'inspect', id, bytes: f.bytes('bytes') }),
+  stored: (_, id) => ({ type: 'stored', id }),
+  forget: (f, id) => ({ type: 'forget', id, runId: f.string('runId') }),
+  measurePeak: (_, id) => ({ type: 'measurePeak', id }),
+  destroyDevice: (_, id) => ({ type: 'destroyDevice', id }),
+};
+
+function isCommandType(type: string): type is CommandType {
+  return Object.hasOwn(READERS, type);
+}
+
+/** The number that a message's reply goes to; null where it has none. */
+export function idOf(message: unknown): number | null {
+  const id: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'id') : undefined;
+  return typeof id === 'number' && Number.isSafeInteger(id) ? id : null;
+}
+
+/**
+ * A message as a command.
+ *
+ * @throws ProtocolError for a message of another form; SpecError for a spec that is not runnable.
+ */
+export function readCommand(message: unknown): Command {
+  const type: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'type') : undefined;
+  const id = idOf(message);
+  if (typeof message !== 'object' || message === null || typeof type !== 'string' || id === null || !isCommandType(type)) {
+    const got = typeof type === 'string' ? type.slice(0, 40) : typeof message;
+    throw new ProtocolError({ where: 'worker', rule: 'a message is no command', got, cure: 'Page and worker are of different builds: reload the page.' });
+  }
+  return READERS[type](new Fields(message, type), id);
+}

@@ -1,0 +1,290 @@
+import { ProtocolError, unreachable, type IsoflopError } from '../base/errors.ts';
+import type { Fetch } from '../data/index.ts';
+import type { Gpu } from '../gpu/index.ts';
+import type { RunSpec } from '../spec/index.ts';
+import { decodeCheckpoint, measurePeak } from '../train/index.ts';
+import { toWireError } from './client.ts';
+import { idOf, readCommand } from './command-check.ts';
+import { Figures } from './figures.ts';
+import { GpuKeeper, type GpuKeeperOptions } from './gpu-keeper.ts';
+import { Library, type Opened } from './library.ts';
+import { holdsDevice, isActive } from './machine.ts';
+import { PROTOCOL_VERSION, type CheckpointReport, type Command, type Event, type Forecast, type PeakReport, type Replies, type RunReport } from './protocol.ts';
+import { CHECKPOINTS, checkpointKey, checkpointReport, dataReport, deviceReport, fileKeyOf, forecastOf, storedReport } from './reports.ts';
+import { Session, type Origin, type SessionPorts } from './session.ts';
+import { Vault, type Files } from './storage.ts';
+
+/** What the host takes from the place it runs in. */
+export interface HostPorts extends Pick<GpuKeeperOptions, 'open' | 'prove'>, Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'> {
+  readonly post: (event: Event, transfer: Transferable[]) => void;
+  readonly files: Files;
+  readonly fetch?: Fetch;
+  readonly userAgent: string;
+  /** Which build of Isoflop this is. */
+  readonly build: string;
+  /** Sides of the matrices that the peak is measured with. */
+  readonly peakSizes?: readonly number[];
+}
+
+type Of<T extends Command['type']> = Extract<Command, { type: T }>;
+/** What a command is answered with, and what is to be done once the answer is on its way. */
+type Answer = { readonly value: Replies[keyof Replies]; readonly transfer?: Transferable[]; readonly afterwards?: () => void };
+
+/** Longest that a forecast waits for data which is not at hand yet. */
+const FORECAST_DATA_MS = 1500;
+
+/** The worker's side of the protocol: answers every command, owns the device, the storage and the one run. */
+export class TrainingHost {
+  private readonly ports: HostPorts;
+  private readonly vault: Vault;
+  private readonly figures: Figures;
+  private readonly library: Library;
+  private readonly keeper: GpuKeeper;
+  private session: Session | null = null;
+  private measuring = false;
+  private prefetched: Promise<void> | null = null;
+
+  constructor(ports: HostPorts) {
+    this.ports = ports;
+    this.vault = new Vault(ports.files);
+    this.figures = new Figures(this.vault, ports.wallClock);
+    this.library = new Library({
+      vault: this.vault,
+      wallClock: ports.wallClock,
+      notice: (text) => this.post({ type: 'notice', runId: null, text }),
+      ...(ports.fetch === undefined ? {} : { fetch: ports.fetch }),
+    });
+    this.keeper = new GpuKeeper({
+      open: ports.open,
+      ...(ports.prove === undefined ? {} : { prove: ports.prove }),
+      onLost: (error) => this.onLost(error),
+      onError: (error) => this.onGpuError(error),
+    });
+  }
+
+  /** Takes one message of the page's. Never rejects: what goes wrong is the reply, or a fault where there is nothing to reply to. */
+  async receive(message: unknown): Promise<void> {
+    const id = idOf(message);
+    try {
+      const command = readCommand(message);
+      const { value, transfer = [], afterwards } = await this.answer(command);
+      this.post({ type: 'reply', id: command.id, ok: true, value }, transfer);
+      afterwards?.();
+    } catch (error) {
+      const wire = toWireError(error, 'worker');
+      if (id === null) this.post({ type: 'fault', runId: null, error: wire, recovering: false });
+      else this.post({ type: 'reply', id, ok: false, error: wire });
+    }
+  }
+
+  private async answer(command: Command): Promise<Answer> {
+    switch (command.type) {
+      case 'hello':
+        return { value: await this.hello(command) };
+      case 'forecast':
+        return { value: await this.forecast(command.spec) };
+      case 'addFile':
+        return { value: dataReport(await this.library.addFile(command.name, new Uint8Array(command.bytes))) };
+      case 'start':
+        return this.start(command);
+      case 'pause':
+        await this.sessionOf(command).pause();
+        return { value: null };
+      case 'resume':
+        this.sessionOf(command).resume();
+        return { value: null };
+      case 'step':
+        await this.sessionOf(command).step();
+        return { value: null };
+      case 'stop':
+        await this.sessionOf(command).stop();
+        return { value: null };
+      case 'extend':
+        this.sessionOf(command).extend(command.steps);
+        return { value: null };
+      case 'sampling':
+        this.sessionOf(command).sampling(command.settings);
+        return { value: null };
+      case 'export': {
+        const bytes = await this.export(command);
+        return { value: bytes, transfer: [bytes] };
+      }
+      case 'inspect':
+        return { value: checkpointReport(decodeCheckpoint(command.bytes, 'checkpoint file'), command.bytes.byteLength) };
+      case 'stored':
+        return { value: await this.stored() };
+      case 'forget':
+        return { value: await this.forget(command) };
+      case 'measurePeak':
+        return { value: await this.measurePeak() };
+      case 'destroyDevice':
+        (await this.keeper.get()).simulateLoss();
+        return { value: null };
+      default:
+        return unreachable(command);
+    }
+  }
+
+  private async hello({ version, baseUrl }: Of<'hello'>): Promise<Replies['hello']> {
+    if (version !== PROTOCOL_VERSION) {
+      const got = `version ${version}`;
+      throw new ProtocolError({ where: 'worker', rule: 'the page speaks another protocol', got, expected: `version ${PROTOCOL_VERSION}`, cure: 'Reload the page.' });
+    }
+    if (baseUrl !== undefined) this.prefetch(baseUrl);
+    this.post({ type: 'progress', runId: null, task: 'adapter', done: 0, total: 0 });
+    const gpu = await this.keeper.get();
+    await this.figures.load(gpu.report);
+    return deviceReport(gpu.report, this.keeper.disabledVariants, this.ports.userAgent, this.ports.build);
+  }
+
+  private prefetch(baseUrl: string): void {
+    this.prefetched ??= this.library.prefetch(baseUrl).catch((error: unknown) => {
+      this.prefetched = null;
+      this.post({ type: 'fault', runId: null, error: toWireError(error, 'corpora'), recovering: false });
+    });
+  }
+
+  private async forecast(spec: RunSpec): Promise<Forecast> {
+    const gpu = await this.keeper.get();
+    const opened = await this.dataAtHand(spec);
+    return forecastOf(spec, {
+      caps: gpu.caps,
+      disabled: this.keeper.disabledVariants,
+      dataset: opened?.dataset ?? null,
+      estimateMs: (flops, steps) => this.figures.estimateMs(gpu.report, flops, steps),
+    });
+  }
+
+  /** The spec's data where it costs little to have; a run that is training is not slowed down for it. */
+  private async dataAtHand({ data }: RunSpec): Promise<Opened | null> {
+    const known = this.library.peek(data);
+    const busy = this.session !== null && isActive(this.session.state);
+    if (known === null && (busy || (data.tokenizer === 'bpe' && data.source !== 'markov') || data.source === 'file')) return null;
+    const late = this.ports.sleep(FORECAST_DATA_MS).then(() => null);
+    return Promise.race([known ?? this.library.open(data), late]);
+  }
+
+  private async start({ runId, specs, checkpoint, stored, hold }: Of<'start'>): Promise<Answer> {
+    const { session } = this;
+    if (session !== null && isActive(session.state)) {
+      const rule = `"start" is not possible while run ${session.runId} is ${session.state}`;
+      throw new ProtocolError({ where: `run ${runId}`, rule, cure: 'Stop that run first.' });
+    }
+    this.refuseWhileMeasuring(`run ${runId}`);
+    const made = new Session(
+      { runId, specs },
+      {
+        ...this.ports,
+        emit: (event, transfer) => this.post(event, transfer),
+        gpu: () => this.keeper.get(),
+        disabledVariants: () => this.keeper.disabledVariants,
+        library: this.library,
+        vault: this.vault,
+        figures: this.figures,
+      },
+    );
+    // From here on no other run can start.
+    this.session = made;
+    const value: RunReport = await made.prepare(async () => {
+      await session?.release();
+      return this.origin(runId, checkpoint, stored === true);
+    });
+    return { value, afterwards: () => made.begin(hold === true) };
+  }
+
+  /** Where a run goes on from; null: from its seeds. */
+  private async origin(
+    runId: string,
+    imported: ArrayBuffer | undefined,
+    stored: boolean,
+  ): Promise<Origin | null> {
+    if (imported !== undefined) return { checkpoint: decodeCheckpoint(imported, 'checkpoint file'), fileKey: null };
+    if (!stored) return null;
+    const kept = await this.vault.get(checkpointKey(runId));
+    if (kept !== null) return { checkpoint: decodeCheckpoint(kept.bytes, `stored run ${runId}`), fileKey: fileKeyOf(kept.entry) };
+    throw new ProtocolError({ where: `run ${runId}`, rule: "the browser's storage holds no checkpoint of it", cure: 'Start it anew.' });
+  }
+
+  private async export({ runId }: Of<'export'>): Promise<ArrayBuffer> {
+    if (this.session?.runId === runId) return this.session.export();
+    const kept = await this.vault.get(checkpointKey(runId));
+    if (kept === null) throw noSuchRun(runId);
+    return kept.bytes;
+  }
+
+  private async stored(): Promise<CheckpointReport[]> {
+    const reports = (await this.vault.list(CHECKPOINTS)).map(storedReport);
+    return reports.filter((report) => report !== null);
+  }
+
+  private async forget({ runId }: Of<'forget'>): Promise<null> {
+    if (this.session?.runId === runId && isActive(this.session.state)) {
+      const rule = `"forget" is not possible while the run is ${this.session.state}`;
+      throw new ProtocolError({ where: `run ${runId}`, rule, cure: 'Stop it first.' });
+    }
+    await this.vault.remove(checkpointKey(runId));
+    return null;
+  }
+
+  private async measurePeak(): Promise<PeakReport> {
+    const state = this.session?.state;
+    if (state === 'running' || state === 'preparing' || state === 'recovering') {
+      throw new ProtocolError({ where: 'measurePeak', rule: `it is not possible while a run is ${state}`, cure: 'Pause the run first.' });
+    }
+    this.refuseWhileMeasuring('measurePeak');
+    this.measuring = true;
+    try {
+      const gpu = await this.keeper.get();
+      const peak = await this.whole(gpu, () =>
+        measurePeak(gpu, {
+          now: this.ports.now,
+          ...(this.ports.peakSizes === undefined ? {} : { sizes: this.ports.peakSizes }),
+          onProgress: (done, total) => this.post({ type: 'progress', runId: null, task: 'peak', done, total }),
+        }),
+      );
+      await this.figures.keepPeak(gpu.report, peak);
+      return peak;
+    } finally {
+      this.measuring = false;
+    }
+  }
+
+  private refuseWhileMeasuring(where: string): void {
+    if (this.measuring) throw new ProtocolError({ where, rule: "the adapter's peak is being measured", cure: 'Try again in a few seconds.' });
+  }
+
+  /** Runs `body`; a device that is lost meanwhile is the error, whatever `body` says then. */
+  private async whole<T>(gpu: Gpu, body: () => Promise<T>): Promise<T> {
+    const lost = gpu.lost.then((error): never => {
+      throw error;
+    });
+    return Promise.race([body(), lost]);
+  }
+
+  private sessionOf({ runId }: { readonly runId: string }): Session {
+    if (this.session?.runId !== runId) throw noSuchRun(runId);
+    return this.session;
+  }
+
+  private onLost(error: Error): void {
+    // A run that holds the device hears of it by itself, and opens the next one.
+    if (this.session !== null && holdsDevice(this.session.state)) return;
+    this.post({ type: 'fault', runId: null, error: toWireError(error, 'GPU device'), recovering: true });
+    this.keeper.get().catch((cause: unknown) => {
+      this.post({ type: 'fault', runId: null, error: toWireError(cause, 'GPU device'), recovering: false });
+    });
+  }
+
+  private onGpuError(error: IsoflopError): void {
+    if (this.session !== null && holdsDevice(this.session.state)) this.session.gpuError(error);
+    else this.post({ type: 'fault', runId: null, error: toWireError(error, 'WebGPU'), recovering: false });
+  }
+
+  private post(event: Event, transfer: Transferable[] = []): void {
+    this.ports.post(event, transfer);
+  }
+}
+
+function noSuchRun(runId: string): ProtocolError {
+  return new ProtocolError({ where: `run ${runId}`, rule: 'the worker has no such run', cure: 'Start it, or continue it from a checkpoint.' });
+}
