@@ -11,7 +11,7 @@ const server = await createServer({
   clearScreen: false,
   // A cache of its own: the lab's server must not see what only this page needs.
   cacheDir: 'node_modules/.vite-peers',
-  server: { host: '127.0.0.1', port: 0, hmr: false, ws: false, watch: null },
+  server: { host: '127.0.0.1', port: 0, watch: null },
   optimizeDeps: {
     noDiscovery: true,
     include: [

@@ -1,5 +1,5 @@
-import type { AdapterReport } from '../gpu/device.ts';
-import { Gpu } from '../gpu/device.ts';
+import { Gpu } from '../gpu/index.ts';
+import type { AdapterReport } from '../gpu/index.ts';
 import { openNodeGpu } from '../gpu/node-adapter.ts';
 
 /** Opens this machine's GPU for `body` and closes it again. @throws DeviceError when there is none. */

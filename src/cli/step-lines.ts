@@ -23,9 +23,11 @@ export interface StepLine {
  * `nonFinite` says which it was, as in `"loss":null,"nonFinite":{"loss":"NaN"}`.
  */
 export function jsonLine(line: object): string {
-  const entries = Object.entries(line) as [string, unknown][];
-  const odd = entries.filter(([, value]) => typeof value === 'number' && !Number.isFinite(value)).map(([key, value]) => [key, String(value)]);
-  return JSON.stringify(odd.length === 0 ? line : { ...line, nonFinite: Object.fromEntries(odd) });
+  const nonFinite: Record<string, string> = {};
+  for (const [key, value] of Object.entries(line) as [string, unknown][]) {
+    if (typeof value === 'number' && !Number.isFinite(value)) nonFinite[key] = String(value);
+  }
+  return JSON.stringify(Object.keys(nonFinite).length === 0 ? line : { ...line, nonFinite });
 }
 
 /** Turns what a loop measures into lines in order. */

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts';
-import type { AdapterReport } from '../gpu/device.ts';
+import type { AdapterReport } from '../gpu/index.ts';
 import { flopsPerToken, parameterCount, tokensPerStep } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import type { Split, Trainer } from '../train/index.ts';

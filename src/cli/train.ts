@@ -1,7 +1,7 @@
 import type { IsoflopError } from '../base/errors.ts';
 import { SpecError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/index.ts';
 import { budgetKind, FIELDS, tokensPerStep, totalSteps } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { decodeCheckpoint, decodeWeights, evaluatesAt, hashBytes, Loop, Trainer } from '../train/index.ts';
@@ -184,7 +184,8 @@ class Run {
       lines.flush();
       const { last, folder } = this;
       const seconds = (performance.now() - startedAt) / 1000;
-      this.report?.finish({ last, firstStep, step: last?.step ?? firstStep, seconds, stopped, checkpoint: folder?.savedStep == null ? null : folder.checkpointPath });
+      const checkpoint = folder === null || folder.savedStep === null ? null : folder.checkpointPath;
+      this.report?.finish({ last, firstStep, step: last?.step ?? firstStep, seconds, stopped, checkpoint });
     };
     try {
       let savedAt = performance.now();

@@ -42,7 +42,9 @@ export function fastPaths(plan: Plan, probe: Graph, caps: Caps, disabled: Readon
   const paths = new Set(plan.steps.filter(({ node, variant }) => isFastPath(node, variant)).map(({ node, variant }) => `${node.op}/${variant}`));
   const cases = new Map<string, Case>();
   for (const node of probe.nodes) {
-    if (isStructural(node) || (opOf(node.op).updates ?? []).length > 0) continue;
+    if (isStructural(node)) continue;
+    const { updates = [], checkedWith } = opOf(node.op);
+    if (updates.length > 0 || checkedWith !== undefined) continue;
     const chosen = variantsFor(node, caps, disabled).find(({ name }) => paths.has(`${node.op}/${name}`));
     if (chosen === undefined || !isFastPath(node, chosen.name)) continue;
     const key = `${chosen.name} ${signatureOf(node)}`;

@@ -188,6 +188,19 @@ export class Program {
     }
   }
 
+  /**
+   * Encodes `times` times the dispatch that is the `index`th of all steps of the plan, at the first places of the rings: what a
+   * profile measures. The state of the run is of no use afterwards.
+   */
+  encodeAlone(pass: GPUComputePassEncoder, index: number, times: number): void {
+    const dispatch = this.ready[index];
+    if (dispatch === undefined) throw new KernelError({ where: 'program', rule: `it has no dispatch ${index}` });
+    const { pipeline, group, grid, offsets } = dispatch;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group, offsets.fill(0), 0, offsets.length);
+    for (let i = 0; i < times; i++) pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+  }
+
   private outputView(host: Float32Array<ArrayBuffer>, name: string, slot: number): Float32Array {
     const output = this.outputs.get(name);
     if (output === undefined) throw new KernelError({ where: `output "${name}"`, rule: 'the program has none of this name' });

@@ -83,8 +83,11 @@ export class Gpu {
     device.addEventListener('uncapturederror', (event) => this.fault(errorOf(event.error, 'WebGPU')));
   }
 
-  /** @throws DeviceError when there is no WebGPU, no adapter, or no device. */
-  static async open(api: GPU | undefined, { limits = 'adapter' }: OpenOptions = {}): Promise<Gpu> {
+  /**
+   * @param api where adapters come from: the browser's own when left out.
+   * @throws DeviceError when there is no WebGPU, no adapter, or no device.
+   */
+  static async open(api: GPU | undefined = browserGpu(), { limits = 'adapter' }: OpenOptions = {}): Promise<Gpu> {
     const where = 'WebGPU';
     if (api === undefined) {
       throw new DeviceError({ where, rule: 'this browser or page has none', cure: 'Use a current Chrome or Edge over https or localhost.' });
@@ -278,6 +281,11 @@ export class Gpu {
     if (this.closed) return;
     for (const listener of this.listeners) listener(error);
   }
+}
+
+/** Undefined where the browser or the page has no WebGPU. */
+function browserGpu(): GPU | undefined {
+  return typeof navigator === 'undefined' ? undefined : navigator.gpu;
 }
 
 function limitsOf(limits: GPUSupportedLimits): Record<string, number> {

@@ -1,7 +1,18 @@
 import type { DeviceReport, PeakReport } from '../worker/protocol.ts';
 import type { EvalSeries, Run } from './run.ts';
 
-const COLUMNS = ['step', 'tokens', 'flops', 'seconds', 'epochs', 'learningRate', 'gradNorm', 'trainNats', 'validationNats', 'oodNats'] as const;
+const COLUMNS = [
+  'step',
+  'tokens',
+  'flops',
+  'seconds',
+  'epochs',
+  'learningRate',
+  'gradNorm',
+  'trainNats',
+  'validationNats',
+  'oodNats',
+] as const;
 
 /** One row a step of lane 0, and a row for an evaluation before the first one; values that do not exist are empty. */
 export function runCsv(run: Run): string {
@@ -24,7 +35,9 @@ export function runCsv(run: Run): string {
       validation.has(step) ? written(validation.get(step) ?? Number.NaN) : '',
       ood.has(step) ? written(ood.get(step) ?? Number.NaN) : '',
     ];
-    rows.push(values.map((value) => (typeof value === 'number' ? (Number.isFinite(value) ? String(value) : '') : value)).join(','));
+    rows.push(
+      values.map((value) => (typeof value === 'number' ? (Number.isFinite(value) ? String(value) : '') : value)).join(','),
+    );
   }
   return `${rows.join('\n')}\n`;
 }

@@ -1,7 +1,16 @@
 import { SpecError } from '../base/errors.ts';
 import { specFaults, type BudgetKind, type RunSpec, type SpecPath } from '../spec/index.ts';
 import { toWireError, WorkerClient, type Request, type WorkerEvent, type WorkerPort } from '../worker/client.ts';
-import type { CheckpointReport, DataReport, DeviceReport, Forecast, PeakReport, Replies, SamplingSettings, WireError } from '../worker/protocol.ts';
+import type {
+  CheckpointReport,
+  DataReport,
+  DeviceReport,
+  Forecast,
+  PeakReport,
+  Replies,
+  SamplingSettings,
+  WireError,
+} from '../worker/protocol.ts';
 import { Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { orderStored, Run, runTitle, type Progress } from './run.ts';
@@ -224,7 +233,8 @@ export class Lab extends Observable<LabTopic> {
 
   async #sendSampling(): Promise<void> {
     const { run } = this;
-    if (run?.active === true && run.report !== null) await this.#ask({ type: 'sampling', runId: run.runId, settings: this.sampling });
+    if (run?.active === true && run.report !== null)
+      await this.#ask({ type: 'sampling', runId: run.runId, settings: this.sampling });
   }
 
   /** Takes a file in: a checkpoint is read and offered, anything else becomes the data of the next run. */
@@ -242,6 +252,7 @@ export class Lab extends Observable<LabTopic> {
     const report = await this.#ask({ type: 'addFile', name, bytes }, [bytes]);
     if (report === undefined) return;
     this.file = report;
+    this.notice(`${name} is ready: it is the data of the next run.`);
     this.emit('data');
     this.setField('data.source', 'file');
   }
@@ -321,7 +332,8 @@ export class Lab extends Observable<LabTopic> {
     run.apply(event, performance.now());
     if (event.type === 'saved' && !run.active) void this.listStored();
     if (event.type !== 'state') return;
-    if (event.state === 'running' && this.messages.recovered()) this.notice(`Recovered: ${runTitle(run.spec)} goes on from step ${event.step}.`);
+    if (event.state === 'running' && this.messages.recovered())
+      this.notice(`Recovered: ${runTitle(run.spec)} goes on from step ${event.step}.`);
     if (event.state === 'finished' || event.state === 'stopped') this.#interrupted.forget(run.runId);
     if (event.state === 'running') this.#interrupted.remember(run.runId);
     if (event.state === 'finished' || event.state === 'failed') void this.listStored();

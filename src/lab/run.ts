@@ -157,7 +157,9 @@ export class Run extends Observable<RunTopic> {
       case 'flops':
         return step * (this.report?.tokensPerStep ?? Number.NaN) * (this.report?.flopsPerToken ?? Number.NaN);
       case 'time':
-        return this.steps.length === 0 || step < this.steps.at(0) ? 0 : this.timeMs.at(Math.min(step - this.steps.at(0), this.steps.length - 1)) / 1000;
+        return this.steps.length === 0 || step < this.steps.at(0)
+          ? 0
+          : this.timeMs.at(Math.min(step - this.steps.at(0), this.steps.length - 1)) / 1000;
     }
   }
 
@@ -201,7 +203,8 @@ export class Run extends Observable<RunTopic> {
     const keep = follows ? Math.max(0, firstStep - this.steps.at(0)) : 0;
     if (this.steps.length > 0 && keep < this.steps.length) {
       for (const column of [this.steps, this.timeMs, this.epochs]) column.truncate(keep);
-      for (const lane of this.lanes) for (const column of Object.values(lane)) truncate(column, keep);
+      for (const lane of this.lanes)
+        for (const column of [lane.lossNats, lane.gradNorm, lane.learningRate]) column.truncate(keep);
       while ((this.broken.at(-1)?.step ?? -1) >= firstStep) this.broken.pop();
       this.step = firstStep - 1;
     }
@@ -216,10 +219,6 @@ export class Run extends Observable<RunTopic> {
     series.steps.push(step);
     series.lossNats.push(lossNats);
   }
-}
-
-function truncate(column: Column, length: number): void {
-  column.truncate(length);
 }
 
 function newLane(): LaneSeries {

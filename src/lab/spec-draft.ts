@@ -54,7 +54,11 @@ export class SpecDraft {
   valueWhenOn(path: SpecPath): number {
     const field = fieldAt(path);
     if (field.kind !== 'int' && field.kind !== 'float') return 0;
-    return this.#kept.get(path) ?? field.default ?? Math.round(Math.sqrt((field.usual?.[0] ?? field.min) * (field.usual?.[1] ?? field.max)));
+    return (
+      this.#kept.get(path) ??
+      field.default ??
+      Math.round(Math.sqrt((field.usual?.[0] ?? field.min) * (field.usual?.[1] ?? field.max)))
+    );
   }
 
   /** Says the length of the run in another unit; the same length where the spec is valid. */
@@ -66,7 +70,9 @@ export class SpecDraft {
   /** Faults that belong beside a field. */
   faultOf(path: SpecPath): SpecFault | undefined {
     const section = path.slice(0, path.lastIndexOf('.'));
-    return this.faults.find((fault) => fault.path === path || fault.path.startsWith(`${path}.`) || (fault.path === 'budget' && section === 'budget'));
+    return this.faults.find(
+      (fault) => fault.path === path || fault.path.startsWith(`${path}.`) || (fault.path === 'budget' && section === 'budget'),
+    );
   }
 
   #set(draft: RunSpec): void {

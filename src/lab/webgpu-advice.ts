@@ -42,11 +42,18 @@ function stepsFor({ userAgent, hasGpu }: BrowserFacts): string[] {
     ];
   }
   if (has('Chrome/') || has('Chromium/')) {
-    const steps = [hasGpu ? 'Open chrome://gpu and read the WebGPU line: it says why.' : 'Update the browser: WebGPU needs version 113 or later.'];
-    if (has('Android')) return [...steps, 'On Android, WebGPU needs Android 12 or later and a Qualcomm, ARM or newer GPU.', OTHER_BROWSER];
+    const steps = [
+      hasGpu
+        ? 'Open chrome://gpu and read the WebGPU line: it says why.'
+        : 'Update the browser: WebGPU needs version 113 or later.',
+    ];
+    if (has('Android'))
+      return [...steps, 'On Android, WebGPU needs Android 12 or later and a Qualcomm, ARM or newer GPU.', OTHER_BROWSER];
     steps.push('In chrome://settings/system, switch on “Use graphics acceleration when available”, and restart the browser.');
     if (has('Linux')) {
-      steps.push('On Linux, start the browser with --enable-unsafe-webgpu --enable-features=Vulkan, or enable #enable-unsafe-webgpu in chrome://flags.');
+      steps.push(
+        'On Linux, start the browser with --enable-unsafe-webgpu --enable-features=Vulkan, or enable #enable-unsafe-webgpu in chrome://flags.',
+      );
       steps.push('Without a GPU, add --use-webgpu-adapter=swiftshader: it computes on the CPU, slowly but correctly.');
     }
     return [...steps, 'Update the graphics driver.'];

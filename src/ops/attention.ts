@@ -58,6 +58,7 @@ export const attentionOps: Record<'attention' | 'attention_backward', Op> = {
   },
 
   attention_backward: {
+    checkedWith: 'attention',
     shape(node) {
       const [dout, qkv, o, lse] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type, inputAt(node, 3).type];
       const { B, T, H, D } = qkvSizes(node, qkv);

@@ -59,6 +59,8 @@ export interface Op {
   readonly updates?: readonly number[];
   /** A fused op as the plain ops it stands for: the truth that it is held against on the user's device (promise 4). */
   readonly plain?: (g: Graph, inputs: readonly Value[], attrs: Attrs) => readonly Value[];
+  /** The op whose check on the user's device covers this one too: it follows from that op's gradient. */
+  readonly checkedWith?: string;
   /** For inputs of u32: values stay below this, when the op's kernels are tried on made-up data. */
   readonly below?: (node: Unshaped, input: number) => number;
   /** In order of preference, the plain one last; the first that is supported and has not failed its check is used. */

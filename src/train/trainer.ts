@@ -12,6 +12,8 @@ import type { Checkpoint, LaneState } from './checkpoint.ts';
 import { evaluationGraph, MOMENTS, TEXT_TOKENS, samplingGraph, trainingGraph, WEIGHTS } from './graphs.ts';
 import { fillHyper } from './hyper.ts';
 import { initialWeights } from './init.ts';
+import { checkFastPaths } from './fast-paths.ts';
+import type { Cleared, KnownVerdicts } from './fast-paths.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** Steps `firstStep ..`, 1-based; `lossNats` and `gradNorm` are `[n, L]`. */
@@ -35,7 +37,13 @@ export interface TrainerOptions {
   /** Goes on exactly where this stands. */
   readonly checkpoint?: Checkpoint;
   readonly plan?: Pick<PlanOptions, 'disabled' | 'variants' | 'slots'>;
-  readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Verdicts on this adapter's fast paths. When given, every path that the run would use is tried before it is used, unless its verdict
+   * is here; new ones are added.
+   */
+  readonly verdicts?: KnownVerdicts;
+  /** Hears of pipelines as they are compiled, and of fast paths as they are checked. */
+  readonly onProgress?: (done: number, total: number, task: 'compile' | 'check') => void;
 }
 
 /** How a run of these specs would be planned on this device; allocates nothing. @throws as planning does. */
@@ -65,16 +73,21 @@ export class Trainer {
   readonly scheduleSteps: readonly number[];
   /** Steps submitted so far. */
   step = 0;
+  /** Variants and fused ops that failed their check on this device and are not used. */
+  readonly disabled: readonly string[];
   private readonly gpu: Gpu;
   private readonly store: Store;
   private readonly program: Program;
   private readonly options: TrainerOptions;
+  private readonly cleared: Cleared;
   private readonly batchers: readonly Batcher[];
   private evaluator: Promise<Program> | undefined;
   private sampler: Promise<Program> | undefined;
 
-  private constructor(options: TrainerOptions, plan: Plan, store: Store, program: Program) {
+  private constructor(options: TrainerOptions, cleared: Cleared, plan: Plan, store: Store, program: Program) {
     this.options = options;
+    this.cleared = cleared;
+    this.disabled = [...new Set(cleared.verdicts.filter(({ ok }) => !ok).map(({ path }) => path))];
     this.gpu = options.gpu;
     this.specs = options.specs;
     this.dataset = options.dataset;
@@ -91,15 +104,18 @@ export class Trainer {
    * @throws SpecError for lanes that cannot share a program or a checkpoint of another run; KernelError, DeviceError.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, specs, dataset, checkpoint, plan: planOptions = {} } = options;
+    const { gpu, specs, dataset, checkpoint, onProgress } = options;
     if (checkpoint !== undefined) requireSameRun(checkpoint, options);
-    const plan = planTraining(specs, dataset.vocab, { caps: gpu.caps, ...planOptions });
+    const cleared = await clear(options);
+    const planOptions = { ...options.plan, disabled: cleared.disabled };
+    const shared = specs.map((spec) => ({ ...spec, fusion: cleared.spec.fusion }));
+    const plan = planTraining(shared, dataset.vocab, { caps: gpu.caps, ...planOptions });
     const store = new Store(gpu, specs.length);
     try {
       const program = await gpu.guard('allocation', () =>
-        Program.create(store, plan, options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+        Program.create(store, plan, onProgress === undefined ? {} : { onProgress: (done, total) => onProgress(done, total, 'compile') }),
       );
-      const trainer = new Trainer(options, plan, store, program);
+      const trainer = new Trainer(options, cleared, plan, store, program);
       if (checkpoint === undefined) trainer.initialize(options.weights);
       else trainer.restore(checkpoint);
       return trainer;
@@ -179,7 +195,7 @@ export class Trainer {
     const spec = sharedSpec(this.specs);
     if (tokens === null) return null;
     const { vocab } = this.dataset;
-    const program = await (this.evaluator ??= this.build(evaluationGraph(spec, vocab), spec.eval.batches));
+    const program = await (this.evaluator ??= this.build(evaluationGraph(this.cleared.spec, vocab), spec.eval.batches));
     const batcher = batcherOf(spec.data, tokens, vocab, 'sequential', 0);
     const batches = Math.min(spec.eval.batches, Math.max(1, Math.floor(batcher.windows / spec.data.batch)));
     const lanes = this.specs.length;
@@ -208,7 +224,7 @@ export class Trainer {
   async sample(prompt: Uint8Array<ArrayBuffer>, { tokens, temperature, draw }: { tokens: number; temperature: number; draw: number }): Promise<Uint8Array> {
     const spec = sharedSpec(this.specs);
     const { tokenizer, vocab } = this.dataset;
-    const program = await (this.sampler ??= this.build(samplingGraph(spec, vocab), 32));
+    const program = await (this.sampler ??= this.build(samplingGraph(this.cleared.spec, vocab), 32));
     const encoded = tokenizer.encode(prompt);
     const start = encoded.length === 0 ? [0] : Array.from(encoded.slice(-Math.floor(TEXT_TOKENS / 2)));
     const end = Math.min(TEXT_TOKENS, start.length + tokens);
@@ -255,8 +271,8 @@ export class Trainer {
   }
 
   private build(graph: ReturnType<typeof evaluationGraph>, slots: number): Promise<Program> {
-    const { plan: planOptions = {} } = this.options;
-    const plan = planProgram(graph, { caps: this.gpu.caps, ...planOptions, slots, lanes: this.specs.length });
+    const { disabled } = this.cleared;
+    const plan = planProgram(graph, { caps: this.gpu.caps, ...this.options.plan, disabled, slots, lanes: this.specs.length });
     return Program.create(this.store, plan);
   }
 
@@ -278,6 +294,13 @@ export class Trainer {
   private put(arena: string, lane: number, tensors: readonly NamedTensor[]): void {
     for (const { name, data } of tensors) this.store.write(arena, name, lane, data);
   }
+}
+
+/** What of the fast paths may be used: everything, when nobody keeps verdicts. */
+async function clear({ gpu, specs, dataset, verdicts, plan, onProgress }: TrainerOptions): Promise<Cleared> {
+  const spec = sharedSpec(specs);
+  if (verdicts === undefined) return { spec, disabled: plan?.disabled ?? new Set(), verdicts: [] };
+  return checkFastPaths(gpu, spec, dataset.vocab, verdicts, (done, total) => onProgress?.(done, total, 'check'));
 }
 
 function batcherOf(data: RunSpec['data'], tokens: Tokens, vocab: number, order: RunSpec['data']['order'], seed: number): Batcher {

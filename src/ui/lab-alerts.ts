@@ -55,14 +55,17 @@ export class LabAlerts extends LabElement {
       ${repeat(
         this.lab.messages.alerts,
         ({ id }) => id,
-        (alert) => html`<div class="alert ${alert.recovering ? 'recovering' : ''}">
-          <div>
-            <strong>${alert.error.message}</strong>
-            <p class="todo">${alert.recovering ? 'Nothing to do: the repair is under way.' : adviceFor(alert.error)}</p>
-          </div>
-          ${this.#cure(alert)}
-          <button type="button" class="quiet" data-action="dismiss" @click=${(): void => this.lab.dismiss(alert.id)}>Dismiss</button>
-        </div>`,
+        (alert) =>
+          html`<div class="alert ${alert.recovering ? 'recovering' : ''}">
+            <div>
+              <strong>${alert.error.message}</strong>
+              <p class="todo">${alert.recovering ? 'Nothing to do: the repair is under way.' : adviceFor(alert.error)}</p>
+            </div>
+            ${this.#cure(alert)}
+            <button type="button" class="quiet" data-action="dismiss" @click=${(): void => this.lab.dismiss(alert.id)}>
+              Dismiss
+            </button>
+          </div>`,
       )}
     </div>`;
   }

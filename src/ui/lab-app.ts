@@ -153,9 +153,11 @@ export class LabApp extends LabElement {
             </details>
           </div>
         </aside>
-        <main @lab-zoom=${(event: CustomEvent<Range | null>): void => void (this.zoom = event.detail)}
+        <main
+          @lab-zoom=${(event: CustomEvent<Range | null>): void => void (this.zoom = event.detail)}
           @lab-cursor=${(event: CustomEvent<number | null>): void => void (this.cursor = event.detail)}
-          @lab-view=${(event: CustomEvent<Partial<ChartView>>): void => this.#look(event.detail)}>
+          @lab-view=${(event: CustomEvent<Partial<ChartView>>): void => this.#look(event.detail)}
+        >
           <div>
             ${lab.deviceState === 'none' ? html`<lab-unsupported .lab=${lab}></lab-unsupported>` : nothing}
             <lab-run-bar .lab=${lab}></lab-run-bar>
@@ -199,7 +201,8 @@ export class LabApp extends LabElement {
   };
 
   #toggled(event: Event): void {
-    if (event.target instanceof HTMLDetailsElement && event.target.classList.contains('settings')) this.settingsOpen = event.target.open;
+    if (event.target instanceof HTMLDetailsElement && event.target.classList.contains('settings'))
+      this.settingsOpen = event.target.open;
   }
 
   #showFault(): void {

@@ -49,12 +49,20 @@ export class LabChartTools extends LitElement {
   override render(): unknown {
     const { unit, xLog, yLog, smoothing } = this.view;
     return html`<div>
-      <label>x <select @change=${(event: Event): void => this.#unit(typed(event))}>
-        ${Object.entries(UNITS).map(([key, label]) => html`<option value=${key} .selected=${key === unit}>${label}</option>`)}
-      </select></label>
-      <label><input type="checkbox" role="switch" .checked=${xLog} @change=${(): void => this.#say({ xLog: !xLog })} />log x</label>
-      <label><input type="checkbox" role="switch" .checked=${yLog} @change=${(): void => this.#say({ yLog: !yLog })} />log y</label>
-      <label>smoothing
+      <label
+        >x
+        <select @change=${(event: Event): void => this.#unit(typed(event))}>
+          ${Object.entries(UNITS).map(([key, label]) => html`<option value=${key} .selected=${key === unit}>${label}</option>`)}
+        </select></label
+      >
+      <label
+        ><input type="checkbox" role="switch" .checked=${xLog} @change=${(): void => this.#say({ xLog: !xLog })} />log x</label
+      >
+      <label
+        ><input type="checkbox" role="switch" .checked=${yLog} @change=${(): void => this.#say({ yLog: !yLog })} />log y</label
+      >
+      <label
+        >smoothing
         <input
           type="range"
           min="0"

@@ -57,45 +57,68 @@ export class LabCheckpoints extends LabElement {
     const stored = this.lab.stored.filter(({ runId }) => run?.active !== true || runId !== run.runId);
     const idle = deviceState === 'ready' && run?.active !== true;
     return html`<section class="card" aria-label="Checkpoints">
-      <header><h2>Checkpoints</h2><span class="push small muted">kept in this browser</span></header>
+      <header>
+        <h2>Checkpoints</h2>
+        <span class="push small muted">kept in this browser</span>
+      </header>
       <ul>
-        ${imported === null
-          ? nothing
-          : html`<li class="interrupted">
-              <span>${imported.fileName}<small>${runTitle(imported.report.spec)}, step ${count(imported.report.step)}</small></span>
-              <button type="button" data-action="continue-imported" ?disabled=${!idle} @click=${(): Promise<void> => this.lab.continueImported()}>
-                Continue from step ${count(imported.report.step)}
-              </button>
-              <button type="button" class="quiet" @click=${(): void => this.lab.dismissImported()}>Discard</button>
-            </li>`}
+        ${
+          imported === null
+            ? nothing
+            : html`<li class="interrupted">
+                <span
+                  >${imported.fileName}<small>${runTitle(imported.report.spec)}, step ${count(imported.report.step)}</small></span
+                >
+                <button
+                  type="button"
+                  data-action="continue-imported"
+                  ?disabled=${!idle}
+                  @click=${(): Promise<void> => this.lab.continueImported()}
+                >
+                  Continue from step ${count(imported.report.step)}
+                </button>
+                <button type="button" class="quiet" @click=${(): void => this.lab.dismissImported()}>Discard</button>
+              </li>`
+        }
         ${repeat(
           stored,
           ({ runId }) => runId,
-          (report) => html`<li class=${report.runId === interruptedRunId ? 'interrupted' : ''}>
-            <span>
-              ${runTitle(report.spec)}
-              <small>
-                ${report.runId === interruptedRunId ? 'interrupted · ' : ''}${new Date(report.savedAt).toLocaleString()} · ${bytes(report.sizeBytes)}
-              </small>
-            </span>
-            <button type="button" data-action="continue" ?disabled=${!idle} @click=${(): Promise<void> => this.lab.continueStored(report)}>
-              Continue from step ${count(report.step)}
-            </button>
-            <button
-              type="button"
-              class="quiet"
-              data-action="forget"
-              aria-label=${`Delete the checkpoint of ${runTitle(report.spec)}`}
-              @click=${(): Promise<void> => this.lab.forget(report.runId)}
-            >
-              Delete
-            </button>
-          </li>`,
+          (report) =>
+            html`<li class=${report.runId === interruptedRunId ? 'interrupted' : ''}>
+              <span>
+                ${runTitle(report.spec)}
+                <small>
+                  ${report.runId === interruptedRunId ? 'interrupted · ' : ''}${new Date(report.savedAt).toLocaleString()} ·
+                  ${bytes(report.sizeBytes)}
+                </small>
+              </span>
+              <button
+                type="button"
+                data-action="continue"
+                ?disabled=${!idle}
+                @click=${(): Promise<void> => this.lab.continueStored(report)}
+              >
+                Continue from step ${count(report.step)}
+              </button>
+              <button
+                type="button"
+                class="quiet"
+                data-action="forget"
+                aria-label=${`Delete the checkpoint of ${runTitle(report.spec)}`}
+                @click=${(): Promise<void> => this.lab.forget(report.runId)}
+              >
+                Delete
+              </button>
+            </li>`,
         )}
       </ul>
-      ${stored.length === 0 && imported === null
-        ? html`<p class="small muted">Runs save themselves every few seconds. After a reload, a crash or a closed tab they are offered here.</p>`
-        : nothing}
+      ${
+        stored.length === 0 && imported === null
+          ? html`<p class="small muted">
+              Runs save themselves every few seconds. After a reload, a crash or a closed tab they are offered here.
+            </p>`
+          : nothing
+      }
     </section>`;
   }
 }

@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query } from 'lit/decorators.js';
 import { count } from './format.ts';
+import type { DataReport } from '../lab/index.ts';
 import { FIELDS } from '../spec/index.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -42,7 +43,7 @@ export class LabDataCard extends LabElement {
   @query('input') private readonly input!: HTMLInputElement;
 
   override render(): unknown {
-    const data = this.lab.forecast?.data ?? this.lab.run?.report?.data ?? null;
+    const data = this.#data();
     return html`<section class="card" aria-label="Data">
       <header>
         <h2>Data</h2>
@@ -54,24 +55,45 @@ export class LabDataCard extends LabElement {
           @change=${(): Promise<void> => this.#opened()}
         />
       </header>
-      ${data === null
-        ? html`<p class="muted small">Choose a source in the settings, or drop a file anywhere on the page: text to train on, or a checkpoint.</p>`
-        : html`<dl>
-              ${this.#figure('Source', sourceName(data.name))} ${this.#figure('Training tokens', count(data.trainTokens))}
-              ${this.#figure('Validation tokens', count(data.validationTokens))}
-              ${data.oodTokens > 0 ? this.#figure('Out of distribution', count(data.oodTokens)) : nothing}
-              ${this.#figure('Vocabulary', count(data.vocab))} ${this.#figure('Bytes per token', data.bytesPerToken.toPrecision(3))}
-              ${this.#figure('ln(vocabulary)', `${data.uniformNats.toFixed(3)} nats`)}
-              ${this.#figure('Unigram entropy', `${data.unigramNats.toFixed(3)} nats`)}
-              ${data.entropyRateNats === null ? nothing : this.#figure('Entropy rate', `${data.entropyRateNats.toFixed(4)} nats`)}
-              ${this.#figure('Epochs in this run', this.#epochs(data.trainTokens))}
-            </dl>
-            ${data.notes.length === 0 ? nothing : html`<ul>${data.notes.map((note) => html`<li>${note}</li>`)}</ul>`}`}
+      ${
+        data === null
+          ? html`<p class="muted small">
+              Choose a source in the settings, or drop a file anywhere on the page: text to train on, or a checkpoint.
+            </p>`
+          : html`<dl>
+                ${this.#figure('Source', sourceName(data.name))} ${this.#figure('Training tokens', count(data.trainTokens))}
+                ${this.#figure('Validation tokens', count(data.validationTokens))}
+                ${data.oodTokens > 0 ? this.#figure('Out of distribution', count(data.oodTokens)) : nothing}
+                ${this.#figure('Vocabulary', count(data.vocab))}
+                ${this.#figure('Bytes per token', data.bytesPerToken.toPrecision(3))}
+                ${this.#figure('ln(vocabulary)', `${data.uniformNats.toFixed(3)} nats`)}
+                ${this.#figure('Unigram entropy', `${data.unigramNats.toFixed(3)} nats`)}
+                ${data.entropyRateNats === null ? nothing : this.#figure('Entropy rate', `${data.entropyRateNats.toFixed(4)} nats`)}
+                ${this.#figure('Epochs in this run', this.#epochs(data.trainTokens))}
+              </dl>
+              ${
+                data.notes.length === 0
+                  ? nothing
+                  : html`<ul>
+                      ${data.notes.map((note) => html`<li>${note}</li>`)}
+                    </ul>`
+              }`
+      }
     </section>`;
   }
 
+  /** Of the form's source where that is known, else of the run's. */
+  #data(): DataReport | null {
+    const { form, forecast, file, run } = this.lab;
+    if (forecast?.data) return forecast.data;
+    return form.spec.data.source === 'file' && file !== null ? file : (run?.report?.data ?? null);
+  }
+
   #figure(term: string, value: string): unknown {
-    return html`<div><dt>${term}</dt><dd>${value}</dd></div>`;
+    return html`<div>
+      <dt>${term}</dt>
+      <dd>${value}</dd>
+    </div>`;
   }
 
   #epochs(trainTokens: number): string {

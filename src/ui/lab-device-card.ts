@@ -73,34 +73,49 @@ export class LabDeviceCard extends LabElement {
   override render(): unknown {
     const { device, peak } = this.lab;
     return html`<section class="card" aria-label="Device">
-      <header><h2>Device</h2>${device?.software === true ? html`<span class="badge warn">SOFTWARE</span>` : nothing}</header>
-      ${device === null
-        ? html`<p class="small muted">The adapter is not open.</p>`
-        : html`
-            ${device.software
-              ? html`<p class="software">This adapter computes on the CPU. Losses are right; times and rates say nothing of a GPU.</p>`
-              : nothing}
-            <dl>
-              ${this.#figure('Adapter', deviceName(device))}
-              ${this.#figure('Vendor, architecture', [device.vendor, device.architecture].filter((word) => word !== '').join(', ') || '—')}
-              ${this.#figure('Matmul peak, f32', peak === null ? 'not measured' : si(peak.matmulFlopsPerSecond, 'FLOP/s'))}
-              ${this.#figure('Build', device.build)}
-              ${this.#figure('Variants off', device.disabledVariants.length === 0 ? 'none' : device.disabledVariants.join(', '))}
-            </dl>
-            ${this.#actions()}
-            <details>
-              <summary>Features (${device.features.length})</summary>
-              <p class="mono">${[...device.features].sort().join(' · ') || 'none'}</p>
-            </details>
-            <details>
-              <summary>Limits (${Object.keys(device.limits).length})</summary>
-              <table>
-                <tbody>
-                  ${Object.entries(device.limits).map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${count(value)}</td></tr>`)}
-                </tbody>
-              </table>
-            </details>
-          `}
+      <header>
+        <h2>Device</h2>
+        ${device?.software === true ? html`<span class="badge warn">SOFTWARE</span>` : nothing}
+      </header>
+      ${
+        device === null
+          ? html`<p class="small muted">The adapter is not open.</p>`
+          : html`
+              ${
+                device.software
+                  ? html`<p class="software">
+                      This adapter computes on the CPU. Losses are right; times and rates say nothing of a GPU.
+                    </p>`
+                  : nothing
+              }
+              <dl>
+                ${this.#figure('Adapter', deviceName(device))}
+                ${this.#figure('Vendor, architecture', [device.vendor, device.architecture].filter((word) => word !== '').join(', ') || '—')}
+                ${this.#figure('Matmul peak, f32', peak === null ? 'not measured' : si(peak.matmulFlopsPerSecond, 'FLOP/s'))}
+                ${this.#figure('Build', device.build)}
+                ${this.#figure('Variants off', device.disabledVariants.length === 0 ? 'none' : device.disabledVariants.join(', '))}
+              </dl>
+              ${this.#actions()}
+              <details>
+                <summary>Features (${device.features.length})</summary>
+                <p class="mono">${[...device.features].sort().join(' · ') || 'none'}</p>
+              </details>
+              <details>
+                <summary>Limits (${Object.keys(device.limits).length})</summary>
+                <table>
+                  <tbody>
+                    ${Object.entries(device.limits).map(
+                      ([name, value]) =>
+                        html`<tr>
+                          <th scope="row">${name}</th>
+                          <td>${count(value)}</td>
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </details>
+            `
+      }
     </section>`;
   }
 
@@ -109,7 +124,12 @@ export class LabDeviceCard extends LabElement {
     const busy = run?.active === true && run.state !== 'paused';
     return html`<div class="bar actions">
         <button type="button" data-action="copy-report" @click=${(): Promise<void> => this.#copy()}>Copy report</button>
-        <button type="button" data-action="measure-peak" ?disabled=${busy || this.measuring} @click=${(): Promise<void> => this.#measure()}>
+        <button
+          type="button"
+          data-action="measure-peak"
+          ?disabled=${busy || this.measuring}
+          @click=${(): Promise<void> => this.#measure()}
+        >
           ${this.measuring ? (progress === null ? 'Measuring…' : progressWords(progress)) : 'Measure matmul peak'}
         </button>
         <button type="button" data-action="destroy-device" @click=${(): Promise<void> => this.lab.destroyDevice()}>
@@ -120,7 +140,10 @@ export class LabDeviceCard extends LabElement {
   }
 
   #figure(term: string, value: string): unknown {
-    return html`<div><dt>${term}</dt><dd>${value}</dd></div>`;
+    return html`<div>
+      <dt>${term}</dt>
+      <dd>${value}</dd>
+    </div>`;
   }
 
   async #measure(): Promise<void> {

@@ -49,7 +49,11 @@ export class LabDropZone extends LabElement {
   }
 
   override render(): unknown {
-    return this.over ? html`<div><span>Drop a text file to train on it,<br />or a .safetensors checkpoint to continue it</span></div>` : nothing;
+    return this.over
+      ? html`<div>
+          <span>Drop a text file to train on it,<br />or a .safetensors checkpoint to continue it</span>
+        </div>`
+      : nothing;
   }
 
   readonly #dragged = (event: DragEvent): void => {

@@ -101,15 +101,17 @@ export class LabField extends LitElement {
           .checked=${getField(this.lab.form.draft, this.path) === true}
           @change=${(event: Event): void => this.lab.setField(this.path, event.target instanceof HTMLInputElement && event.target.checked)}
         />`;
-      case 'text':
+      case 'text': {
+        const value = getField(this.lab.form.draft, this.path);
         return html`<input
           id="input"
           type="text"
           maxlength=${field.maxLength}
           aria-describedby=${faulty ? 'help error' : 'help'}
-          .value=${String(getField(this.lab.form.draft, this.path) ?? '')}
+          .value=${typeof value === 'string' ? value : ''}
           @input=${(event: Event): void => this.lab.setField(this.path, typed(event))}
         />`;
+      }
       case 'rules': {
         const value = getField(this.lab.form.draft, this.path);
         const chosen = typeof value === 'string' ? value : 'some';
@@ -152,7 +154,11 @@ export class LabField extends LitElement {
 
   #choice(field: ChoiceField): unknown {
     const value = getField(this.lab.form.draft, this.path);
-    return html`<select id="input" aria-describedby="help" @change=${(event: Event): void => this.lab.setField(this.path, typed(event))}>
+    return html`<select
+      id="input"
+      aria-describedby="help"
+      @change=${(event: Event): void => this.lab.setField(this.path, typed(event))}
+    >
       ${Object.entries(field.choices).map(([key, label]) => html`<option value=${key} .selected=${key === value}>${label}</option>`)}
     </select>`;
   }

@@ -53,13 +53,23 @@ export class LabForecast extends LabElement {
     const rows: readonly (readonly [string, string, string])[] = [
       ['Parameters', count(forecast?.parameters ?? parameterCount(spec).total), 'All trained parameters, embeddings included'],
       ['Steps', count(steps), 'Optimizer steps'],
-      ['FLOPs/token', si(forecast?.flopsPerToken ?? flopsPerToken(spec).total, ''), 'Matmuls and full attention, forward and backward'],
+      [
+        'FLOPs/token',
+        si(forecast?.flopsPerToken ?? flopsPerToken(spec).total, ''),
+        'Matmuls and full attention, forward and backward',
+      ],
       ['Tokens', count(steps * tokensPerStep(spec)), 'Training tokens in all'],
       ['GPU memory', forecast === null ? '—' : bytes(forecast.peakBytes), 'At the peak, known from the plan'],
       ['Time', this.#time(), 'From the measured speed of this adapter'],
     ];
     return html`<dl aria-label="Forecast">
-        ${rows.map(([term, value, help]) => html`<div title=${help}><dt>${term}</dt><dd>${value}</dd></div>`)}
+        ${rows.map(
+          ([term, value, help]) =>
+            html`<div title=${help}>
+              <dt>${term}</dt>
+              <dd>${value}</dd>
+            </div>`,
+        )}
       </dl>
       ${forecastError === null ? nothing : html`<p class="error">${forecastError.message}</p>`}`;
   }

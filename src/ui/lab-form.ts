@@ -1,7 +1,16 @@
 import { css, html, nothing } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
-import { budgetKind, defaultSpec, differingPaths, FIELD_GROUPS, isShown, type BudgetKind, type GroupId, type SpecPath } from '../spec/index.ts';
+import {
+  budgetKind,
+  defaultSpec,
+  differingPaths,
+  FIELD_GROUPS,
+  isShown,
+  type BudgetKind,
+  type GroupId,
+  type SpecPath,
+} from '../spec/index.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -13,7 +22,11 @@ declare global {
   }
 }
 
-const BUDGETS: { readonly [K in BudgetKind]: string } = { steps: 'optimizer steps', tokens: 'training tokens', flops: 'training FLOPs' };
+const BUDGETS: { readonly [K in BudgetKind]: string } = {
+  steps: 'optimizer steps',
+  tokens: 'training tokens',
+  flops: 'training FLOPs',
+};
 
 /** Groups that are open at first; the others unfold. */
 const OPEN: readonly GroupId[] = ['run', 'data', 'model'];
@@ -87,11 +100,13 @@ export class LabForm extends LabElement {
         return html`<details ?open=${this.open.has(id) || faulty > 0} @toggle=${(event: Event): void => this.#toggled(id, event)}>
           <summary>
             ${label}
-            ${faulty > 0
-              ? html`<span class="push count faulty">${faulty} to correct</span>`
-              : differing > 0
-                ? html`<span class="push count">${differing} changed</span>`
-                : nothing}
+            ${
+              faulty > 0
+                ? html`<span class="push count faulty">${faulty} to correct</span>`
+                : differing > 0
+                  ? html`<span class="push count">${differing} changed</span>`
+                  : nothing
+            }
           </summary>
           <div class="fields">${this.#fields(paths)}</div>
         </details>`;
@@ -113,8 +128,9 @@ export class LabForm extends LabElement {
     return repeat(
       paths.filter((path) => isShown(path, draft)),
       (path) => path,
-      (path) => html`${path.startsWith('budget.') ? this.#length() : nothing}
-        <lab-field data-path=${path} .lab=${this.lab} .path=${path} .draft=${draft}></lab-field>`,
+      (path) =>
+        html`${path.startsWith('budget.') ? this.#length() : nothing}
+          <lab-field data-path=${path} .lab=${this.lab} .path=${path} .draft=${draft}></lab-field>`,
     );
   }
 

@@ -128,10 +128,14 @@ export class LabHeader extends LabElement {
         <h1>Isoflop</h1>
       </div>
       <span class="tagline">Train micro-transformers on your own GPU, in this tab. Nothing leaves the machine.</span>
-      ${PAGES.length > 1
-        ? html`<nav aria-label="Pages">${PAGES.map((page) => html`<a href=${page.href}>${page.label}</a>`)}</nav>`
-        : nothing}
-      <span class="push device"><span class="dot ${this.lab.deviceState}"></span><span>${this.#deviceWords()}</span>${this.#badge()}</span>
+      ${
+        PAGES.length > 1
+          ? html`<nav aria-label="Pages">${PAGES.map((page) => html`<a href=${page.href}>${page.label}</a>`)}</nav>`
+          : nothing
+      }
+      <span class="push device"
+        ><span class="dot ${this.lab.deviceState}"></span><span>${this.#deviceWords()}</span>${this.#badge()}</span
+      >
       <lab-share .lab=${this.lab}></lab-share>
       <lab-theme-switch></lab-theme-switch>
     </header>`;
@@ -152,6 +156,8 @@ export class LabHeader extends LabElement {
   }
 
   #badge(): unknown {
-    return this.lab.device?.software === true ? html`<span class="badge warn" title="Computes on the CPU">SOFTWARE</span>` : nothing;
+    return this.lab.device?.software === true
+      ? html`<span class="badge warn" title="Computes on the CPU">SOFTWARE</span>`
+      : nothing;
   }
 }

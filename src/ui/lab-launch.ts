@@ -68,13 +68,19 @@ export class LabLaunch extends LabElement {
   #button(): unknown {
     const { run, deviceState, form } = this.lab;
     if (run?.state === 'running') {
-      return html`<button type="button" class="primary" data-action="pause" @click=${(): Promise<void> => this.lab.pause()}>Pause</button>`;
+      return html`<button type="button" class="primary" data-action="pause" @click=${(): Promise<void> => this.lab.pause()}>
+        Pause
+      </button>`;
     }
     if (run?.state === 'paused') {
-      return html`<button type="button" class="primary" data-action="resume" @click=${(): Promise<void> => this.lab.resume()}>Resume</button>`;
+      return html`<button type="button" class="primary" data-action="resume" @click=${(): Promise<void> => this.lab.resume()}>
+        Resume
+      </button>`;
     }
     if (run?.state === 'preparing' || run?.state === 'recovering') {
-      return html`<button type="button" class="primary" disabled>${run.state === 'preparing' ? 'Preparing…' : 'Recovering…'}</button>`;
+      return html`<button type="button" class="primary" disabled>
+        ${run.state === 'preparing' ? 'Preparing…' : 'Recovering…'}
+      </button>`;
     }
     const start = (): void => {
       if (form.valid) void this.lab.start();
@@ -87,7 +93,9 @@ export class LabLaunch extends LabElement {
 
   /** The preset that the form equals in all but the name. */
   #preset(): Preset | undefined {
-    return PRESETS.find((preset) => differingPaths(this.lab.form.draft, withDefaults(preset.spec)).every((path) => path === 'name'));
+    return PRESETS.find((preset) =>
+      differingPaths(this.lab.form.draft, withDefaults(preset.spec)).every((path) => path === 'name'),
+    );
   }
 
   #choose(id: string): void {

@@ -83,7 +83,8 @@ export class LabLegend extends LitElement {
   }
 
   #entry(id: CurveId): unknown {
-    const toggle = (): void => void this.dispatchEvent(new CustomEvent('lab-curve', { detail: id, bubbles: true, composed: true }));
+    const toggle = (): void =>
+      void this.dispatchEvent(new CustomEvent('lab-curve', { detail: id, bubbles: true, composed: true }));
     return html`<button type="button" class=${id} aria-pressed=${!this.hiddenCurves.has(id)} @click=${toggle}>
       <i></i>${CURVES[id]} ${id === 'earlier' ? nothing : html`<b>${this.#value(id)}</b>`}
     </button>`;

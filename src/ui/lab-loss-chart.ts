@@ -9,6 +9,7 @@ import { LossFrames } from './loss-frame.ts';
 import type { PlotFrame, Range } from './plot-data.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { Throttle } from './throttle.ts';
 import './lab-chart-tools.ts';
 import './lab-legend.ts';
 import './lab-loss-table.ts';
@@ -19,8 +20,6 @@ declare global {
     'lab-loss-chart': LabLossChart;
   }
 }
-
-const LEGEND_MS = 250;
 
 /** Training and held-out loss of the current run, live, with what a model should reach. */
 @customElement('lab-loss-chart')
@@ -49,7 +48,7 @@ export class LabLossChart extends LabElement {
   protected override readonly topics = ['run', 'data', 'forecast'] as const;
   protected override readonly runTopics = ['series'] as const;
   readonly #frames = new LossFrames();
-  #legendTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #text = new Throttle(() => this.requestUpdate(), 250);
 
   override render(): unknown {
     const { run } = this.lab;
@@ -82,6 +81,11 @@ export class LabLossChart extends LabElement {
     </section>`;
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#text.cancel();
+  }
+
   override updated(): void {
     this.plot?.invalidate();
   }
@@ -91,18 +95,19 @@ export class LabLossChart extends LabElement {
 
   protected override runChanged(_topic: RunTopic): void {
     this.plot?.invalidate();
-    this.#legendTimer ??= setTimeout(() => {
-      this.#legendTimer = undefined;
-      this.requestUpdate();
-    }, LEGEND_MS);
+    this.#text.call();
   }
 
   #actions(run: Run | null): unknown {
     const none = run === null || run.steps.length === 0;
     return html`
-      ${this.zoom === null
-        ? html`<span>drag to zoom</span>`
-        : html`<button type="button" class="quiet" data-action="reset-zoom" @click=${(): void => this.plot?.resetZoom()}>Reset zoom</button>`}
+      ${
+        this.zoom === null
+          ? html`<span>drag to zoom</span>`
+          : html`<button type="button" class="quiet" data-action="reset-zoom" @click=${(): void => this.plot?.resetZoom()}>
+              Reset zoom
+            </button>`
+      }
       <button
         type="button"
         class="quiet"
@@ -114,7 +119,9 @@ export class LabLossChart extends LabElement {
         Table
       </button>
       <button type="button" class="quiet" data-action="csv" ?disabled=${none} @click=${(): void => this.#csv()}>CSV</button>
-      <button type="button" class="quiet" data-action="png" ?disabled=${none} @click=${(): Promise<void> => this.#png()}>PNG</button>
+      <button type="button" class="quiet" data-action="png" ?disabled=${none} @click=${(): Promise<void> => this.#png()}>
+        PNG
+      </button>
     `;
   }
 
@@ -122,7 +129,9 @@ export class LabLossChart extends LabElement {
     const first = run.broken[0];
     if (first === undefined) return nothing;
     const others = run.broken.length === 1 ? '' : `, and ${count(run.broken.length - 1)} more`;
-    return html`<p class="error broken">The loss is ${nats(first.value)} at step ${count(first.step)}${others}: marked in the chart.</p>`;
+    return html`<p class="error broken">
+      The loss is ${nats(first.value)} at step ${count(first.step)}${others}: marked in the chart.
+    </p>`;
   }
 
   #toggle(id: CurveId): void {

@@ -102,7 +102,9 @@ export class LabLossTable extends LitElement {
     const every = Math.max(1, Math.ceil(run.steps.length / MAX_ROWS));
     const chosen = [...run.steps.view()].filter((_, i) => i % every === every - 1 || i === 0 || i === run.steps.length - 1);
     const evaluated = every === 1 ? [] : [...run.evals.validation.steps.view()].slice(-MAX_ROWS);
-    return [...new Set([...chosen, ...evaluated, ...run.broken.slice(0, MAX_ROWS).map(({ step }) => step)])].sort((a, b) => b - a);
+    return [...new Set([...chosen, ...evaluated, ...run.broken.slice(0, MAX_ROWS).map(({ step }) => step)])].sort(
+      (a, b) => b - a,
+    );
   }
 }
 

@@ -44,15 +44,17 @@ export class LabNotices extends LabElement {
     return html`<section class=${notices.length === 0 ? '' : 'card'} aria-label="Log">
       ${notices.length === 0 ? nothing : html`<header><h2>Log</h2></header>`}
       <div role="status" aria-live="polite">
-        ${notices.length === 0
-          ? nothing
-          : html`<ol tabindex="0" aria-label="Notices">
-              ${repeat(
-                notices,
-                ({ id }) => id,
-                ({ text, at }) => html`<li><time>${new Date(at).toLocaleTimeString()}</time><span>${text}</span></li>`,
-              )}
-            </ol>`}
+        ${
+          notices.length === 0
+            ? nothing
+            : html`<ol tabindex="0" aria-label="Notices">
+                ${repeat(
+                  notices,
+                  ({ id }) => id,
+                  ({ text, at }) => html`<li><time>${new Date(at).toLocaleTimeString()}</time><span>${text}</span></li>`,
+                )}
+              </ol>`
+        }
       </div>
     </section>`;
   }

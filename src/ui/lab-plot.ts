@@ -19,7 +19,16 @@ declare global {
   }
 }
 
-const NO_FRAME: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, emptyX: [1, 10], curves: [], lines: [], marks: [] };
+const NO_FRAME: PlotFrame = {
+  xLabel: '',
+  xLog: false,
+  yLabel: '',
+  yLog: false,
+  emptyX: [1, 10],
+  curves: [],
+  lines: [],
+  marks: [],
+};
 
 /** A canvas plot of growing curves. It asks `source` for its frame at most once an animation frame, after {@link invalidate}. */
 @customElement('lab-plot')
@@ -186,7 +195,8 @@ export class LabPlot extends LitElement {
     if (plot === null || event.ctrlKey || event.metaKey || event.altKey) return;
     const width = plot.over.clientWidth;
     const at = plot.cursor.left !== undefined && plot.cursor.left >= 0 ? plot.cursor.left : width;
-    const move = (left: number): void => plot.setCursor({ left: Math.min(width - 1, Math.max(0, left)), top: plot.over.clientHeight / 2 });
+    const move = (left: number): void =>
+      plot.setCursor({ left: Math.min(width - 1, Math.max(0, left)), top: plot.over.clientHeight / 2 });
     const scale = (factor: number): void => {
       if (factor > 1 && this.zoom === null) return;
       const left = at - at * factor;

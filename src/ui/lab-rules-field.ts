@@ -40,18 +40,19 @@ export class LabRulesField extends LitElement {
     const { fusion } = this.lab.form.draft;
     if (typeof fusion === 'string') return nothing;
     return FUSION_RULES.map(
-      ([name, does]) => html`<label>
-        <input
-          type="checkbox"
-          role="switch"
-          .checked=${isFusionOn(fusion, name)}
-          @change=${(event: Event): void => {
-            const on = event.target instanceof HTMLInputElement && event.target.checked;
-            this.lab.setField('fusion', { ...fusion, [name]: on });
-          }}
-        />
-        <span><b class="mono">${name}</b><br />${does}</span>
-      </label>`,
+      ([name, does]) =>
+        html`<label>
+          <input
+            type="checkbox"
+            role="switch"
+            .checked=${isFusionOn(fusion, name)}
+            @change=${(event: Event): void => {
+              const on = event.target instanceof HTMLInputElement && event.target.checked;
+              this.lab.setField('fusion', { ...fusion, [name]: on });
+            }}
+          />
+          <span><b class="mono">${name}</b><br />${does}</span>
+        </label>`,
     );
   }
 }

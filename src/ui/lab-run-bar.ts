@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { fileName } from '../lab/index.ts';
+import { fileName, type RunState } from '../lab/index.ts';
 import { LabElement } from './lab-element.ts';
 import { parseNumber, typed } from './number-input.ts';
 import { saveFile } from './save.ts';
@@ -12,6 +12,17 @@ declare global {
     'lab-run-bar': LabRunBar;
   }
 }
+
+/** Said aloud when the state changes; the sentence on the screen changes too often for that. */
+const STATES: { readonly [S in RunState]: string } = {
+  preparing: 'Preparing the run',
+  running: 'The run is training',
+  paused: 'The run is paused',
+  recovering: 'The run is recovering',
+  finished: 'The run has finished',
+  stopped: 'The run was stopped',
+  failed: 'The run failed',
+};
 
 /** The run's state in words, how far it is, and what can be done with it. */
 @customElement('lab-run-bar')
@@ -72,6 +83,7 @@ export class LabRunBar extends LabElement {
     return html`<section aria-label="Run">
       <div class="bar">
         <p class="state" data-state=${run?.state ?? 'idle'}>${words}</p>
+        <span class="hidden-text" role="status">${run === null ? '' : STATES[run.state]}</span>
         ${this.#buttons()}
       </div>
       ${this.#progress()}
@@ -103,17 +115,20 @@ export class LabRunBar extends LabElement {
   #buttons(): unknown {
     const { run, deviceState } = this.lab;
     const button = (action: string, label: string, act: () => unknown, enabled = true): unknown =>
-      html`<button type="button" data-action=${action} ?disabled=${!enabled || deviceState !== 'ready'} @click=${act}>${label}</button>`;
+      html`<button type="button" data-action=${action} ?disabled=${!enabled || deviceState !== 'ready'} @click=${act}>
+        ${label}
+      </button>`;
     const step = button('step', 'Single step', () => this.lab.step(), run === null || !run.active || run.state === 'paused');
     if (run === null) return this.lab.form.valid ? step : nothing;
     const live = run.state === 'running' || run.state === 'paused';
     return html`
-      ${run.state === 'running' ? nothing : step}
-      ${run.active ? button('stop', 'Stop', () => this.lab.stop()) : nothing}
+      ${run.state === 'running' ? nothing : step} ${run.active ? button('stop', 'Stop', () => this.lab.stop()) : nothing}
       ${run.state === 'finished' || live ? this.#extend() : nothing}
-      ${run.report !== null && run.state !== 'preparing' && run.state !== 'recovering'
-        ? button('export', 'Export checkpoint', () => this.#export())
-        : nothing}
+      ${
+        run.report !== null && run.state !== 'preparing' && run.state !== 'recovering'
+          ? button('export', 'Export checkpoint', () => this.#export())
+          : nothing
+      }
     `;
   }
 
@@ -129,13 +144,16 @@ export class LabRunBar extends LabElement {
         .value=${this.extendBy}
         @input=${(event: Event): void => void (this.extendBy = typed(event))}
       />
-      <button type="button" data-action="extend" ?disabled=${!usable} @click=${(): Promise<void> => this.lab.extend(steps)}>Add steps</button>
+      <button type="button" data-action="extend" ?disabled=${!usable} @click=${(): Promise<void> => this.lab.extend(steps)}>
+        Add steps
+      </button>
     </span>`;
   }
 
   async #export(): Promise<void> {
     const { run } = this.lab;
     const bytes = await this.lab.exportCheckpoint();
-    if (run !== null && bytes !== undefined) saveFile(fileName(run, 'safetensors'), new Blob([bytes], { type: 'application/octet-stream' }));
+    if (run !== null && bytes !== undefined)
+      saveFile(fileName(run, 'safetensors'), new Blob([bytes], { type: 'application/octet-stream' }));
   }
 }

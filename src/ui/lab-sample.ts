@@ -79,9 +79,12 @@ export class LabSample extends LabElement {
           @input=${(event: Event): void => this.lab.setSampling({ temperature: Number(typed(event)) })}
         />
       </div>
-      <pre tabindex="0" aria-label="Generated text">${sample === null
-          ? html`<span class="muted">Text appears here once the run trains, and again every few seconds.</span>`
-          : html`<span class="prompt">${sample.prompt}</span>${continuation(sample.prompt, sample.text)}`}</pre>
+      <pre tabindex="0" aria-label="Generated text">
+${
+          sample === null
+            ? html`<span class="muted">Text appears here once the run trains, and again every few seconds.</span>`
+            : html`<span class="prompt">${sample.prompt}</span>${continuation(sample.prompt, sample.text)}`
+        }</pre>
     </section>`;
   }
 }

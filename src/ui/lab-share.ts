@@ -40,7 +40,9 @@ export class LabShare extends LabElement {
 
   override render(): unknown {
     const words = { no: 'Copy link', yes: 'Link copied', refused: 'Copy it from the address bar' };
-    return html`<button type="button" data-action="copy-link" @click=${(): Promise<void> => this.#copy()}>${words[this.copied]}</button>
+    return html`<button type="button" data-action="copy-link" @click=${(): Promise<void> => this.#copy()}>
+        ${words[this.copied]}
+      </button>
       <span class="hidden-text" role="status">${this.copied === 'no' ? '' : words[this.copied]}</span>`;
   }
 

@@ -9,6 +9,7 @@ import { expectedX, plannedRate } from './expected.ts';
 import type { Curve, PlotFrame, Range } from './plot-data.ts';
 import { totalSteps } from '../spec/index.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { Throttle } from './throttle.ts';
 import './lab-plot.ts';
 
 declare global {
@@ -46,7 +47,7 @@ export class LabSmallChart extends LabElement {
 
   protected override readonly topics = ['run', 'forecast', 'spec'] as const;
   protected override readonly runTopics = ['series'] as const;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #text = new Throttle(() => this.requestUpdate(), 250);
 
   override render(): unknown {
     const title = TITLES[this.quantity];
@@ -59,16 +60,18 @@ export class LabSmallChart extends LabElement {
     </section>`;
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#text.cancel();
+  }
+
   override updated(): void {
     this.plot?.invalidate();
   }
 
   protected override runChanged(_topic: RunTopic): void {
     this.plot?.invalidate();
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.requestUpdate();
-    }, 250);
+    this.#text.call();
   }
 
   /** What the plot draws now. */
@@ -78,10 +81,28 @@ export class LabSmallChart extends LabElement {
     const curves =
       run === null
         ? []
-        : [{ label: title, color: '--train', width: 1.25, alpha: 1, x: run.xs(this.view.unit), y: run.lane0[this.quantity].view() }];
+        : [
+            {
+              label: title,
+              color: '--train',
+              width: 1.25,
+              alpha: 1,
+              x: run.xs(this.view.unit),
+              y: run.lane0[this.quantity].view(),
+            },
+          ];
     const planned = this.quantity === 'learningRate' ? this.#planned() : [];
     const emptyX = expectedX(this.lab, this.view.unit);
-    return { xLabel: this.view.unit, xLog: this.view.xLog, yLabel: '', yLog: false, emptyX, curves: [...planned, ...curves], lines: [], marks: [] };
+    return {
+      xLabel: this.view.unit,
+      xLog: this.view.xLog,
+      yLabel: '',
+      yLog: false,
+      emptyX,
+      curves: [...planned, ...curves],
+      lines: [],
+      marks: [],
+    };
   };
 
   /** Before a run, the schedule that it will follow. */
@@ -95,6 +116,10 @@ export class LabSmallChart extends LabElement {
     const { run } = this.lab;
     if (run === null || run.steps.length === 0) return '—';
     const column = run.lane0[this.quantity];
-    return figure(column.at(this.cursor === null ? column.length - 1 : Math.min(column.length - 1, lowerBound(run.xs(this.view.unit), this.cursor))));
+    return figure(
+      column.at(
+        this.cursor === null ? column.length - 1 : Math.min(column.length - 1, lowerBound(run.xs(this.view.unit), this.cursor)),
+      ),
+    );
   }
 }

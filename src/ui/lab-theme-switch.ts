@@ -51,7 +51,9 @@ export class LabThemeSwitch extends LitElement {
     return html`<div role="group" aria-label="Theme">
       ${THEMES.map(
         ({ theme, label }) =>
-          html`<button type="button" aria-pressed=${theme === this.theme} @click=${(): void => this.#choose(theme)}>${label}</button>`,
+          html`<button type="button" aria-pressed=${theme === this.theme} @click=${(): void => this.#choose(theme)}>
+            ${label}
+          </button>`,
       )}
     </div>`;
   }

@@ -18,7 +18,8 @@ export function parseNumber(text: string): number {
 
 /** The next value up or down: a factor on a log scale, a difference otherwise, within the field's bounds. */
 export function stepped(field: NumberField, value: number, up: boolean): number {
-  const moved = field.log && value !== 0 ? (up ? value * field.step : value / field.step) : value + (up ? 1 : -1) * plainStep(field, value);
+  const moved =
+    field.log && value !== 0 ? (up ? value * field.step : value / field.step) : value + (up ? 1 : -1) * plainStep(field, value);
   const rounded = field.kind === 'int' ? Math.round(moved) : Number(moved.toPrecision(6));
   return Math.min(field.max, Math.max(field.min, rounded));
 }

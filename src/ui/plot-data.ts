@@ -57,7 +57,9 @@ export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY
 }
 
 function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points {
-  const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter((i) => Number.isFinite(curve.x[i]) && (!log || (curve.x[i] ?? 0) > 0));
+  const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter(
+    (i) => Number.isFinite(curve.x[i]) && (!log || (curve.x[i] ?? 0) > 0),
+  );
   return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
 }
 

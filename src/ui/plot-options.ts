@@ -25,7 +25,7 @@ function logTicks(min: number, max: number, count: number): number[] {
   const all = scaleLog().domain([min, max]).ticks(count);
   if (all.length <= count * 1.5) return all;
   const sparse = all.filter((value) => /^[125]/.test(value.toExponential()));
-  return sparse.length <= count * 1.5 ? sparse : sparse.filter((value) => /^1/.test(value.toExponential()));
+  return sparse.length <= count * 1.5 ? sparse : sparse.filter((value) => value.toExponential().startsWith('1'));
 }
 
 function axis(owner: PlotOwner, side: 'x' | 'y', compact: boolean): uPlot.Axis {
@@ -127,7 +127,8 @@ function drawLines(plot: uPlot, owner: PlotOwner): void {
     ctx.fillStyle = owner.color('--reference');
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-    ctx.textAlign = 'right';
+    // Labels that would lie on each other take turns between the two ends.
+    const labelled = { right: Number.NaN, left: Number.NaN };
     for (const line of owner.frame().lines) {
       const y = Math.round(plot.valToPos(line.y, 'y', true));
       ctx.setLineDash([6 * ratio, 4 * ratio]);
@@ -136,7 +137,9 @@ function drawLines(plot: uPlot, owner: PlotOwner): void {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.textBaseline = y - bbox.top < 18 * ratio ? 'top' : 'bottom';
-      const x = bbox.left + bbox.width - 6 * ratio;
+      ctx.textAlign = Math.abs(labelled.right - y) < 16 * ratio ? 'left' : 'right';
+      labelled[ctx.textAlign] = y;
+      const x = ctx.textAlign === 'right' ? bbox.left + bbox.width - 6 * ratio : bbox.left + 6 * ratio;
       haloed(ctx, owner, line.label, x, y + (ctx.textBaseline === 'top' ? 4 : -4) * ratio);
     }
   });

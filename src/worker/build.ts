@@ -46,13 +46,13 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
 }
 
 /** What the page is told of a run that is ready. */
-export function runReport({ gpu, trainer, loop }: Built, figures: Figures, disabled: ReadonlySet<string>): RunReport {
-  const { specs, dataset, plan, step } = trainer;
+export function runReport({ gpu, trainer, loop }: Built, figures: Figures, plan: BuildOptions['plan']): RunReport {
+  const { specs, dataset, step } = trainer;
   const [spec] = specs;
   if (spec === undefined) throw new TypeError('a run without a spec');
   const estimateMs = (flops: number, steps: number): number | null => figures.estimateMs(gpu.report, flops, steps);
-  const forecast = forecastOf(spec, { caps: gpu.caps, disabled, dataset, estimateMs });
-  const { peakBytes, dispatchesPerStep, lanes } = plan;
+  const forecast = forecastOf(spec, { caps: gpu.caps, plan, dataset, estimateMs });
+  const { peakBytes, dispatchesPerStep, lanes } = trainer.plan;
   return { ...forecast, peakBytes, dispatchesPerStep, data: dataReport(dataset), totalSteps: loop.targetStep, startStep: step, lanes };
 }
 

@@ -123,9 +123,7 @@ export class WorkerClient {
   }
 
   #crash(event: unknown): void {
-    if (typeof event === 'object' && event !== null && 'preventDefault' in event && typeof event.preventDefault === 'function') {
-      event.preventDefault();
-    }
+    if (event instanceof Event) event.preventDefault();
     const text = typeof event === 'object' && event !== null && 'message' in event ? String(event.message) : '';
     this.#fail(
       text === '' || text === 'undefined' ? 'the training worker stopped' : `the training worker stopped: ${text}`,

@@ -37,8 +37,8 @@ class Fields {
 
   flag(name: string): { [key: string]: true } {
     const value = this.get(name) ?? false;
-    if (typeof value !== 'boolean') this.refuse(name, 'true or false');
-    return value === true ? { [name]: true } : {};
+    if (typeof value !== 'boolean') return this.refuse(name, 'true or false');
+    return value ? { [name]: true } : {};
   }
 
   settings(name: string): SamplingSettings {
@@ -62,7 +62,8 @@ class Fields {
 
   private refuse(name: string, expected: string): never {
     const value = this.get(name);
-    const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : String(value).slice(0, 40);
+    const plain = typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean';
+    const got = plain ? String(value).slice(0, 40) : value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
     throw new ProtocolError({ where: `command ${this.type}`, rule: `${name} has an unknown form`, got, expected, cure: 'Reload the page.' });
   }
 }

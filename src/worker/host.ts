@@ -5,7 +5,7 @@ import { TrainingHost } from './training-host.ts';
 
 const host = new TrainingHost({
   post: (event, transfer) => globalThis.postMessage(event, { transfer }),
-  open: () => Gpu.open(navigator.gpu),
+  open: () => Gpu.open(),
   files: new BrowserFiles(),
   now: () => performance.now(),
   wallClock: () => Date.now(),

@@ -2,7 +2,7 @@ import { uniformEntropyNats } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AdapterReport, Caps } from '../gpu/index.ts';
 import { flopsPerToken, parameterCount, parseSpec, tokensPerStep, totalSteps, vocabSize, type RunSpec } from '../spec/index.ts';
-import { planTraining, type Checkpoint } from '../train/index.ts';
+import { planTraining, type Checkpoint, type TrainerOptions } from '../train/index.ts';
 import type { CheckpointReport, DataReport, DeviceReport, Forecast } from './protocol.ts';
 import type { Entry } from './storage.ts';
 
@@ -34,19 +34,19 @@ export function flopsPerStep(spec: RunSpec, vocab: number): number {
 
 export interface ForecastParts {
   readonly caps: Caps;
-  readonly disabled: ReadonlySet<string>;
+  readonly plan: NonNullable<TrainerOptions['plan']>;
   /** The data, where it is at hand. */
   readonly dataset: Dataset | null;
   readonly estimateMs: (flopsPerStep: number, steps: number) => number | null;
 }
 
 /** What a run would cost. Plans, but allocates nothing. @throws SpecError, DeviceError, KernelError as planning does. */
-export function forecastOf(spec: RunSpec, { caps, disabled, dataset, estimateMs }: ForecastParts): Forecast {
+export function forecastOf(spec: RunSpec, { caps, plan, dataset, estimateMs }: ForecastParts): Forecast {
   const vocab = dataset?.vocab ?? vocabSize(spec);
   const count = parameterCount(spec, vocab);
   const perToken = flopsPerToken(spec, vocab).total;
   const steps = totalSteps(spec, perToken);
-  const { peakBytes, dispatchesPerStep } = planTraining([spec], vocab, { caps, disabled });
+  const { peakBytes, dispatchesPerStep } = planTraining([spec], vocab, { caps, ...plan });
   return {
     parameters: count.total,
     nonEmbeddingParameters: count.nonEmbedding,

@@ -32,7 +32,7 @@ export class Saver {
   /** The last good state of the run; null while that is its seeds'. */
   latest: Checkpoint | null;
   private readonly options: SaverOptions;
-  private lastAt: number;
+  private lastAt = 0;
   private costMs = 0;
   private told = '';
   private tail: Promise<void> = Promise.resolve();
@@ -41,7 +41,12 @@ export class Saver {
   constructor(options: SaverOptions) {
     this.options = options;
     this.latest = options.from;
-    this.lastAt = options.now();
+    this.begin();
+  }
+
+  /** Counts the time to the next snapshot from here. */
+  begin(): void {
+    this.lastAt = this.options.now();
   }
 
   /** True where it is time for another snapshot of a run at `step`. */

@@ -107,6 +107,7 @@ export class Session {
     this.move(hold ? 'held' : 'built');
     this.sayState();
     this.texts.begin();
+    this.saver?.begin();
     this.over = this.live();
   }
 
@@ -156,7 +157,8 @@ export class Session {
   async export(): Promise<ArrayBuffer> {
     this.obey('export');
     const { built, ports } = this;
-    const live = built?.trainer.snapshot(this.runId, built.loop.targetStep, ports.wallClock());
+    // What is over is about to be freed, or is: its last good state is what there is.
+    const live = holdsDevice(this.state) ? built?.trainer.snapshot(this.runId, built.loop.targetStep, ports.wallClock()) : undefined;
     const checkpoint = (await live) ?? this.saver?.latest ?? null;
     if (checkpoint === null) throw new ProtocolError({ where: `run ${this.runId}`, rule: 'it ended before anything of it was kept' });
     return encodeCheckpoint(checkpoint);
@@ -198,7 +200,7 @@ export class Session {
       });
       await this.build();
       this.abort.signal.throwIfAborted();
-      return runReport(this.parts(), ports.figures, ports.disabledVariants());
+      return runReport(this.parts(), ports.figures, this.plan);
     } catch (error) {
       this.free();
       if (this.state === 'preparing') {
@@ -240,7 +242,7 @@ export class Session {
       dataset: data.dataset,
       checkpoint: saver.latest,
       targetStep: this.targetStep,
-      plan: { ...ports.plan, disabled: ports.disabledVariants() },
+      plan: this.plan,
       now: ports.now,
       emit: ports.emit,
       onMetrics: (metrics) => this.onMetrics(metrics),
@@ -410,6 +412,10 @@ export class Session {
   /** Waits for what is under way; what goes wrong with it is met in {@link live}. */
   private async quiet(): Promise<void> {
     await this.built?.loop.drain().catch(() => undefined);
+  }
+
+  private get plan(): NonNullable<TrainerOptions['plan']> {
+    return { ...this.ports.plan, disabled: this.ports.disabledVariants() };
   }
 
   private obey(command: RunCommand): void {

@@ -149,7 +149,7 @@ export class TrainingHost {
     const opened = await this.dataAtHand(spec);
     return forecastOf(spec, {
       caps: gpu.caps,
-      disabled: this.keeper.disabledVariants,
+      plan: { ...this.ports.plan, disabled: this.keeper.disabledVariants },
       dataset: opened?.dataset ?? null,
       estimateMs: (flops, steps) => this.figures.estimateMs(gpu.report, flops, steps),
     });
@@ -270,9 +270,15 @@ export class TrainingHost {
     // A run that holds the device hears of it by itself, and opens the next one.
     if (this.session !== null && holdsDevice(this.session.state)) return;
     this.post({ type: 'fault', runId: null, error: toWireError(error, 'GPU device'), recovering: true });
-    this.keeper.get().catch((cause: unknown) => {
-      this.post({ type: 'fault', runId: null, error: toWireError(cause, 'GPU device'), recovering: false });
-    });
+    void this.reopen();
+  }
+
+  private async reopen(): Promise<void> {
+    try {
+      await this.keeper.get();
+    } catch (error) {
+      this.post({ type: 'fault', runId: null, error: toWireError(error, 'GPU device'), recovering: false });
+    }
   }
 
   private onGpuError(error: IsoflopError): void {

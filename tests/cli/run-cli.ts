@@ -41,19 +41,19 @@ export interface Line {
   readonly loss: number | null;
   readonly gradNorm: number | null;
   readonly lr: number;
-  readonly ms: number;
   readonly epochs: number;
   readonly validation?: number;
 }
 
 /** The steps of `train --json` without their times, and the summary. */
-export function parseLines(out: string): { steps: Omit<Line, 'ms'>[]; summary: Record<string, unknown> } {
+export function parseLines(out: string): { steps: Line[]; summary: Record<string, unknown> } {
   const objects = out
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+    .map((text) => JSON.parse(text) as Record<string, unknown>);
   const summary = objects.pop() ?? {};
-  return { steps: objects.map(({ ms: _, ...line }) => line as unknown as Line), summary };
+  for (const line of objects) delete line['ms'];
+  return { steps: objects as unknown as Line[], summary };
 }
 
 /** A folder of a test's own, removed with it; one of a suite removes who made it. */

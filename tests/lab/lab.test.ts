@@ -30,7 +30,8 @@ async function opened(options: FakeOptions = {}, storage = memory()): Promise<{ 
   return { lab, workers };
 }
 
-const sent = (worker: FakeWorker | undefined, type: CommandType): number => worker?.host.received.filter((command) => command.type === type).length ?? 0;
+const sent = (worker: FakeWorker | undefined, type: CommandType): number =>
+  worker?.host.received.filter((command) => command.type === type).length ?? 0;
 
 afterEach(() => void vi.useRealTimers());
 
@@ -79,13 +80,20 @@ describe('Lab', () => {
   it('promise 6: a refused start leaves the run failed and says why', async () => {
     const { lab, workers } = await opened();
     const host = workers[0]?.host;
-    if (host !== undefined) vi.spyOn(host, 'receive').mockImplementation((command) => {
-      const error = { name: 'DeviceError', where: 'start', message: 'start: the model does not fit: got 3.1 GiB, expected 1 GiB at most.' };
-      workers[0]?.emit('message', { data: { type: 'reply', id: command.id, ok: false, error } });
-    });
+    if (host !== undefined)
+      vi.spyOn(host, 'receive').mockImplementation((command) => {
+        const error = {
+          name: 'DeviceError',
+          where: 'start',
+          message: 'start: the model does not fit: got 3.1 GiB, expected 1 GiB at most.',
+        };
+        workers[0]?.emit('message', { data: { type: 'reply', id: command.id, ok: false, error } });
+      });
     await lab.start();
     expect(lab.run?.state).toBe('failed');
-    expect(lab.messages.alerts.map((alert) => alert.error.message)).toEqual(['start: the model does not fit: got 3.1 GiB, expected 1 GiB at most.']);
+    expect(lab.messages.alerts.map((alert) => alert.error.message)).toEqual([
+      'start: the model does not fit: got 3.1 GiB, expected 1 GiB at most.',
+    ]);
   });
 
   it('promise 6: a crashed worker is said, and opening again starts a new one', async () => {
@@ -117,7 +125,14 @@ describe('Lab', () => {
     const before = await opened({}, storage);
     await before.lab.start();
     const runId = before.lab.run?.runId ?? '';
-    const report = (id: string, savedAt: number): CheckpointReport => ({ runId: id, spec: defaultSpec, step: 400, totalSteps: 2000, sizeBytes: 1e6, savedAt });
+    const report = (id: string, savedAt: number): CheckpointReport => ({
+      runId: id,
+      spec: defaultSpec,
+      step: 400,
+      totalSteps: 2000,
+      sizeBytes: 1e6,
+      savedAt,
+    });
     const { lab, workers } = await opened({ stored: [report('newer', 2), report(runId, 1)] }, storage);
     expect(lab.stored.map((each) => each.runId)).toEqual([runId, 'newer']);
     const [first] = lab.stored;
@@ -127,7 +142,7 @@ describe('Lab', () => {
   });
 
   it('does not offer a checkpoint whose spec this build cannot read', async () => {
-    const foreign = JSON.parse(JSON.stringify({ ...defaultSpec, model: { layers: -1 } }));
+    const foreign = { ...defaultSpec, model: { ...defaultSpec.model, layers: -1 } };
     const { lab } = await opened({ stored: [{ runId: 'x', spec: foreign, step: 1, totalSteps: 2, sizeBytes: 3, savedAt: 4 }] });
     expect(lab.stored).toEqual([]);
   });
@@ -203,6 +218,8 @@ describe('webgpuAdvice', () => {
   });
 
   it('repeats what the worker said when WebGPU is there and did not open', () => {
-    expect(webgpuAdvice({ userAgent: 'Chrome/140.0', hasGpu: true, secureContext: true }, 'adapter: none found.').reason).toBe('adapter: none found.');
+    expect(webgpuAdvice({ userAgent: 'Chrome/140.0', hasGpu: true, secureContext: true }, 'adapter: none found.').reason).toBe(
+      'adapter: none found.',
+    );
   });
 });

@@ -24,7 +24,13 @@ function started(): Run {
   return run;
 }
 
-const state = (to: RunState, step: number): Parameters<Run['apply']>[0] => ({ type: 'state', runId: 'a', state: to, step, totalSteps: 2000 });
+const state = (to: RunState, step: number): Parameters<Run['apply']>[0] => ({
+  type: 'state',
+  runId: 'a',
+  state: to,
+  step,
+  totalSteps: 2000,
+});
 
 describe('Run', () => {
   it('appends steps and tells those who watch the series', () => {
@@ -86,7 +92,11 @@ describe('Run', () => {
 
   it('replaces an evaluation that is made again after a recovery', () => {
     const run = started();
-    for (const [step, loss] of [[50, 3], [100, 2.5], [50, 3]] as const) {
+    for (const [step, loss] of [
+      [50, 3],
+      [100, 2.5],
+      [50, 3],
+    ] as const) {
       run.apply({ type: 'eval', runId: 'a', step, split: 'validation', lossNats: Float64Array.of(loss) }, 0);
     }
     expect([...run.evals.validation.steps.view()]).toEqual([50]);

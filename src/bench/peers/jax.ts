@@ -65,7 +65,7 @@ export async function openJax(course: Course): Promise<Contender> {
 }
 
 /** Mean cross-entropy over all positions, nats per token: tokens and targets i32[B,T]. Consumes all of `p`, each tensor once. */
-function meanLoss({ spec }: Course, p: Tensors, tokens: np.Array, targets: np.Array): np.Array {
+function meanLoss({ spec, dataset }: Course, p: Tensors, tokens: np.Array, targets: np.Array): np.Array {
   const { layers, width, heads } = spec.model;
   const { batch, context } = spec.data;
   const linear = (x: np.Array, name: string): np.Array => np.matmul(x, tensor(p, `${name}.weight`)).add(tensor(p, `${name}.bias`));
@@ -85,8 +85,13 @@ function meanLoss({ spec }: Course, p: Tensors, tokens: np.Array, targets: np.Ar
     x = x.ref.add(linear(nn.gelu(linear(norm(x, `${block}.norm2`), `${block}.mlp.fc`)), `${block}.mlp.proj`));
   }
   const logits = np.matmul(norm(x, 'final.norm'), tensor(p, 'head.weight'));
-  const picked = np.takeAlongAxis(nn.logSoftmax(logits), targets.reshape([batch, context, 1]), -1);
-  return np.mean(picked).mul(-1);
+  const picked = nn.logSoftmax(logits).mul(oneHot(targets, dataset.vocab));
+  return np.sum(picked).mul(-1 / (batch * context));
+}
+
+/** f32[..., classes] as an expression that is fused into its use. */
+function oneHot(ids: np.Array, classes: number): np.Array {
+  return np.equal(np.expandDims(ids, -1), np.arange(classes, undefined, undefined, { dtype: np.int32 })).astype(np.float32);
 }
 
 function tensor(tensors: Tensors, name: string): np.Array {

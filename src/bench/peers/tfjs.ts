@@ -4,7 +4,7 @@ import '@tensorflow/tfjs-backend-webgpu';
 import { adamScalars, decayFactor, NORM_EPS } from './contender.ts';
 import type { Contender, Course } from './contender.ts';
 
-type Weight = (name: string) => tf.Tensor2D;
+type Weight = (name: string) => tf.Tensor;
 
 /** TensorFlow.js on its WebGPU backend: eager ops, gradients of variables, AdamW by hand. */
 export async function openTfjs(course: Course): Promise<Contender> {
@@ -24,7 +24,7 @@ export async function openTfjs(course: Course): Promise<Contender> {
   const weight: Weight = (name) => {
     const found = byName.get(name);
     if (found === undefined) throw new Error(`tfjs: the model has no tensor ${name}`);
-    return found as tf.Tensor2D;
+    return found;
   };
   // Scalars that stay the same are uploaded once; a number given to an op would be uploaded by every call.
   const scalars = [beta1, 1 - beta1, beta2, 1 - beta2].map((value) => tf.scalar(value));
@@ -75,19 +75,19 @@ function meanLoss({ spec, dataset }: Course, weight: Weight, mask: tf.Tensor2D, 
   const { layers, width, heads } = spec.model;
   const { batch, context } = spec.data;
   const headSize = width / heads;
-  const linear = (x: tf.Tensor2D, name: string): tf.Tensor2D =>
+  const linear = (x: tf.Tensor, name: string): tf.Tensor =>
     tf.fused.matMul({ a: x, b: weight(`${name}.weight`), transposeA: false, transposeB: false, bias: weight(`${name}.bias`) });
-  const norm = (x: tf.Tensor2D, name: string): tf.Tensor2D => {
+  const norm = (x: tf.Tensor, name: string): tf.Tensor => {
     const centred = tf.sub(x, tf.mean(x, -1, true));
     const variance = tf.mean(tf.square(centred), -1, true);
     const scaled = tf.mul(centred, tf.rsqrt(tf.add(variance, NORM_EPS)));
     return tf.add(tf.mul(scaled, weight(`${name}.gain`)), weight(`${name}.bias`));
   };
-  const gelu = (x: tf.Tensor2D): tf.Tensor2D => {
+  const gelu = (x: tf.Tensor): tf.Tensor => {
     const inner = tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
     return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
   };
-  const attend = (x: tf.Tensor2D, name: string): tf.Tensor2D => {
+  const attend = (x: tf.Tensor, name: string): tf.Tensor => {
     const parts = tf.reshape(linear(x, `${name}.qkv`), [batch, context, 3, heads, headSize]);
     const [q, k, v] = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]));
     if (q === undefined || k === undefined || v === undefined) throw new Error('tfjs: unstack gave fewer than three parts');
@@ -97,7 +97,7 @@ function meanLoss({ spec, dataset }: Course, weight: Weight, mask: tf.Tensor2D, 
   };
 
   const embedded = tf.reshape(tf.gather(weight('embed.weight'), tokens), [batch, context, width]);
-  let x: tf.Tensor2D = tf.reshape(tf.add(embedded, weight('position.weight')), [batch * context, width]);
+  let x: tf.Tensor = tf.reshape(tf.add(embedded, weight('position.weight')), [batch * context, width]);
   for (let layer = 0; layer < layers; layer++) {
     const block = `blocks.${layer}`;
     x = tf.add(x, attend(norm(x, `${block}.norm1`), `${block}.attn`));

@@ -1,0 +1,45 @@
+/** The element with this id. */
+export function element(id: string): Element {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no #${id}`);
+  return found;
+}
+
+/** Says where the page stands, or what went wrong. */
+export function say(text: string, fault = false): void {
+  const state = element('state');
+  state.textContent = text;
+  state.classList.toggle('fault', fault);
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+const [WIDTH, HEIGHT, MARGIN] = [600, 240, 28];
+
+/** Draws values at x = 1, 2, ... of `total`, and a dashed line at `floor` where there is one. */
+export function draw(values: readonly number[], total: number, floor?: number): void {
+  const chart = element('chart');
+  const finite = values.filter(Number.isFinite);
+  const top = Math.max(...finite);
+  const bottom = Math.min(...finite, floor ?? Infinity);
+  const span = top - bottom || 1;
+  const x = (i: number): number => MARGIN + ((WIDTH - 2 * MARGIN) * i) / Math.max(1, total - 1);
+  const y = (value: number): number => MARGIN + ((HEIGHT - 2 * MARGIN) * (top - value)) / span;
+  const line = document.createElementNS(SVG, 'polyline');
+  line.setAttribute('points', values.map((value, i) => `${x(i)},${y(value)}`).join(' '));
+  const marks: Element[] = [line, label(top, y(top)), label(finite.at(-1) ?? top, y(finite.at(-1) ?? top), 'end')];
+  if (floor !== undefined) {
+    const rule = document.createElementNS(SVG, 'line');
+    for (const [name, value] of Object.entries({ x1: MARGIN, x2: WIDTH - MARGIN, y1: y(floor), y2: y(floor) })) rule.setAttribute(name, `${value}`);
+    marks.push(rule);
+  }
+  chart.replaceChildren(...marks);
+}
+
+function label(value: number, y: number, anchor: 'start' | 'end' = 'start'): Element {
+  const text = document.createElementNS(SVG, 'text');
+  text.setAttribute('x', String(anchor === 'start' ? 4 : WIDTH - 4));
+  text.setAttribute('y', String(y - 6));
+  text.setAttribute('text-anchor', anchor);
+  text.textContent = `${value.toFixed(3)} nats`;
+  return text;
+}
