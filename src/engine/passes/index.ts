@@ -9,11 +9,11 @@ import { normBackwardResidual } from './norm.ts';
 
 /** Every fusion rule, in the order in which they are applied. */
 export const FUSION_RULES: readonly Rule[] = [
-  fusedAttention,
   matmulBias,
   matmulActivation,
   matmulResidual,
   normBackwardResidual,
+  fusedAttention,
   fusedCrossEntropy,
 ];
 
