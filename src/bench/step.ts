@@ -2,19 +2,23 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Dataset } from '../data/index.ts';
 import { Program, Store } from '../engine/index.ts';
+import type { Plan } from '../engine/index.ts';
 import { profileProgram } from '../engine/profile.ts';
 import type { DispatchTime } from '../engine/profile.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { flopsPerToken, parameterCount, tokensPerStep } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
-import { initialWeights, Loop, planTraining, Trainer } from '../train/index.ts';
+import { initialWeights, Loop, Trainer } from '../train/index.ts';
+import type { KnownVerdicts } from '../train/index.ts';
 import { WEIGHTS } from '../train/graphs.ts';
 
 export interface StepOptions {
   readonly gpu: Gpu;
   readonly spec: RunSpec;
   readonly dataset: Dataset;
-  /** Milliseconds to measure for; half of it is added as warm-up. */
+  /** As a run has them: fast paths are checked first. */
+  readonly verdicts?: KnownVerdicts;
+  /** Milliseconds to measure for; a quarter of it is added as warm-up. */
   readonly measureMs?: number;
   readonly profile?: boolean;
   readonly onProgress?: (what: string) => void;
@@ -49,16 +53,17 @@ const LEAST_WINDOWS = 5;
  *
  * @throws DeviceError, KernelError as a run does.
  */
-export async function stepCost({ gpu, spec, dataset, measureMs = 4000, profile = true, onProgress }: StepOptions): Promise<StepCost> {
+export async function stepCost({ gpu, spec, dataset, verdicts, measureMs = 4000, profile = true, onProgress }: StepOptions): Promise<StepCost> {
   const label = spec.name === '' ? 'step' : spec.name;
   onProgress?.(`${label}: compiling`);
-  const trainer = await Trainer.create({ gpu, specs: [spec], dataset });
+  const trainer = await Trainer.create({ gpu, specs: [spec], dataset, ...(verdicts === undefined ? {} : { verdicts }) });
   try {
     onProgress?.(`${label}: training`);
     const { samples, steps, heapGrowthBytes, stepsPerSubmit } = await measureSteps(trainer, measureMs);
     const { plan } = trainer;
     const [low = NaN, median = NaN, high = NaN] = [0.25, 0.5, 0.75].map((share) => quantile(samples, share));
     trainer.destroy();
+    onProgress?.(`${label}: timing its kernels`);
     const timed = profile && gpu.device.features.has('timestamp-query');
     return {
       name: spec.name,
@@ -71,7 +76,7 @@ export async function stepCost({ gpu, spec, dataset, measureMs = 4000, profile =
       steps,
       msPerStep: { median, low, high, windows: samples.length },
       heapGrowthBytes,
-      kernels: timed ? await kernelTimes(gpu, spec, dataset.vocab, (share) => onProgress?.(`${label}: kernels ${Math.round(100 * share)} %`)) : null,
+      kernels: timed ? await kernelTimes(gpu, plan, initialWeights(spec, dataset.vocab)) : null,
     };
   } catch (error) {
     trainer.destroy();
@@ -110,21 +115,21 @@ async function measureSteps(trainer: Trainer, measureMs: number): Promise<Measur
     while (performance.now() - start < ms || samples.length < windows) await loop.turn();
     await loop.drain();
   };
-  await train(measureMs / 2, 1);
+  await train(measureMs / 4, 1);
   const heapBefore = heapBytes();
   await train(measureMs, LEAST_WINDOWS);
   return { samples, steps, stepsPerSubmit: loop.stepsPerSubmit, heapGrowthBytes: heapBytes() - heapBefore };
 }
 
-/** A program of the same step on random tokens: what they are decides no time. */
-async function kernelTimes(gpu: Gpu, spec: RunSpec, vocab: number, onShare: (share: number) => void): Promise<readonly DispatchTime[]> {
-  const store = new Store(gpu, 1);
+/** A second program of the same plan, on one token repeated: which tokens they are decides no time. */
+async function kernelTimes(gpu: Gpu, plan: Plan, weights: ReturnType<typeof initialWeights>): Promise<readonly DispatchTime[]> {
+  const store = new Store(gpu, plan.lanes);
   try {
-    const program = await Program.create(store, planTraining([spec], vocab, { caps: gpu.caps, slots: 1 }));
+    const program = await Program.create(store, plan);
     try {
-      for (const { name, data } of initialWeights(spec, vocab)) store.write(WEIGHTS, name, 0, data);
+      for (const { name, data } of weights) store.write(WEIGHTS, name, 0, data);
       await program.run(1);
-      const times = await profileProgram(gpu, program, { onProgress: (done, total) => onShare(done / total) });
+      const times = await profileProgram(gpu, program);
       return times.toSorted((a, b) => b.ms * b.perStep - a.ms * a.perStep);
     } finally {
       program.destroy();

@@ -1,6 +1,10 @@
 import { Gpu } from '../gpu/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { openNodeGpu } from '../gpu/node-adapter.ts';
+import type { KnownVerdicts } from '../train/index.ts';
+
+/** What was found of this machine's fast paths since the process started (promise 4). */
+export const verdicts: KnownVerdicts = new Map();
 
 /** Opens this machine's GPU for `body` and closes it again. @throws DeviceError when there is none. */
 export async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {

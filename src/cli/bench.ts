@@ -7,7 +7,7 @@ import type { Dataset } from '../data/index.ts';
 import { parseSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
-import { adapterName, adapterWords, withGpu } from './adapter.ts';
+import { adapterName, adapterWords, verdicts, withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { bytes, count, significant, table } from './format.ts';
 import { loadSpec } from './spec-file.ts';
@@ -26,12 +26,17 @@ export const bench: Command = {
     const [what, ...paths] = words.operands;
     if (what !== 'step') fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step' });
     const specs = paths.length === 0 ? [sSpec, mSpec].map((value) => parseSpec(value)) : await Promise.all(paths.map((path) => loadSpec(path, io)));
+    const json = words.has('json');
     return withGpu(async (gpu) => {
-      const costs: StepCost[] = [];
-      for (const spec of specs) costs.push(await stepCost({ gpu, spec, dataset: await datasetOf(spec), onProgress: (said) => io.err(`${said}\n`) }));
       const { report } = gpu;
-      if (words.has('json')) io.out(`${JSON.stringify({ adapter: adapterName(report), software: report.software, costs }, null, 2)}\n`);
-      else io.out(`${adapterWords(report)}\n\n${costs.map(costText).join('\n')}`);
+      if (!json) io.out(`${adapterWords(report)}\n`);
+      const costs: StepCost[] = [];
+      for (const spec of specs) {
+        const cost = await stepCost({ gpu, spec, dataset: await datasetOf(spec), verdicts, onProgress: (said) => io.err(`${said}\n`) });
+        costs.push(cost);
+        if (!json) io.out(`\n${costText(cost)}`);
+      }
+      if (json) io.out(`${JSON.stringify({ adapter: adapterName(report), software: report.software, costs }, null, 2)}\n`);
       return 0;
     });
   },

@@ -15,7 +15,6 @@ export interface RunFacts {
   readonly runId: string;
   readonly firstStep: number;
   readonly targetStep: number;
-  readonly plan: Trainer['plan'];
   readonly adapter: AdapterReport;
 }
 
@@ -33,6 +32,8 @@ export interface Outcome {
 
 /** What `isoflop train` says while it works. */
 export interface Report {
+  /** The kernels are compiled, and training begins. */
+  ready(trainer: Pick<Trainer, 'plan' | 'disabled'>): void;
   step(line: StepLine): void;
   evaluated(step: number, split: Split, lossNats: number): void;
   finish(outcome: Outcome): void;
@@ -48,8 +49,12 @@ function measures({ spec }: RunFacts, { firstStep, step, seconds }: Outcome): { 
 
 /** One object a line, the summary last. */
 export function jsonReport(facts: RunFacts, io: Io): Report {
-  const { spec, dataset, plan, adapter, runId } = facts;
+  const { spec, dataset, adapter, runId } = facts;
+  let cost: object = {};
   return {
+    ready: ({ plan, disabled }) => {
+      cost = { peakBytes: plan.peakBytes, dispatchesPerStep: plan.dispatchesPerStep, disabled };
+    },
     step: (line) => io.out(`${jsonLine(line)}\n`),
     evaluated: () => undefined,
     finish: (outcome) => {
@@ -67,8 +72,7 @@ export function jsonReport(facts: RunFacts, io: Io): Report {
         tokensPerSecond,
         parameters: parameterCount(spec, dataset.vocab).total,
         flopsPerToken: flopsPerToken(spec, dataset.vocab).total,
-        peakBytes: plan.peakBytes,
-        dispatchesPerStep: plan.dispatchesPerStep,
+        ...cost,
         adapter: adapterName(adapter),
         software: adapter.software,
         dataHash: dataset.contentHash,
@@ -83,20 +87,23 @@ export function jsonReport(facts: RunFacts, io: Io): Report {
 
 /** A table with a line about every second. */
 export function textReport(facts: RunFacts, io: Io): Report {
-  const { spec, dataset, plan, adapter, firstStep, targetStep } = facts;
+  const { spec, dataset, adapter, firstStep, targetStep } = facts;
   const perStep = tokensPerStep(spec);
   const columns = ['step', 'tokens', 'loss', 'validation', 'grad norm', 'lr', 'ms/step', 'tokens/s'];
   const row = (cells: readonly string[]): void => io.out(`${cells.map((cell) => cell.padStart(10)).join('  ')}\n`);
   const name = spec.name === '' ? 'run' : spec.name;
   io.out(`${name}: ${count(parameterCount(spec, dataset.vocab).total)} parameters, ${dataset.name}, ${count(dataset.train.length)} training tokens\n`);
-  io.out(`steps ${firstStep + 1} to ${targetStep} of ${count(perStep)} tokens, ${plan.dispatchesPerStep} dispatches a step, ${bytes(plan.peakBytes)}\n`);
   io.out(`${adapterWords(adapter)}\n`);
   for (const note of dataset.notes) io.out(`${note}\n`);
-  row(columns);
   let saidAt = -Infinity;
   /** Since the last line. */
   let [steps, spentMs] = [0, 0];
   return {
+    ready: ({ plan, disabled }) => {
+      io.out(`steps ${firstStep + 1} to ${targetStep} of ${count(perStep)} tokens, ${plan.dispatchesPerStep} dispatches a step, ${bytes(plan.peakBytes)}\n`);
+      if (disabled.length > 0) io.out(`switched off, for they failed their check on this adapter: ${disabled.join(', ')}\n`);
+      row(columns);
+    },
     step: (line) => {
       const { step, tokens, loss, validation, gradNorm, lr, ms } = line;
       steps += 1;

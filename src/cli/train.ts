@@ -6,7 +6,7 @@ import { budgetKind, FIELDS, tokensPerStep, totalSteps } from '../spec/index.ts'
 import type { RunSpec } from '../spec/index.ts';
 import { decodeCheckpoint, decodeWeights, evaluatesAt, hashBytes, Loop, Trainer } from '../train/index.ts';
 import type { Checkpoint, StepMetrics, TrainerOptions } from '../train/index.ts';
-import { withGpu } from './adapter.ts';
+import { verdicts, withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readBytes } from './files.ts';
@@ -145,11 +145,12 @@ class Run {
     const { gpu, start, request } = this;
     const { spec, dataset, weights, firstStep } = start;
     const deaf = gpu.onFault((error) => (this.fault ??= error));
-    const trainer = await Trainer.create({ gpu, specs: [spec], dataset, ...weights });
+    const facts = { ...start, adapter: gpu.report };
+    this.report = request.json ? jsonReport(facts, this.io) : textReport(facts, this.io);
+    const trainer = await Trainer.create({ gpu, specs: [spec], dataset, verdicts, ...weights });
     try {
       this.folder = request.out === undefined ? null : RunFolder.open(request.out, spec, firstStep);
-      const facts = { ...start, plan: trainer.plan, adapter: gpu.report };
-      this.report = request.json ? jsonReport(facts, this.io) : textReport(facts, this.io);
+      this.report.ready(trainer);
       return await this.steps(trainer);
     } finally {
       deaf();

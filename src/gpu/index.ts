@@ -1,2 +1,2 @@
 /** The GPU device: opening it, its limits, its faults. Kernels and buffers are the engine's business. */
-export { Gpu, type AdapterReport, type Caps, type OpenOptions } from './device.ts';
+export { Gpu, type AdapterReport, type Caps } from './device.ts';

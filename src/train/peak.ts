@@ -13,6 +13,8 @@ export interface Peak {
 export interface PeakOptions {
   /** Sides N of the N x N matrices; default 512 on a software adapter, 1024 and 2048 on a GPU. */
   readonly sizes?: readonly number[];
+  /** Variants that failed their check on this device, as `op/variant`. */
+  readonly disabled?: ReadonlySet<string>;
   /** Milliseconds since any fixed time. */
   readonly now?: () => number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -31,19 +33,19 @@ const SUBMIT_MS = 60;
  * @throws DeviceError, KernelError
  */
 export async function measurePeak(gpu: Gpu, options: PeakOptions = {}): Promise<Peak> {
-  const { sizes = gpu.caps.software ? [512] : [1024, 2048], now = () => performance.now(), onProgress } = options;
+  const { sizes = gpu.caps.software ? [512] : [1024, 2048], now = () => performance.now(), disabled = new Set(), onProgress } = options;
   let best: Peak = { matmulFlopsPerSecond: 0, kernel: '' };
   for (const [i, size] of sizes.entries()) {
     onProgress?.(i, sizes.length);
-    const peak = await peakOf(gpu, size, now);
+    const peak = await peakOf(gpu, size, now, disabled);
     if (peak.matmulFlopsPerSecond > best.matmulFlopsPerSecond) best = peak;
   }
   onProgress?.(sizes.length, sizes.length);
   return best;
 }
 
-async function peakOf(gpu: Gpu, size: number, now: () => number): Promise<Peak> {
-  const plan = planProgram(chain(size), { caps: gpu.caps, slots: 64 });
+async function peakOf(gpu: Gpu, size: number, now: () => number, disabled: ReadonlySet<string>): Promise<Peak> {
+  const plan = planProgram(chain(size), { caps: gpu.caps, disabled, slots: 64 });
   const store = new Store(gpu, 1);
   try {
     const program = await Program.create(store, plan);

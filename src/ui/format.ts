@@ -3,6 +3,11 @@ import { format } from 'd3-format';
 const grouped = format(',');
 const si3 = format('.3~s');
 
+/** A whole number with every digit. NaN is a dash. */
+export function whole(value: number): string {
+  return Number.isFinite(value) ? grouped(Math.round(value)) : '—';
+}
+
 /** `1,234` below a million, `1.23 M` above. NaN is a dash. */
 export function count(value: number): string {
   if (!Number.isFinite(value)) return '—';

@@ -2,7 +2,7 @@ import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { runTitle } from '../lab/index.ts';
-import { bytes, count } from './format.ts';
+import { bytes, whole } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
 
@@ -67,7 +67,7 @@ export class LabCheckpoints extends LabElement {
             ? nothing
             : html`<li class="interrupted">
                 <span
-                  >${imported.fileName}<small>${runTitle(imported.report.spec)}, step ${count(imported.report.step)}</small></span
+                  >${imported.fileName}<small>${runTitle(imported.report.spec)}, step ${whole(imported.report.step)}</small></span
                 >
                 <button
                   type="button"
@@ -75,7 +75,7 @@ export class LabCheckpoints extends LabElement {
                   ?disabled=${!idle}
                   @click=${(): Promise<void> => this.lab.continueImported()}
                 >
-                  Continue from step ${count(imported.report.step)}
+                  Continue from step ${whole(imported.report.step)}
                 </button>
                 <button type="button" class="quiet" @click=${(): void => this.lab.dismissImported()}>Discard</button>
               </li>`
@@ -98,7 +98,7 @@ export class LabCheckpoints extends LabElement {
                 ?disabled=${!idle}
                 @click=${(): Promise<void> => this.lab.continueStored(report)}
               >
-                Continue from step ${count(report.step)}
+                Continue from step ${whole(report.step)}
               </button>
               <button
                 type="button"

@@ -106,9 +106,15 @@ export class LabHeader extends LabElement {
         }
         .device {
           order: 2;
+          margin-left: 0;
+          max-width: 230px;
         }
         lab-share {
           order: 3;
+          margin-left: auto;
+        }
+        lab-theme-switch {
+          margin-left: auto;
         }
       }
     `,

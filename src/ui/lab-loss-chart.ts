@@ -2,7 +2,7 @@ import { css, html, nothing } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { fileName, runCsv, type Run, type RunTopic } from '../lab/index.ts';
 import { DEFAULT_VIEW, type ChartView, type CurveId } from './chart-view.ts';
-import { count, nats } from './format.ts';
+import { whole, nats } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabPlot } from './lab-plot.ts';
 import { LossFrames } from './loss-frame.ts';
@@ -31,6 +31,11 @@ export class LabLossChart extends LabElement {
         margin-bottom: 8px;
         font-size: 12px;
         color: var(--muted);
+      }
+      @media (pointer: coarse) {
+        .hint {
+          display: none;
+        }
       }
       .broken {
         margin-top: 6px;
@@ -103,7 +108,7 @@ export class LabLossChart extends LabElement {
     return html`
       ${
         this.zoom === null
-          ? html`<span>drag to zoom</span>`
+          ? html`<span class="hint">drag to zoom</span>`
           : html`<button type="button" class="quiet" data-action="reset-zoom" @click=${(): void => this.plot?.resetZoom()}>
               Reset zoom
             </button>`
@@ -128,9 +133,9 @@ export class LabLossChart extends LabElement {
   #broken(run: Run): unknown {
     const first = run.broken[0];
     if (first === undefined) return nothing;
-    const others = run.broken.length === 1 ? '' : `, and ${count(run.broken.length - 1)} more`;
+    const others = run.broken.length === 1 ? '' : `, and ${whole(run.broken.length - 1)} more`;
     return html`<p class="error broken">
-      The loss is ${nats(first.value)} at step ${count(first.step)}${others}: marked in the chart.
+      The loss is ${nats(first.value)} at step ${whole(first.step)}${others}: marked in the chart.
     </p>`;
   }
 

@@ -1,7 +1,7 @@
 import { css, html, LitElement } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { EvalSeries, Run } from '../lab/index.ts';
-import { count, nats, short } from './format.ts';
+import { whole, nats, short } from './format.ts';
 import { sharedStyles } from './shared-styles.ts';
 
 declare global {
@@ -83,7 +83,7 @@ export class LabLossTable extends LitElement {
           ${this.#steps().map((step) => {
             const at = step - run.steps.at(0);
             return html`<tr>
-              <th scope="row">${count(step)}</th>
+              <th scope="row">${whole(step)}</th>
               <td>${at < run.steps.length ? nats(run.lane0.lossNats.at(at)) : ''}</td>
               <td>${evalAt(run.evals.validation, step)}</td>
               <td>${evalAt(run.evals.ood, step)}</td>

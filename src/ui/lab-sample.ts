@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { count } from './format.ts';
+import { whole } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -56,7 +56,7 @@ export class LabSample extends LabElement {
     return html`<section class="card" aria-label="Sample">
       <header>
         <h2>What it writes</h2>
-        ${sample === null ? nothing : html`<span class="push small muted">at step ${count(sample.step)}</span>`}
+        ${sample === null ? nothing : html`<span class="push small muted">at step ${whole(sample.step)}</span>`}
       </header>
       <div class="settings">
         <label for="prompt">Prompt</label>

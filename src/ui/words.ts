@@ -1,5 +1,5 @@
 import { runTitle, type Progress, type Run } from '../lab/index.ts';
-import { count, duration } from './format.ts';
+import { duration, whole } from './format.ts';
 
 const TASKS: { readonly [T in Progress['task']]: string } = {
   adapter: 'Opening the GPU',
@@ -14,16 +14,16 @@ const TASKS: { readonly [T in Progress['task']]: string } = {
 
 /** What is being done, with how far it is. */
 export function progressWords({ task, done, total }: Progress): string {
-  return total > 0 ? `${TASKS[task]}, ${count(done)} of ${count(total)}` : `${TASKS[task]}…`;
+  return total > 0 ? `${TASKS[task]}, ${whole(done)} of ${whole(total)}` : `${TASKS[task]}…`;
 }
 
 /** The state of a run as a sentence. */
 export function stateWords(run: Run): string {
   const title = runTitle(run.spec);
-  const at = `step ${count(run.step)} of ${count(run.totalSteps)}`;
+  const at = `step ${whole(run.step)} of ${whole(run.totalSteps)}`;
   switch (run.state) {
     case 'preparing':
-      return `Preparing ${title}${run.progress === null ? '' : `: ${progressWords(run.progress).toLowerCase()}`}`;
+      return `Preparing ${title}${run.progress === null ? '' : `. ${progressWords(run.progress)}`}`;
     case 'running': {
       const left = run.speed === null ? '' : `, about ${duration(run.speed.etaMs)} left`;
       return `Training ${title}: ${at}${left}`;
@@ -33,10 +33,10 @@ export function stateWords(run: Run): string {
     case 'recovering':
       return `The GPU was lost: restarting ${title} from its last checkpoint`;
     case 'finished':
-      return `Finished ${title} after ${count(run.step)} steps`;
+      return `Finished ${title} after ${whole(run.step)} steps`;
     case 'stopped':
       return `Stopped ${title} at ${at}`;
     case 'failed':
-      return `${title} stopped at step ${count(run.step)}: ${run.failure?.name ?? 'an error'}, see above`;
+      return `${title} stopped at step ${whole(run.step)}: ${run.failure?.name ?? 'an error'}, see above`;
   }
 }

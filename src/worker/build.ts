@@ -22,18 +22,23 @@ export interface BuildOptions {
   readonly checkpoint: Checkpoint | null;
   /** Where the run ends; null: where its checkpoint or its budget says. */
   readonly targetStep: number | null;
-  readonly plan: NonNullable<TrainerOptions['plan']>;
+  readonly plan: TrainerOptions['plan'];
+  readonly figures: Figures;
   readonly now: () => number;
   readonly emit: Emit;
   readonly onMetrics: (metrics: StepMetrics) => void;
-  readonly onProgress: (done: number, total: number) => void;
+  readonly onProgress: NonNullable<TrainerOptions['onProgress']>;
 }
 
-/** Builds a trainer and the loop that drives it. @throws what {@link Trainer.create} throws; nothing is kept then. */
+/** Builds a trainer, every fast path of it proven on this device, and the loop that drives it. @throws what {@link Trainer.create} throws; nothing is kept then. */
 export async function buildRun(options: BuildOptions): Promise<Built> {
-  const { runId, gpu, specs, dataset, checkpoint, plan, now, emit, onMetrics, onProgress } = options;
+  const { runId, gpu, specs, dataset, checkpoint, plan, figures, now, emit, onMetrics, onProgress } = options;
   const from = checkpoint === null ? {} : { checkpoint };
-  const trainer = await Trainer.create({ gpu, specs, dataset, ...from, plan, onProgress });
+  await figures.load(gpu.report);
+  // A copy: what a device found on its way out is not to be believed.
+  const verdicts = figures.verdicts(gpu.report);
+  const trainer = await Trainer.create({ gpu, specs, dataset, ...from, ...(plan === undefined ? {} : { plan }), verdicts, onProgress });
+  void figures.keepVerdicts(gpu.report, verdicts);
   const targetStep = options.targetStep ?? checkpoint?.targetStep ?? Math.max(...trainer.scheduleSteps);
   const loop = new Loop(trainer, {
     targetStep,
@@ -46,12 +51,12 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
 }
 
 /** What the page is told of a run that is ready. */
-export function runReport({ gpu, trainer, loop }: Built, figures: Figures, plan: BuildOptions['plan']): RunReport {
+export function runReport({ gpu, trainer, loop }: Built, figures: Figures): RunReport {
   const { specs, dataset, step } = trainer;
   const [spec] = specs;
   if (spec === undefined) throw new TypeError('a run without a spec');
   const estimateMs = (flops: number, steps: number): number | null => figures.estimateMs(gpu.report, flops, steps);
-  const forecast = forecastOf(spec, { caps: gpu.caps, plan, dataset, estimateMs });
+  const forecast = forecastOf(spec, { caps: gpu.caps, plan: {}, dataset, estimateMs });
   const { peakBytes, dispatchesPerStep, lanes } = trainer.plan;
   return { ...forecast, peakBytes, dispatchesPerStep, data: dataReport(dataset), totalSteps: loop.targetStep, startStep: step, lanes };
 }

@@ -3,8 +3,6 @@ import type { Gpu } from '../gpu/index.ts';
 
 export interface GpuKeeperOptions {
   readonly open: () => Promise<Gpu>;
-  /** Compares fast kernel variants with the plain ones on this device; gives the names that failed. */
-  readonly prove?: (gpu: Gpu) => Promise<ReadonlySet<string>>;
   /** The device is gone; the next {@link GpuKeeper.get} opens another. */
   readonly onLost: (error: IsoflopError) => void;
   /** The GPU refused something that nobody awaited. */
@@ -13,8 +11,6 @@ export interface GpuKeeperOptions {
 
 /** The worker's one device, opened when it is first asked for and again after each loss. */
 export class GpuKeeper {
-  /** Kernel variants that failed their check on the device. */
-  disabledVariants: ReadonlySet<string> = new Set();
   private readonly options: GpuKeeperOptions;
   private opened: Promise<Gpu> | null = null;
 
@@ -27,23 +23,18 @@ export class GpuKeeper {
     if (this.opened !== null) return this.opened;
     const opening = this.open();
     this.opened = opening;
-    opening.catch(() => this.drop(opening));
-    void opening.then((gpu) => gpu.lost).then(
-      () => this.drop(opening),
-      () => undefined,
-    );
+    const drop = (): void => {
+      if (this.opened === opening) this.opened = null;
+    };
+    // Before anybody who waits for the device hears of its loss, so that they get another one at once.
+    opening.then((gpu) => void gpu.lost.then(drop), drop);
     return opening;
   }
 
   private async open(): Promise<Gpu> {
     const gpu = await this.options.open();
     gpu.onFault((error) => void this.hear(gpu, error));
-    this.disabledVariants = (await this.options.prove?.(gpu)) ?? new Set();
     return gpu;
-  }
-
-  private drop(opening: Promise<Gpu>): void {
-    if (this.opened === opening) this.opened = null;
   }
 
   private async hear(gpu: Gpu, error: IsoflopError): Promise<void> {

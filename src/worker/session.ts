@@ -20,7 +20,6 @@ export interface SessionPorts {
   readonly emit: Emit;
   /** The device, opened anew after a loss. */
   readonly gpu: () => Promise<Gpu>;
-  readonly disabledVariants: () => ReadonlySet<string>;
   readonly library: Library;
   readonly vault: Vault;
   readonly figures: Figures;
@@ -62,6 +61,7 @@ export class Session {
   private position: Position = INITIAL;
   private targetStep: number | null = null;
   private readonly stepsWanted: (() => void)[] = [];
+  private readonly waiting: (() => void)[] = [];
   private saveWanted = false;
   private raised: { readonly error: unknown } | null = null;
   private lastSpeedAt = -Infinity;
@@ -171,6 +171,15 @@ export class Session {
     await this.over;
   }
 
+  /** Resolves when a run that is paused or over has done what it does besides training, and leaves the GPU alone. */
+  async rest(): Promise<void> {
+    if (!holdsDevice(this.state)) return this.over.then(() => undefined);
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      this.bell.ring();
+    });
+  }
+
   /** The GPU refused something of this run that nothing awaited. */
   gpuError(error: IsoflopError): void {
     this.raise(error);
@@ -200,7 +209,7 @@ export class Session {
       });
       await this.build();
       this.abort.signal.throwIfAborted();
-      return runReport(this.parts(), ports.figures, this.plan);
+      return runReport(this.parts(), ports.figures);
     } catch (error) {
       this.free();
       if (this.state === 'preparing') {
@@ -233,8 +242,6 @@ export class Session {
   private async buildOn(gpu: Gpu): Promise<void> {
     const { ports, data, saver, herald, runId, specs } = this;
     if (data === null || saver === null) throw new TypeError('built before its data');
-    await ports.figures.load(gpu.report);
-    const task = this.state === 'recovering' ? 'recover' : 'compile';
     const built = await buildRun({
       runId,
       gpu,
@@ -242,15 +249,22 @@ export class Session {
       dataset: data.dataset,
       checkpoint: saver.latest,
       targetStep: this.targetStep,
-      plan: this.plan,
+      plan: ports.plan,
+      figures: ports.figures,
       now: ports.now,
       emit: ports.emit,
       onMetrics: (metrics) => this.onMetrics(metrics),
-      onProgress: (done, total) => herald.progress(task, done, total),
+      onProgress: (done, total, task) => herald.progress(task, done, total),
     });
     this.built = built;
     this.targetStep = built.loop.targetStep;
+    this.tellDisabled(built.trainer.disabled);
     void gpu.lost.then((error) => this.raise(error, built));
+  }
+
+  private tellDisabled(names: readonly string[]): void {
+    if (names.length === 0 || this.lossLimit.any) return;
+    this.herald.notice(`Switched off on this device, where they do not give what the plain kernels give: ${names.join(', ')}.`);
   }
 
   // Living.
@@ -261,14 +275,19 @@ export class Session {
         if (this.raised !== null) throw this.raised.error;
         if (this.state === 'running') await this.train();
         else if (this.stepsWanted.length > 0) await this.singleStep();
-        else if (!(await this.chores(true))) await this.bell.wait();
+        else if (!(await this.chores(true))) await this.sleep();
       } catch (error) {
         await this.survive(error);
       }
     }
-    for (const done of this.stepsWanted.splice(0)) done();
+    for (const done of [...this.stepsWanted.splice(0), ...this.waiting.splice(0)]) done();
     if (this.state === 'stopped' && this.built !== null) await this.save().catch(() => undefined);
     this.free();
+  }
+
+  private async sleep(): Promise<void> {
+    for (const resting of this.waiting.splice(0)) resting();
+    await this.bell.wait();
   }
 
   private async train(): Promise<void> {
@@ -412,10 +431,6 @@ export class Session {
   /** Waits for what is under way; what goes wrong with it is met in {@link live}. */
   private async quiet(): Promise<void> {
     await this.built?.loop.drain().catch(() => undefined);
-  }
-
-  private get plan(): NonNullable<TrainerOptions['plan']> {
-    return { ...this.ports.plan, disabled: this.ports.disabledVariants() };
   }
 
   private obey(command: RunCommand): void {

@@ -1,6 +1,6 @@
 import { IsoflopError } from '../base/errors.ts';
 
-/** A folder of flat files, as the vault needs it: the browser's private file system, or memory in tests. */
+/** A folder of flat files, as the vault needs it. */
 export interface Files {
   read(name: string): Promise<ArrayBuffer | null>;
   /** Writes a new file; a crash may leave a part of it. */
@@ -123,40 +123,6 @@ function isEntry(value: unknown): value is Entry {
   if (typeof value !== 'object' || value === null) return false;
   const of = (name: string): string => typeof Reflect.get(value, name);
   return of('key') === 'string' && of('file') === 'string' && of('sizeBytes') === 'number' && of('savedAt') === 'number';
-}
-
-/** Files in memory: for tests, and for browsers that refuse storage, where they last as long as the tab. */
-export class MemoryFiles implements Files {
-  private readonly held = new Map<string, ArrayBuffer>();
-  private last: Promise<unknown> = Promise.resolve();
-
-  read(name: string): Promise<ArrayBuffer | null> {
-    return Promise.resolve(this.held.get(name)?.slice(0) ?? null);
-  }
-
-  write(name: string, bytes: ArrayBuffer): Promise<void> {
-    this.held.set(name, bytes.slice(0));
-    return Promise.resolve();
-  }
-
-  replace(name: string, bytes: ArrayBuffer): Promise<void> {
-    return this.write(name, bytes);
-  }
-
-  remove(name: string): Promise<void> {
-    this.held.delete(name);
-    return Promise.resolve();
-  }
-
-  names(): Promise<readonly string[]> {
-    return Promise.resolve([...this.held.keys()]);
-  }
-
-  exclusive<T>(body: () => Promise<T>): Promise<T> {
-    const result = this.last.then(body);
-    this.last = result.catch(() => undefined);
-    return result;
-  }
 }
 
 const FOLDER = 'isoflop';

@@ -15,7 +15,7 @@ import { Session, type Origin, type SessionPorts } from './session.ts';
 import { Vault, type Files } from './storage.ts';
 
 /** What the host takes from the place it runs in. */
-export interface HostPorts extends Pick<GpuKeeperOptions, 'open' | 'prove'>, Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'> {
+export interface HostPorts extends Pick<GpuKeeperOptions, 'open'>, Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'> {
   readonly post: (event: Event, transfer: Transferable[]) => void;
   readonly files: Files;
   readonly fetch?: Fetch;
@@ -47,7 +47,7 @@ export class TrainingHost {
   constructor(ports: HostPorts) {
     this.ports = ports;
     this.vault = new Vault(ports.files);
-    this.figures = new Figures(this.vault, ports.wallClock);
+    this.figures = new Figures(this.vault, ports.wallClock, `${ports.build} ${ports.userAgent}`);
     this.library = new Library({
       vault: this.vault,
       wallClock: ports.wallClock,
@@ -56,7 +56,6 @@ export class TrainingHost {
     });
     this.keeper = new GpuKeeper({
       open: ports.open,
-      ...(ports.prove === undefined ? {} : { prove: ports.prove }),
       onLost: (error) => this.onLost(error),
       onError: (error) => this.onGpuError(error),
     });
@@ -91,15 +90,18 @@ export class TrainingHost {
         await this.sessionOf(command).pause();
         return { value: null };
       case 'resume':
+        this.refuseWhileMeasuring(`run ${command.runId}`);
         this.sessionOf(command).resume();
         return { value: null };
       case 'step':
+        this.refuseWhileMeasuring(`run ${command.runId}`);
         await this.sessionOf(command).step();
         return { value: null };
       case 'stop':
         await this.sessionOf(command).stop();
         return { value: null };
       case 'extend':
+        this.refuseWhileMeasuring(`run ${command.runId}`);
         this.sessionOf(command).extend(command.steps);
         return { value: null };
       case 'sampling':
@@ -134,7 +136,7 @@ export class TrainingHost {
     this.post({ type: 'progress', runId: null, task: 'adapter', done: 0, total: 0 });
     const gpu = await this.keeper.get();
     await this.figures.load(gpu.report);
-    return deviceReport(gpu.report, this.keeper.disabledVariants, this.ports.userAgent, this.ports.build);
+    return deviceReport(gpu.report, this.figures.disabled(gpu.report), this.ports.userAgent, this.ports.build);
   }
 
   private prefetch(baseUrl: string): void {
@@ -149,7 +151,7 @@ export class TrainingHost {
     const opened = await this.dataAtHand(spec);
     return forecastOf(spec, {
       caps: gpu.caps,
-      plan: { ...this.ports.plan, disabled: this.keeper.disabledVariants },
+      plan: { ...this.ports.plan, disabled: this.figures.disabled(gpu.report) },
       dataset: opened?.dataset ?? null,
       estimateMs: (flops, steps) => this.figures.estimateMs(gpu.report, flops, steps),
     });
@@ -177,7 +179,6 @@ export class TrainingHost {
         ...this.ports,
         emit: (event, transfer) => this.post(event, transfer),
         gpu: () => this.keeper.get(),
-        disabledVariants: () => this.keeper.disabledVariants,
         library: this.library,
         vault: this.vault,
         figures: this.figures,
@@ -234,10 +235,12 @@ export class TrainingHost {
     this.refuseWhileMeasuring('measurePeak');
     this.measuring = true;
     try {
+      await this.session?.rest();
       const gpu = await this.keeper.get();
       const peak = await this.whole(gpu, () =>
         measurePeak(gpu, {
           now: this.ports.now,
+          disabled: this.figures.disabled(gpu.report),
           ...(this.ports.peakSizes === undefined ? {} : { sizes: this.ports.peakSizes }),
           onProgress: (done, total) => this.post({ type: 'progress', runId: null, task: 'peak', done, total }),
         }),

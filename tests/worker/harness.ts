@@ -4,9 +4,10 @@ import { parseSpec } from '../../src/spec/index.ts';
 import type { RunSpec } from '../../src/spec/index.ts';
 import type { Command, Event, Replies } from '../../src/worker/protocol.ts';
 import { PROTOCOL_VERSION } from '../../src/worker/protocol.ts';
-import { MemoryFiles, type Files } from '../../src/worker/storage.ts';
+import type { Files } from '../../src/worker/storage.ts';
 import { TrainingHost, type HostPorts } from '../../src/worker/training-host.ts';
 import { testGpu } from '../support/run-graph.ts';
+import { MemoryFiles } from './memory-files.ts';
 
 type WithoutId<C> = C extends Command ? Omit<C, 'id'> : never;
 type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
@@ -16,6 +17,7 @@ export interface HarnessOptions {
   readonly files?: Files;
   readonly slots?: number;
   readonly fetch?: HostPorts['fetch'];
+  readonly build?: string;
 }
 
 /** A host with everything around it in memory, and what it said. */
@@ -26,7 +28,7 @@ export class Harness {
   private nextId = 1;
   private readonly watchers = new Set<() => void>();
 
-  constructor({ open = testGpu, files = new MemoryFiles(), slots = 16, fetch }: HarnessOptions = {}) {
+  constructor({ open = testGpu, files = new MemoryFiles(), slots = 16, fetch, build = 'test' }: HarnessOptions = {}) {
     this.files = files;
     const ports: HostPorts = {
       post: (event, transfer) => {
@@ -39,7 +41,7 @@ export class Harness {
       wallClock: () => 1_700_000_000_000 + this.nextId,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 100))),
       userAgent: 'test',
-      build: 'test',
+      build,
       plan: { slots },
       peakSizes: [64],
       ...(fetch === undefined ? {} : { fetch }),

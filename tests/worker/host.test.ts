@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { CORPORA, packCorpus } from '../../src/data/index.ts';
 import { isEvent, isReply } from '../../src/worker/event-check.ts';
 import { PROTOCOL_VERSION } from '../../src/worker/protocol.ts';
-import { MemoryFiles } from '../../src/worker/storage.ts';
 import { Harness, tinySpec, tinyText } from './harness.ts';
+import { MemoryFiles } from './memory-files.ts';
 
 class FullFiles extends MemoryFiles {
   override write(): Promise<void> {
@@ -110,6 +110,18 @@ describe('the host', () => {
     await next.ask({ type: 'step', runId: 'r' });
     expect(next.of('speed').at(-1)?.mfu).toBeGreaterThan(0);
     await next.ask({ type: 'stop', runId: 'r' });
+  });
+
+  it('promise 4: tries every fast path before it is used, once for this adapter and build', async () => {
+    const files = new MemoryFiles();
+    const checks = async (h: Harness): Promise<number> => {
+      await h.start({ hold: true });
+      await h.ask({ type: 'stop', runId: 'r' });
+      return h.of('progress').filter(({ task }) => task === 'check').length;
+    };
+    expect(await checks(new Harness({ files }))).toBeGreaterThan(0);
+    expect(await checks(new Harness({ files }))).toBeLessThanOrEqual(1);
+    expect(await checks(new Harness({ files, build: 'another' }))).toBeGreaterThan(1);
   });
 
   it('forecasts what the run then is, and how long from runs measured before', async () => {

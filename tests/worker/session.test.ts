@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { Gpu } from '../../src/gpu/device.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/index.ts';
-import { MemoryFiles } from '../../src/worker/storage.ts';
 import { requestLoneDevice } from '../support/gpu.ts';
 import { Harness, tinySpec } from './harness.ts';
+import { MemoryFiles } from './memory-files.ts';
 
 /** Weight decay of lr x 1 makes every weight -9 times as large from step to step. */
 const DIVERGING = { optimizer: { lr: 10, weightDecay: 1, clip: null } };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MemoryFiles, Vault } from '../../src/worker/storage.ts';
+import { Vault } from '../../src/worker/storage.ts';
+import { MemoryFiles } from './memory-files.ts';
 
 const bytesOf = (...values: number[]): ArrayBuffer => Uint8Array.from(values).buffer;
 
