@@ -23,27 +23,40 @@ export function faultMessage({ where, rule, got, expected, cure }: Fault): strin
 
 /** Base of every error that Isoflop raises on purpose; its message is one line in the house form. */
 export class IsoflopError extends Error {
+  // Written out, because a minifier renames classes.
+  override readonly name: string = 'IsoflopError';
   readonly where: string;
 
   constructor(fault: Fault) {
     super(faultMessage(fault), fault.cause === undefined ? undefined : { cause: fault.cause });
-    this.name = new.target.name;
     this.where = fault.where;
   }
 }
 
 /** Shapes or dtypes that an op does not take. */
-export class ShapeError extends IsoflopError {}
+export class ShapeError extends IsoflopError {
+  override readonly name: string = 'ShapeError';
+}
 /** A graph that is not well formed: unknown op, use before definition, a state read after its update. */
-export class GraphError extends IsoflopError {}
+export class GraphError extends IsoflopError {
+  override readonly name: string = 'GraphError';
+}
 /** A kernel that does not compile, or is bound or dispatched wrongly. */
-export class KernelError extends IsoflopError {}
+export class KernelError extends IsoflopError {
+  override readonly name: string = 'KernelError';
+}
 /** An adapter that is missing, too small, out of memory or lost. */
-export class DeviceError extends IsoflopError {}
+export class DeviceError extends IsoflopError {
+  override readonly name: string = 'DeviceError';
+}
 /** A spec, URL, file or flag that does not say something runnable. */
-export class SpecError extends IsoflopError {}
+export class SpecError extends IsoflopError {
+  override readonly name: string = 'SpecError';
+}
 /** A message between page and worker that its receiver cannot take. */
-export class ProtocolError extends IsoflopError {}
+export class ProtocolError extends IsoflopError {
+  override readonly name: string = 'ProtocolError';
+}
 
 /** Ends a `switch` over a union: a case left out is a type error here. */
 export function unreachable(x: never): never {

@@ -53,7 +53,15 @@ const LEAST_WINDOWS = 5;
  *
  * @throws DeviceError, KernelError as a run does.
  */
-export async function stepCost({ gpu, spec, dataset, verdicts, measureMs = 4000, profile = true, onProgress }: StepOptions): Promise<StepCost> {
+export async function stepCost({
+  gpu,
+  spec,
+  dataset,
+  verdicts,
+  measureMs = 4000,
+  profile = true,
+  onProgress,
+}: StepOptions): Promise<StepCost> {
   const label = spec.name === '' ? 'step' : spec.name;
   onProgress?.(`${label}: compiling`);
   const trainer = await Trainer.create({ gpu, specs: [spec], dataset, ...(verdicts === undefined ? {} : { verdicts }) });
@@ -150,8 +158,7 @@ function quantile(values: readonly number[], share: number): number {
 /** Of JavaScript, array buffers included, once its garbage is gone. */
 function heapBytes(): number {
   setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  if (typeof collect === 'function') collect();
+  runInNewContext('gc()');
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }

@@ -2,16 +2,22 @@ import { Gpu } from '../gpu/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { openNodeGpu } from '../gpu/node-adapter.ts';
 import type { KnownVerdicts } from '../train/index.ts';
+import { keepVerdicts, readVerdicts, verdictPath } from './verdict-file.ts';
 
-/** What was found of this machine's fast paths since the process started (promise 4). */
-export const verdicts: KnownVerdicts = new Map();
-
-/** Opens this machine's GPU for `body` and closes it again. @throws DeviceError when there is none. */
-export async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
+/**
+ * Opens this machine's GPU for `body` and closes it again. `verdicts` are those on its fast paths; what `body` adds is remembered.
+ *
+ * @throws DeviceError when there is none.
+ */
+export async function withGpu<T>(body: (gpu: Gpu, verdicts: KnownVerdicts) => Promise<T>): Promise<T> {
   const gpu = await Gpu.open(await openNodeGpu());
+  const path = verdictPath(gpu.report);
+  const verdicts = readVerdicts(path);
+  const known = verdicts.size;
   try {
-    return await body(gpu);
+    return await body(gpu, verdicts);
   } finally {
+    if (verdicts.size > known) keepVerdicts(path, verdicts);
     gpu.close();
   }
 }

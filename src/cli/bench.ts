@@ -7,7 +7,7 @@ import type { Dataset } from '../data/index.ts';
 import { parseSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
-import { adapterName, adapterWords, verdicts, withGpu } from './adapter.ts';
+import { adapterName, adapterWords, withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { bytes, count, significant, table } from './format.ts';
 import { loadSpec } from './spec-file.ts';
@@ -27,7 +27,7 @@ export const bench: Command = {
     if (what !== 'step') fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step' });
     const specs = paths.length === 0 ? [sSpec, mSpec].map((value) => parseSpec(value)) : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
-    return withGpu(async (gpu) => {
+    return withGpu(async (gpu, verdicts) => {
       const { report } = gpu;
       if (!json) io.out(`${adapterWords(report)}\n`);
       const costs: StepCost[] = [];

@@ -5,8 +5,8 @@ import type { Gpu } from '../gpu/index.ts';
 import { budgetKind, FIELDS, tokensPerStep, totalSteps } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { decodeCheckpoint, decodeWeights, evaluatesAt, hashBytes, Loop, Trainer } from '../train/index.ts';
-import type { Checkpoint, StepMetrics, TrainerOptions } from '../train/index.ts';
-import { verdicts, withGpu } from './adapter.ts';
+import type { Checkpoint, KnownVerdicts, StepMetrics, TrainerOptions } from '../train/index.ts';
+import { withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readBytes } from './files.ts';
@@ -67,7 +67,7 @@ Ctrl-C finishes the step, saves a checkpoint if there is --out, and exits with s
     }
     const start = await prepare(request, io);
     if (request.out !== undefined) requireFolder(request.out, start.spec);
-    return io.interruptible((signal) => withGpu((gpu) => new Run(start, request, gpu, io, signal).run()));
+    return io.interruptible((signal) => withGpu((gpu, verdicts) => new Run(start, request, gpu, io, signal).run(verdicts)));
   },
 };
 
@@ -141,7 +141,7 @@ class Run {
     this.signal = signal;
   }
 
-  async run(): Promise<number> {
+  async run(verdicts: KnownVerdicts): Promise<number> {
     const { gpu, start, request } = this;
     const { spec, dataset, weights, firstStep } = start;
     const deaf = gpu.onFault((error) => (this.fault ??= error));

@@ -3,7 +3,9 @@ import { IsoflopError } from '../base/errors.ts';
 import type { Fault } from '../base/errors.ts';
 
 /** A command line that cannot be meant; exit status 2. */
-export class UsageError extends IsoflopError {}
+export class UsageError extends IsoflopError {
+  override readonly name: string = 'UsageError';
+}
 
 /** `switch` stands alone, `value` takes the next word or what follows `=`. */
 export type FlagKind = 'switch' | 'value';

@@ -33,7 +33,12 @@ const SUBMIT_MS = 60;
  * @throws DeviceError, KernelError
  */
 export async function measurePeak(gpu: Gpu, options: PeakOptions = {}): Promise<Peak> {
-  const { sizes = gpu.caps.software ? [512] : [1024, 2048], now = () => performance.now(), disabled = new Set(), onProgress } = options;
+  const {
+    sizes = gpu.caps.software ? [512] : [1024, 2048],
+    now = () => performance.now(),
+    disabled = new Set(),
+    onProgress,
+  } = options;
   let best: Peak = { matmulFlopsPerSecond: 0, kernel: '' };
   for (const [i, size] of sizes.entries()) {
     onProgress?.(i, sizes.length);
@@ -93,6 +98,7 @@ function chain(size: number): Graph {
 function matrix(size: number, seed: number): Float32Array<ArrayBuffer> {
   const values = new Float32Array(size * size);
   const scale = Math.sqrt(12 / size) / 2 ** 31;
-  for (let i = 0; i < values.length; i++) values[i] = (Math.imul((i + 1) * 2654435761 + seed, 2246822519) ^ (i << 7)) * scale * 0.5;
+  for (let i = 0; i < values.length; i++)
+    values[i] = (Math.imul((i + 1) * 2654435761 + seed, 2246822519) ^ (i << 7)) * scale * 0.5;
   return values;
 }

@@ -45,7 +45,8 @@ export async function openDataset(data: DataSpec, sources: DataSources, options:
     ...(onTokenizer === undefined ? {} : { onProgress: onTokenizer }),
     ...(signal === undefined ? {} : { signal }),
   });
-  if (key !== null && model === null && dataset.tokenizer instanceof BpeTokenizer) await tokenizers?.keep(key, dataset.tokenizer.model);
+  if (key !== null && model === null && dataset.tokenizer instanceof BpeTokenizer)
+    await tokenizers?.keep(key, dataset.tokenizer.model);
   return dataset;
 }
 

@@ -2,6 +2,23 @@ import { Lab } from '../lab/index.ts';
 import './lab-app.ts';
 import { startTheme } from './theme.ts';
 
+/** The address of the training worker's script, as the build names it. */
+const [HOST_URL = ''] = Object.values(
+  import.meta.glob<string>('../worker/host.ts', { query: '?worker&url', import: 'default', eager: true }),
+);
+
+/**
+ * A worker takes its content security policy from its own response, where a static site has none; one that starts from a blob
+ * inherits the page's. So nothing leaves through the worker either (promise 8).
+ */
+function startWorker(): Worker {
+  const script = `import ${JSON.stringify(new URL(HOST_URL, document.baseURI).href)};`;
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const worker = new Worker(url, { type: 'module', name: 'isoflop' });
+  worker.addEventListener('message', () => URL.revokeObjectURL(url), { once: true });
+  return worker;
+}
+
 function storage(): Storage | null {
   try {
     return localStorage;
@@ -11,10 +28,7 @@ function storage(): Storage | null {
 }
 
 startTheme();
-const lab = new Lab({
-  connect: () => new Worker(new URL('../worker/host.ts', import.meta.url), { type: 'module', name: 'isoflop' }),
-  storage: storage(),
-});
+const lab = new Lab({ connect: startWorker, storage: storage() });
 const app = document.createElement('lab-app');
 app.lab = lab;
 document.body.append(app);

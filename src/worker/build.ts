@@ -37,7 +37,15 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
   await figures.load(gpu.report);
   // A copy: what a device found on its way out is not to be believed.
   const verdicts = figures.verdicts(gpu.report);
-  const trainer = await Trainer.create({ gpu, specs, dataset, ...from, ...(plan === undefined ? {} : { plan }), verdicts, onProgress });
+  const trainer = await Trainer.create({
+    gpu,
+    specs,
+    dataset,
+    ...from,
+    ...(plan === undefined ? {} : { plan }),
+    verdicts,
+    onProgress,
+  });
   void figures.keepVerdicts(gpu.report, verdicts);
   const targetStep = options.targetStep ?? checkpoint?.targetStep ?? Math.max(...trainer.scheduleSteps);
   const loop = new Loop(trainer, {
@@ -58,7 +66,15 @@ export function runReport({ gpu, trainer, loop }: Built, figures: Figures): RunR
   const estimateMs = (flops: number, steps: number): number | null => figures.estimateMs(gpu.report, flops, steps);
   const forecast = forecastOf(spec, { caps: gpu.caps, plan: {}, dataset, estimateMs });
   const { peakBytes, dispatchesPerStep, lanes } = trainer.plan;
-  return { ...forecast, peakBytes, dispatchesPerStep, data: dataReport(dataset), totalSteps: loop.targetStep, startStep: step, lanes };
+  return {
+    ...forecast,
+    peakBytes,
+    dispatchesPerStep,
+    data: dataReport(dataset),
+    totalSteps: loop.targetStep,
+    startStep: step,
+    lanes,
+  };
 }
 
 /** FLOPs of one step of all lanes. */

@@ -50,7 +50,9 @@ class Fields {
     return {
       prompt: typeof prompt === 'string' ? prompt : inner.refuse('prompt', 'a string'),
       temperature:
-        typeof temperature === 'number' && temperature >= 0 && temperature <= 100 ? temperature : inner.refuse('temperature', 'a number, 0..100'),
+        typeof temperature === 'number' && temperature >= 0 && temperature <= 100
+          ? temperature
+          : inner.refuse('temperature', 'a number, 0..100'),
       tokens: inner.count('tokens', 0),
       everyMs: inner.count('everyMs', 0),
     };
@@ -64,14 +66,25 @@ class Fields {
     const value = this.get(name);
     const plain = typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean';
     const got = plain ? String(value).slice(0, 40) : value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
-    throw new ProtocolError({ where: `command ${this.type}`, rule: `${name} has an unknown form`, got, expected, cure: 'Reload the page.' });
+    throw new ProtocolError({
+      where: `command ${this.type}`,
+      rule: `${name} has an unknown form`,
+      got,
+      expected,
+      cure: 'Reload the page.',
+    });
   }
 }
 
 type Reader<T extends CommandType> = (fields: Fields, id: number) => Command & { readonly type: T };
 
 const READERS: { readonly [T in CommandType]: Reader<T> } = {
-  hello: (f, id) => ({ type: 'hello', id, version: f.count('version', 0), ...(f.get('baseUrl') === undefined ? {} : { baseUrl: f.string('baseUrl') }) }),
+  hello: (f, id) => ({
+    type: 'hello',
+    id,
+    version: f.count('version', 0),
+    ...(f.get('baseUrl') === undefined ? {} : { baseUrl: f.string('baseUrl') }),
+  }),
   forecast: (f, id) => ({ type: 'forecast', id, spec: parseSpec(f.get('spec')) }),
   addFile: (f, id) => ({ type: 'addFile', id, name: f.string('name'), bytes: f.bytes('bytes') }),
   start: (f, id) => ({
@@ -117,7 +130,12 @@ export function readCommand(message: unknown): Command {
   const id = idOf(message);
   if (typeof message !== 'object' || message === null || typeof type !== 'string' || id === null || !isCommandType(type)) {
     const got = typeof type === 'string' ? type.slice(0, 40) : typeof message;
-    throw new ProtocolError({ where: 'worker', rule: 'a message is no command', got, cure: 'Page and worker are of different builds: reload the page.' });
+    throw new ProtocolError({
+      where: 'worker',
+      rule: 'a message is no command',
+      got,
+      cure: 'Page and worker are of different builds: reload the page.',
+    });
   }
   return READERS[type](new Fields(message, type), id);
 }

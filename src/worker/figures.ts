@@ -140,5 +140,9 @@ function storable(verdict: Verdict): Verdict {
 function isVerdict(value: unknown): value is Verdict {
   if (typeof value !== 'object' || value === null) return false;
   const strings = ['key', 'path'].every((name) => typeof Reflect.get(value, name) === 'string');
-  return strings && Number.isFinite(Reflect.get(value, 'excess')) && ['ok', 'fused'].every((name) => typeof Reflect.get(value, name) === 'boolean');
+  return (
+    strings &&
+    Number.isFinite(Reflect.get(value, 'excess')) &&
+    ['ok', 'fused'].every((name) => typeof Reflect.get(value, name) === 'boolean')
+  );
 }

@@ -60,7 +60,10 @@ export class Library {
 
   /** Takes a file of the user's in; it becomes the `file` source. Gives it as bytes. @throws SpecError when it is too short. */
   async addFile(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<Dataset> {
-    const dataset = await prepareDataset({ kind: 'file', name, bytes }, { tokenizer: 'byte', merges: 0, context: 1, order: 'shuffled' });
+    const dataset = await prepareDataset(
+      { kind: 'file', name, bytes },
+      { tokenizer: 'byte', merges: 0, context: 1, order: 'shuffled' },
+    );
     const key = `${FILES}${await hashBytes(bytes)}`;
     this.file = { key, name, bytes };
     this.last = null;
@@ -127,7 +130,9 @@ export class Library {
 
   private corpus(name: CorpusName): Promise<Corpus> {
     if (this.corpora !== null) return this.corpora.open(name);
-    return Promise.reject(new SpecError({ where: `corpus ${name}`, rule: 'the page has not said where its files are', cure: 'Reload the page.' }));
+    return Promise.reject(
+      new SpecError({ where: `corpus ${name}`, rule: 'the page has not said where its files are', cure: 'Reload the page.' }),
+    );
   }
 
   private tokenizers(): TokenizerShelf {
@@ -179,5 +184,8 @@ function parseModel(text: string): BpeModel | null {
 
 function isModel(value: unknown): value is BpeModel {
   const merges: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'merges') : undefined;
-  return Array.isArray(merges) && merges.every((pair: unknown) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isInteger));
+  return (
+    Array.isArray(merges) &&
+    merges.every((pair: unknown) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isInteger))
+  );
 }

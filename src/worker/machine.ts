@@ -52,7 +52,14 @@ const TABLE: { readonly [S in RunState]: { readonly [signal in Signal]?: RunStat
     recovered: 'goal',
     failed: 'failed',
   },
-  finished: { extend: 'running', stop: 'stopped', sampling: 'finished', export: 'finished', lost: 'recovering', failed: 'failed' },
+  finished: {
+    extend: 'running',
+    stop: 'stopped',
+    sampling: 'finished',
+    export: 'finished',
+    lost: 'recovering',
+    failed: 'failed',
+  },
   stopped: { export: 'stopped' },
   failed: { export: 'failed' },
 };

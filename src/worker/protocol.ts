@@ -75,8 +75,20 @@ export type Event =
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: Replies[CommandType] }
   | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: WireError }
   /** Something takes time: `done` of `total` (0: unknown). */
-  | { readonly type: 'progress'; readonly runId: string | null; readonly task: Task; readonly done: number; readonly total: number }
-  | { readonly type: 'state'; readonly runId: string; readonly state: RunState; readonly step: number; readonly totalSteps: number }
+  | {
+      readonly type: 'progress';
+      readonly runId: string | null;
+      readonly task: Task;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly type: 'state';
+      readonly runId: string;
+      readonly state: RunState;
+      readonly step: number;
+      readonly totalSteps: number;
+    }
   | MetricsEvent
   /** Mean loss in nats per token over held-out batches, one per lane. */
   | {

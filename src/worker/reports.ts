@@ -6,7 +6,12 @@ import { planTraining, type Checkpoint, type TrainerOptions } from '../train/ind
 import type { CheckpointReport, DataReport, DeviceReport, Forecast } from './protocol.ts';
 import type { Entry } from './storage.ts';
 
-export function deviceReport(report: AdapterReport, disabledVariants: ReadonlySet<string>, userAgent: string, build: string): DeviceReport {
+export function deviceReport(
+  report: AdapterReport,
+  disabledVariants: ReadonlySet<string>,
+  userAgent: string,
+  build: string,
+): DeviceReport {
   return { ...report, disabledVariants: [...disabledVariants], userAgent, build };
 }
 
@@ -86,7 +91,14 @@ export function checkpointReport({ runId, specs, step, targetStep, savedAt }: Ch
 export function storedReport({ key, meta, sizeBytes, savedAt }: Entry): CheckpointReport | null {
   if (!isMeta(meta)) return null;
   try {
-    return { runId: key.slice(PREFIX.length), spec: parseSpec(meta.spec), step: meta.step, totalSteps: meta.totalSteps, sizeBytes, savedAt };
+    return {
+      runId: key.slice(PREFIX.length),
+      spec: parseSpec(meta.spec),
+      step: meta.step,
+      totalSteps: meta.totalSteps,
+      sizeBytes,
+      savedAt,
+    };
   } catch {
     return null;
   }

@@ -82,7 +82,12 @@ export class Saver {
     const { runId, vault, fileKey, onSaved, notice } = this.options;
     try {
       const bytes = encodeCheckpoint(checkpoint);
-      const meta: CheckpointMeta = { spec: firstOf(checkpoint), step: checkpoint.step, totalSteps: checkpoint.targetStep, fileKey };
+      const meta: CheckpointMeta = {
+        spec: firstOf(checkpoint),
+        step: checkpoint.step,
+        totalSteps: checkpoint.targetStep,
+        fileKey,
+      };
       await vault.put(checkpointKey(runId), bytes, meta, checkpoint.savedAt);
       onSaved(checkpoint.step, bytes.byteLength);
     } catch (error) {

@@ -158,9 +158,12 @@ export class Session {
     this.obey('export');
     const { built, ports } = this;
     // What is over is about to be freed, or is: its last good state is what there is.
-    const live = holdsDevice(this.state) ? built?.trainer.snapshot(this.runId, built.loop.targetStep, ports.wallClock()) : undefined;
+    const live = holdsDevice(this.state)
+      ? built?.trainer.snapshot(this.runId, built.loop.targetStep, ports.wallClock())
+      : undefined;
     const checkpoint = (await live) ?? this.saver?.latest ?? null;
-    if (checkpoint === null) throw new ProtocolError({ where: `run ${this.runId}`, rule: 'it ended before anything of it was kept' });
+    if (checkpoint === null)
+      throw new ProtocolError({ where: `run ${this.runId}`, rule: 'it ended before anything of it was kept' });
     return encodeCheckpoint(checkpoint);
   }
 

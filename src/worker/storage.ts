@@ -148,7 +148,12 @@ export class BrowserFiles implements Files {
       access.truncate(0);
       const written = access.write(bytes);
       if (written !== bytes.byteLength) {
-        throw new IsoflopError({ where: 'browser storage', rule: 'it is full', got: `${written} bytes written`, expected: String(bytes.byteLength) });
+        throw new IsoflopError({
+          where: 'browser storage',
+          rule: 'it is full',
+          got: `${written} bytes written`,
+          expected: String(bytes.byteLength),
+        });
       }
       access.flush();
     } finally {

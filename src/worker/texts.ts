@@ -75,7 +75,9 @@ export class Texts {
 
 /** The prompt, without what the tokenizer has no token for: the symbols of a synthetic source are few. */
 function usable(prompt: string, tokenizer: Tokenizer): string {
-  return Array.from(prompt).filter((character) => takes(tokenizer, character)).join('');
+  return Array.from(prompt)
+    .filter((character) => takes(tokenizer, character))
+    .join('');
 }
 
 function takes(tokenizer: Tokenizer, character: string): boolean {

@@ -9,8 +9,26 @@ import { Figures } from './figures.ts';
 import { GpuKeeper, type GpuKeeperOptions } from './gpu-keeper.ts';
 import { Library, type Opened } from './library.ts';
 import { holdsDevice, isActive } from './machine.ts';
-import { PROTOCOL_VERSION, type CheckpointReport, type Command, type Event, type Forecast, type PeakReport, type Replies, type RunReport } from './protocol.ts';
-import { CHECKPOINTS, checkpointKey, checkpointReport, dataReport, deviceReport, fileKeyOf, forecastOf, storedReport } from './reports.ts';
+import {
+  PROTOCOL_VERSION,
+  type CheckpointReport,
+  type Command,
+  type Event,
+  type Forecast,
+  type PeakReport,
+  type Replies,
+  type RunReport,
+} from './protocol.ts';
+import {
+  CHECKPOINTS,
+  checkpointKey,
+  checkpointReport,
+  dataReport,
+  deviceReport,
+  fileKeyOf,
+  forecastOf,
+  storedReport,
+} from './reports.ts';
 import { Session, type Origin, type SessionPorts } from './session.ts';
 import { Vault, type Files } from './storage.ts';
 
@@ -130,7 +148,13 @@ export class TrainingHost {
   private async hello({ version, baseUrl }: Of<'hello'>): Promise<Replies['hello']> {
     if (version !== PROTOCOL_VERSION) {
       const got = `version ${version}`;
-      throw new ProtocolError({ where: 'worker', rule: 'the page speaks another protocol', got, expected: `version ${PROTOCOL_VERSION}`, cure: 'Reload the page.' });
+      throw new ProtocolError({
+        where: 'worker',
+        rule: 'the page speaks another protocol',
+        got,
+        expected: `version ${PROTOCOL_VERSION}`,
+        cure: 'Reload the page.',
+      });
     }
     if (baseUrl !== undefined) this.prefetch(baseUrl);
     this.post({ type: 'progress', runId: null, task: 'adapter', done: 0, total: 0 });
@@ -194,16 +218,16 @@ export class TrainingHost {
   }
 
   /** Where a run goes on from; null: from its seeds. */
-  private async origin(
-    runId: string,
-    imported: ArrayBuffer | undefined,
-    stored: boolean,
-  ): Promise<Origin | null> {
+  private async origin(runId: string, imported: ArrayBuffer | undefined, stored: boolean): Promise<Origin | null> {
     if (imported !== undefined) return { checkpoint: decodeCheckpoint(imported, 'checkpoint file'), fileKey: null };
     if (!stored) return null;
     const kept = await this.vault.get(checkpointKey(runId));
     if (kept !== null) return { checkpoint: decodeCheckpoint(kept.bytes, `stored run ${runId}`), fileKey: fileKeyOf(kept.entry) };
-    throw new ProtocolError({ where: `run ${runId}`, rule: "the browser's storage holds no checkpoint of it", cure: 'Start it anew.' });
+    throw new ProtocolError({
+      where: `run ${runId}`,
+      rule: "the browser's storage holds no checkpoint of it",
+      cure: 'Start it anew.',
+    });
   }
 
   private async export({ runId }: Of<'export'>): Promise<ArrayBuffer> {
@@ -230,7 +254,11 @@ export class TrainingHost {
   private async measurePeak(): Promise<PeakReport> {
     const state = this.session?.state;
     if (state === 'running' || state === 'preparing' || state === 'recovering') {
-      throw new ProtocolError({ where: 'measurePeak', rule: `it is not possible while a run is ${state}`, cure: 'Pause the run first.' });
+      throw new ProtocolError({
+        where: 'measurePeak',
+        rule: `it is not possible while a run is ${state}`,
+        cure: 'Pause the run first.',
+      });
     }
     this.refuseWhileMeasuring('measurePeak');
     this.measuring = true;
@@ -253,7 +281,8 @@ export class TrainingHost {
   }
 
   private refuseWhileMeasuring(where: string): void {
-    if (this.measuring) throw new ProtocolError({ where, rule: "the adapter's peak is being measured", cure: 'Try again in a few seconds.' });
+    if (this.measuring)
+      throw new ProtocolError({ where, rule: "the adapter's peak is being measured", cure: 'Try again in a few seconds.' });
   }
 
   /** Runs `body`; a device that is lost meanwhile is the error, whatever `body` says then. */
@@ -295,5 +324,9 @@ export class TrainingHost {
 }
 
 function noSuchRun(runId: string): ProtocolError {
-  return new ProtocolError({ where: `run ${runId}`, rule: 'the worker has no such run', cure: 'Start it, or continue it from a checkpoint.' });
+  return new ProtocolError({
+    where: `run ${runId}`,
+    rule: 'the worker has no such run',
+    cure: 'Start it, or continue it from a checkpoint.',
+  });
 }

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { learningRate, parameterCount, parseSpec } from '../../src/spec/index.ts';
 import { decodeCheckpoint, encodeCheckpoint, encodeWeights, initialWeights } from '../../src/train/index.ts';
 import type { Checkpoint } from '../../src/train/index.ts';
@@ -21,6 +21,9 @@ function savedIn(scratch: Scratch, folder: string): Checkpoint {
 function metricsIn(scratch: Scratch, folder: string): unknown {
   return parseLines(`${readFileSync(scratch.at(`${folder}/metrics.jsonl`), 'utf8')}{}`).steps;
 }
+
+// A process of its own compiles every kernel, which takes a software adapter on a busy machine its time.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** One whole run of {@link tinySpec}, with its files in `whole/`, that the tests compare theirs with. */
 let shared: Scratch;

@@ -108,7 +108,12 @@ describe('the schedule', () => {
     const at = (every: number): number[] => [0, 1, 5, 10, 12].filter((step) => evaluatesAt(step, 12, every));
     expect(at(5)).toEqual([0, 5, 10, 12]);
     expect(at(0)).toEqual([]);
-    expect([stepsToBoundary(7, 12, 5), stepsToBoundary(10, 12, 5), stepsToBoundary(12, 12, 5), stepsToBoundary(7, 100, 0)]).toEqual([3, 2, 0, 93]);
+    expect([
+      stepsToBoundary(7, 12, 5),
+      stepsToBoundary(10, 12, 5),
+      stepsToBoundary(12, 12, 5),
+      stepsToBoundary(7, 100, 0),
+    ]).toEqual([3, 2, 0, 93]);
   });
 });
 

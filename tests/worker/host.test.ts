@@ -29,9 +29,14 @@ const COMMANDS = [
   'forget',
 ];
 
-describe('the host', () => {
+describe('the host', { timeout: 120_000 }, () => {
   it('answers any message: with one reply where it has a number, with a fault where it has none', async () => {
-    const field = fc.oneof(fc.constantFrom('r', '', null, -1, 1, 2.5, true), fc.constant([]), fc.constant({}), fc.constant(undefined));
+    const field = fc.oneof(
+      fc.constantFrom('r', '', null, -1, 1, 2.5, true),
+      fc.constant([]),
+      fc.constant({}),
+      fc.constant(undefined),
+    );
     const message = fc.oneof(
       fc.anything(),
       fc.record(
@@ -75,7 +80,9 @@ describe('the host', () => {
     await h.receive({ type: 'extend', id: 5, runId: 'r', steps: 0.5 });
     expect(h.of('reply').at(-1)).toMatchObject({
       ok: false,
-      error: { message: 'command extend: steps has an unknown form: got 0.5, expected a whole number, 1 or more. Reload the page.' },
+      error: {
+        message: 'command extend: steps has an unknown form: got 0.5, expected a whole number, 1 or more. Reload the page.',
+      },
     });
     await h.receive({ type: 'dance', id: 6 });
     expect(h.of('reply').at(-1)).toMatchObject({ ok: false, error: { name: 'ProtocolError', where: 'worker' } });
@@ -93,7 +100,9 @@ describe('the host', () => {
     );
     await expect(h.ask({ type: 'forget', runId: 'r' })).rejects.toThrow('"forget" is not possible while the run is paused');
     await h.ask({ type: 'resume', runId: 'r' });
-    await expect(h.ask({ type: 'measurePeak' })).rejects.toThrow('measurePeak: it is not possible while a run is running. Pause the run first.');
+    await expect(h.ask({ type: 'measurePeak' })).rejects.toThrow(
+      'measurePeak: it is not possible while a run is running. Pause the run first.',
+    );
     await h.ask({ type: 'stop', runId: 'r' });
     await expect(h.ask({ type: 'resume', runId: 'r' })).rejects.toThrow('Start it again from its checkpoint.');
     expect(h.of('state').at(-1)?.state).toBe('stopped');
@@ -136,7 +145,8 @@ describe('the host', () => {
     const after = await h.ask({ type: 'forecast', spec: tinySpec() });
     expect(after.estimatedMs).toBeGreaterThan(0);
     expect(after.data).toEqual(report.data);
-    for (const [type, value] of Object.entries({ forecast: after, start: report })) expect(isReply(type as 'start', value)).toBe(true);
+    for (const [type, value] of Object.entries({ forecast: after, start: report }))
+      expect(isReply(type as 'start', value)).toBe(true);
   });
 
   it('trains on where storage is full, and says so once', async () => {
@@ -155,7 +165,9 @@ describe('the host', () => {
   it('promise 6: a model that the device cannot hold is refused in words, and the next run starts', async () => {
     const h = new Harness();
     const large = tinySpec({ data: { source: 'file', context: 1024, batch: 64 }, model: { layers: 1, width: 512, heads: 8 } });
-    await expect(h.start({ specs: [large] })).rejects.toThrow(/^DeviceError: .*larger than this adapter binds.*Choose a smaller batch/);
+    await expect(h.start({ specs: [large] })).rejects.toThrow(
+      /^DeviceError: .*larger than this adapter binds.*Choose a smaller batch/,
+    );
     expect(h.of('state').at(-1)?.state).toBe('failed');
     await h.start({ hold: true });
     expect(h.of('state').at(-1)?.state).toBe('paused');
@@ -165,22 +177,30 @@ describe('the host', () => {
   it('keeps the last four files, refuses one that is too short, and says what file is missing', async () => {
     const files = new MemoryFiles();
     const h = new Harness({ files });
-    await expect(h.ask({ type: 'start', runId: 'r', specs: [tinySpec()] })).rejects.toThrow('there is no file of yours to train on');
+    await expect(h.ask({ type: 'start', runId: 'r', specs: [tinySpec()] })).rejects.toThrow(
+      'there is no file of yours to train on',
+    );
     for (const bytes of [0, 1]) {
-      await expect(h.ask({ type: 'addFile', name: 'short', bytes: new ArrayBuffer(bytes) })).rejects.toThrow('SpecError: data file "short"');
+      await expect(h.ask({ type: 'addFile', name: 'short', bytes: new ArrayBuffer(bytes) })).rejects.toThrow(
+        'SpecError: data file "short"',
+      );
     }
     for (let i = 0; i < 6; i++) await h.ask({ type: 'addFile', name: `file ${i}`, bytes: new Uint8Array(500).fill(i).buffer });
     // The index beside them.
     expect(await files.names()).toHaveLength(5);
     const next = new Harness({ files });
-    expect(await next.ask({ type: 'start', runId: 'r', specs: [tinySpec()], hold: true })).toMatchObject({ data: { name: 'file 5' } });
+    expect(await next.ask({ type: 'start', runId: 'r', specs: [tinySpec()], hold: true })).toMatchObject({
+      data: { name: 'file 5' },
+    });
     await next.ask({ type: 'stop', runId: 'r' });
   });
 
   it('refuses a file that is no checkpoint, and a stored run that is not there', async () => {
     const h = new Harness();
     await expect(h.ask({ type: 'inspect', bytes: new ArrayBuffer(12) })).rejects.toThrow('SpecError: checkpoint file');
-    await expect(h.start({ stored: true })).rejects.toThrow("run r: the browser's storage holds no checkpoint of it. Start it anew.");
+    await expect(h.start({ stored: true })).rejects.toThrow(
+      "run r: the browser's storage holds no checkpoint of it. Start it anew.",
+    );
     await expect(h.start({ checkpoint: new ArrayBuffer(40) })).rejects.toThrow('SpecError: checkpoint file');
   });
 
@@ -204,7 +224,10 @@ describe('the host', () => {
 
     const next = new Harness({ files, fetch: fetcher });
     await next.ask({ type: 'hello', version: PROTOCOL_VERSION, baseUrl: 'https://example.test/lab/' });
-    expect(await next.ask({ type: 'start', runId: 'q', specs, hold: true })).toMatchObject({ vocab: 264, data: { name: 'code' } });
+    expect(await next.ask({ type: 'start', runId: 'q', specs, hold: true })).toMatchObject({
+      vocab: 264,
+      data: { name: 'code' },
+    });
     expect(next.of('progress').some(({ task }) => task === 'tokenizer')).toBe(false);
     await next.ask({ type: 'stop', runId: 'q' });
   });

@@ -21,7 +21,8 @@ describe('the state machine', () => {
         expect(['running', 'paused', 'finished']).toContain(position.goal);
         const legal = legalCommands(position.state).includes(command);
         if (legal) expect(STATES).toContain(obey(position, command, 'r').state);
-        else expect(() => obey(position, command, 'r')).toThrow(`"${command}" is not possible while the run is ${position.state}`);
+        else
+          expect(() => obey(position, command, 'r')).toThrow(`"${command}" is not possible while the run is ${position.state}`);
       }),
       { numRuns: 2000 },
     );

@@ -41,7 +41,7 @@ async function expectSameBits({ losses, state }: Outcome): Promise<void> {
   expect(state).toEqual(expected.state);
 }
 
-describe('a run', () => {
+describe('a run', { timeout: 120_000 }, () => {
   it('falls in loss, evaluates at exact steps, says its speed, samples, saves, and finishes', async () => {
     const h = new Harness();
     const report = await h.start();
@@ -148,7 +148,7 @@ describe('a run', () => {
   });
 });
 
-describe('a lost device', () => {
+describe('a lost device', { timeout: 120_000 }, () => {
   const opened: Gpu[] = [];
   const openLone = async (): Promise<Gpu> => {
     const gpu = Gpu.adopt(await requestLoneDevice());

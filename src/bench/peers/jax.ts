@@ -18,13 +18,25 @@ export async function openJax(course: Course): Promise<Contender> {
   const { batch, context } = spec.data;
   const gradient = valueAndGrad((p: Tensors, tokens: np.Array, targets: np.Array) => meanLoss(course, p, tokens, targets));
   const step = jit(
-    (p: Tensors, m: Tensors, v: Tensors, tokens: np.Array, targets: np.Array, rate: np.Array, eps: np.Array): [np.Array, Tensors, Tensors, Tensors] => {
+    (
+      p: Tensors,
+      m: Tensors,
+      v: Tensors,
+      tokens: np.Array,
+      targets: np.Array,
+      rate: np.Array,
+      eps: np.Array,
+    ): [np.Array, Tensors, Tensors, Tensors] => {
       const [loss, grads] = gradient(tree.ref(p), tokens, targets);
       const next: [Tensors, Tensors, Tensors] = [{}, {}, {}];
       for (const { name, shape } of weights) {
         const g = tensor(grads, name);
-        const m1 = tensor(m, name).mul(beta1).add(g.ref.mul(1 - beta1));
-        const v1 = tensor(v, name).mul(beta2).add(np.square(g).mul(1 - beta2));
+        const m1 = tensor(m, name)
+          .mul(beta1)
+          .add(g.ref.mul(1 - beta1));
+        const v1 = tensor(v, name)
+          .mul(beta2)
+          .add(np.square(g).mul(1 - beta2));
         const change = m1.ref.div(np.sqrt(v1.ref).add(eps.ref)).mul(rate.ref);
         next[0][name] = tensor(p, name).mul(decayFactor(spec, shape)).sub(change);
         next[1][name] = m1;
@@ -68,11 +80,15 @@ export async function openJax(course: Course): Promise<Contender> {
 function meanLoss({ spec, dataset }: Course, p: Tensors, tokens: np.Array, targets: np.Array): np.Array {
   const { layers, width, heads } = spec.model;
   const { batch, context } = spec.data;
-  const linear = (x: np.Array, name: string): np.Array => np.matmul(x, tensor(p, `${name}.weight`)).add(tensor(p, `${name}.bias`));
+  const linear = (x: np.Array, name: string): np.Array =>
+    np.matmul(x, tensor(p, `${name}.weight`)).add(tensor(p, `${name}.bias`));
   const norm = (x: np.Array, name: string): np.Array => {
     const centred = x.ref.sub(np.mean(x, -1, { keepdims: true }));
     const variance = np.mean(np.square(centred.ref), -1, { keepdims: true });
-    return centred.div(np.sqrt(variance.add(NORM_EPS))).mul(tensor(p, `${name}.gain`)).add(tensor(p, `${name}.bias`));
+    return centred
+      .div(np.sqrt(variance.add(NORM_EPS)))
+      .mul(tensor(p, `${name}.gain`))
+      .add(tensor(p, `${name}.bias`));
   };
   let x = np.take(tensor(p, 'embed.weight'), tokens, 0).add(tensor(p, 'position.weight'));
   for (let layer = 0; layer < layers; layer++) {

@@ -29,7 +29,7 @@ const FLAGS = [
 ];
 
 /** Losses of the first steps that are compared, and how long a slow contender may take for them. */
-const CHECK_STEPS = 2;
+const CHECK_STEPS = 20;
 const CHECK_MS = 120_000;
 
 /** Runs the benchmark at `url` and prints it. Resolves with the exit status. */
@@ -102,7 +102,8 @@ function listOf<T extends string>(flag: string, text: string, known: readonly T[
 
 function countOf(flag: string, text: string, least: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least) throw new Error(`--${flag}: got ${text}, expected an integer of at least ${least}`);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`--${flag}: got ${text}, expected an integer of at least ${least}`);
   return value;
 }
 

@@ -6,7 +6,7 @@ import { layCourse } from './contender.ts';
 import type { Contender, Course } from './contender.ts';
 import { commandCounts, countCommands } from './counters.ts';
 import { openIsoflop } from './isoflop.ts';
-import { openJax } from './tfjs2.ts';
+import { openJax } from './jax.ts';
 import type { ContenderName, HeapMark, PageOptions, PageReport, Race, Result } from './report.ts';
 import { openTfjs } from './tfjs.ts';
 
@@ -65,13 +65,18 @@ async function race(gpu: Gpu, specName: string, options: PageOptions): Promise<R
   for (const name of options.contenders) {
     const runner = await warmUp(name, gpu, course, options);
     runners.push(runner);
-    await progress(`${specName} ${name}: first step ${runner.firstStepMs.toFixed(0)} ms, loss ${runner.losses.at(-1)} after ${runner.losses.length}`);
+    await progress(
+      `${specName} ${name}: first step ${runner.firstStepMs.toFixed(0)} ms, loss ${runner.losses.at(-1)} after ${runner.losses.length}`,
+    );
   }
   countCommands();
   for (let round = 1; round <= options.rounds; round++) {
     const taking = runners.filter((runner) => round <= SLOW_ROUNDS || (runner.msPerStep.at(-1) ?? 0) < SLOW_STEP_MS);
+    if (taking.length === 0) break;
     for (const runner of taking) await sample(runner);
-    await progress(`${specName} round ${round}: ${taking.map((r) => `${r.name} ${r.msPerStep.at(-1)?.toFixed(1)} ms`).join(', ')}`);
+    await progress(
+      `${specName} round ${round}: ${taking.map((r) => `${r.name} ${r.msPerStep.at(-1)?.toFixed(1)} ms`).join(', ')}`,
+    );
   }
   for (const { contender } of runners) contender.destroy();
   const { spec, dataset } = course;
@@ -79,21 +84,24 @@ async function race(gpu: Gpu, specName: string, options: PageOptions): Promise<R
     spec: specName,
     tokensPerStep: tokensPerStep(spec),
     parameters: parameterCount(spec, dataset.vocab).total,
-    results: runners.map(
-      ({ name, firstStepMs, losses, stepsPerSample, msPerStep, steps, dispatches, submits }): Result => ({
-        name,
-        firstStepMs,
-        losses,
-        stepsPerSample,
-        msPerStep,
-        dispatchesPerStep: dispatches / steps,
-        submitsPerStep: submits / steps,
-      }),
-    ),
+    results: runners.map(({ name, firstStepMs, losses, stepsPerSample, msPerStep, steps, dispatches, submits }): Result => ({
+      name,
+      firstStepMs,
+      losses,
+      stepsPerSample,
+      msPerStep,
+      dispatchesPerStep: dispatches / steps,
+      submitsPerStep: submits / steps,
+    })),
   };
 }
 
-async function warmUp(name: ContenderName, gpu: Gpu, course: Course, { checkSteps, checkMs, sampleMs }: PageOptions): Promise<Runner> {
+async function warmUp(
+  name: ContenderName,
+  gpu: Gpu,
+  course: Course,
+  { checkSteps, checkMs, sampleMs }: PageOptions,
+): Promise<Runner> {
   const openedAt = performance.now();
   const contender = await open(name, gpu, course);
   const losses = [await contender.train(1)];

@@ -9,7 +9,18 @@ export interface Environment {
 
 /** Isoflop's first losses and another's agree when they differ by no more than this, relatively. */
 const LOSS_RTOL = 1e-5;
-const COLUMNS = ['', 'ms/step', 'min..max', 'tokens/s', 'against the first', 'dispatches', 'submits', 'steps/submit', 'first step', 'largest loss difference'];
+const COLUMNS = [
+  '',
+  'ms/step',
+  'min..max',
+  'tokens/s',
+  'against the first',
+  'dispatches',
+  'submits',
+  'steps/submit',
+  'first step',
+  'largest loss difference',
+];
 
 /** Writes the tables to stdout as Markdown. */
 export function printReport({ adapter, races, heap }: PageReport, { browser, cores, load }: Environment): void {
@@ -22,7 +33,11 @@ export function printReport({ adapter, races, heap }: PageReport, { browser, cor
     print(`\n**JS heap of isoflop on ${heap.spec.toUpperCase()}, after collecting garbage · ${where}**\n`);
     printRows([
       ['step', 'MiB', 'ms/step since the row above'],
-      ...heap.marks.map(({ step, heapBytes, msPerStep }, i) => [`${step}`, (heapBytes / 2 ** 20).toFixed(2), i === 0 ? '' : msPerStep.toFixed(1)]),
+      ...heap.marks.map(({ step, heapBytes, msPerStep }, i) => [
+        `${step}`,
+        (heapBytes / 2 ** 20).toFixed(2),
+        i === 0 ? '' : msPerStep.toFixed(1),
+      ]),
     ]);
   }
 }
@@ -30,7 +45,9 @@ export function printReport({ adapter, races, heap }: PageReport, { browser, cor
 function printRace({ spec, parameters, tokensPerStep, results }: Race, where: string): void {
   const [first] = results;
   if (first === undefined) return;
-  print(`\n**${spec.toUpperCase()}: ${(parameters / 1e6).toFixed(2)} M parameters, ${tokensPerStep} tokens a step · ${where}**\n`);
+  print(
+    `\n**${spec.toUpperCase()}: ${(parameters / 1e6).toFixed(2)} M parameters, ${tokensPerStep} tokens a step · ${where}**\n`,
+  );
   const rows = results.map((result) => {
     const ms = median(result.msPerStep);
     return [
@@ -41,7 +58,7 @@ function printRace({ spec, parameters, tokensPerStep, results }: Race, where: st
       result === first ? '1' : ratio(result, first),
       result.dispatchesPerStep.toFixed(0),
       result.submitsPerStep.toFixed(1),
-      (1 / result.submitsPerStep).toFixed(2),
+      (1 / result.submitsPerStep).toPrecision(2),
       `${(result.firstStepMs / 1000).toFixed(1)} s`,
       result === first ? '' : lossDifference(result, first),
     ];
@@ -74,7 +91,8 @@ function spread(values: readonly number[], digits: number): string {
 
 function printRows(rows: readonly (readonly string[])[]): void {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const line = (cells: readonly string[]): string => `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
   rows.forEach((row, i) => {
     print(line(row));
     if (i === 0) print(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`);

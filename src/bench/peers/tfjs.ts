@@ -71,7 +71,13 @@ export async function openTfjs(course: Course): Promise<Contender> {
 }
 
 /** Mean cross-entropy over all positions, nats per token: tokens and targets i32[B*T], mask `[T,T]` is added to the attention scores. */
-function meanLoss({ spec, dataset }: Course, weight: Weight, mask: tf.Tensor2D, tokens: tf.Tensor1D, targets: tf.Tensor1D): tf.Scalar {
+function meanLoss(
+  { spec, dataset }: Course,
+  weight: Weight,
+  mask: tf.Tensor2D,
+  tokens: tf.Tensor1D,
+  targets: tf.Tensor1D,
+): tf.Scalar {
   const { layers, width, heads } = spec.model;
   const { batch, context } = spec.data;
   const headSize = width / heads;
