@@ -3,7 +3,7 @@ import { prepareDataset } from '../src/data/index.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import { parseSpec } from '../src/spec/index.ts';
 import { Trainer } from '../src/train/index.ts';
-import { draw, element, say } from './page.ts';
+import { adapterName, draw, element, say } from './page.ts';
 
 const STEPS = 400;
 const EVERY = 10;
@@ -34,7 +34,7 @@ try {
     draw(losses, 1 + STEPS / EVERY, rate);
     element('loss').textContent = `${loss.toFixed(4)} nats per symbol`;
     element('gap').textContent = `${(loss - rate).toFixed(4)} nats, ${((100 * (loss - rate)) / rate).toFixed(1)} % of the rate`;
-    say(`Step ${trainer.step} of ${STEPS} on ${gpu.report.description || gpu.report.vendor}`);
+    say(`Step ${trainer.step} of ${STEPS} on ${adapterName(gpu.report)}`);
     if (trainer.step >= STEPS) break;
     await trainer.free();
     await trainer.advance(EVERY);

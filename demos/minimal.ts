@@ -3,7 +3,7 @@ import { decodeText, prepareDataset } from '../src/data/index.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import { parseSpec } from '../src/spec/index.ts';
 import { Trainer } from '../src/train/index.ts';
-import { draw, element, say } from './page.ts';
+import { adapterName, draw, element, say } from './page.ts';
 
 const STEPS = 300;
 
@@ -35,7 +35,7 @@ try {
     const { lossNats } = await trainer.advance(2);
     losses.push(...lossNats);
     draw(losses, STEPS);
-    say(`Step ${trainer.step} of ${STEPS} on ${gpu.report.description || gpu.report.vendor}: loss ${losses.at(-1)?.toFixed(3)} nats per byte`);
+    say(`Step ${trainer.step} of ${STEPS} on ${adapterName(gpu.report)}: loss ${losses.at(-1)?.toFixed(3)} nats per byte`);
     if (trainer.step % 50 !== 0) continue;
     const written = await trainer.sample(new TextEncoder().encode('12'), { tokens: 120, temperature: 0.5, draw: trainer.step });
     element('sample').textContent = `12${decodeText(written)}`;

@@ -1,8 +1,16 @@
+import type { AdapterReport } from '../src/gpu/index.ts';
+
 /** The element with this id. */
 export function element(id: string): Element {
   const found = document.getElementById(id);
   if (found === null) throw new Error(`the page has no #${id}`);
   return found;
+}
+
+/** The adapter by name; figures of one that computes on the CPU say nothing of a GPU. */
+export function adapterName({ vendor, architecture, description, software }: AdapterReport): string {
+  const name = description || `${vendor} ${architecture}`.trim();
+  return software ? `${name}, a software adapter` : name;
 }
 
 /** Says where the page stands, or what went wrong. */

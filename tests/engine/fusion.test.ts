@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { FUSION_RULES, planProgram } from '../../src/engine/index.ts';
+import type { Plan } from '../../src/engine/index.ts';
+import { SpecError } from '../../src/base/errors.ts';
+import { printGraph } from '../../src/graph/index.ts';
+import type { FusionSpec } from '../../src/spec/run-spec.ts';
+import { trainingGraph } from '../../src/train/graphs.ts';
+import { tinySpec } from '../reference/specs.ts';
+import { testGpu } from '../support/run-graph.ts';
+
+const spec = tinySpec({ model: { layers: 2, norm: 'layernorm', position: 'learned', mlp: 'gelu', bias: true, tied: false } });
+
+async function planOf(fusion: FusionSpec, bias = true): Promise<Plan> {
+  const gpu = await testGpu();
+  return planProgram(trainingGraph({ ...spec, fusion, model: { ...spec.model, bias } }, 11), { caps: gpu.caps });
+}
+
+const only = (name: string): FusionSpec => Object.fromEntries(FUSION_RULES.map((rule) => [rule.name, rule.name === name]));
+
+describe('fusion rules', () => {
+  it('all together take fewer dispatches and less memory than none', async () => {
+    const [all, none] = [await planOf('all'), await planOf('none')];
+    expect(all.dispatchesPerStep).toBeLessThan(0.75 * none.dispatchesPerStep);
+    expect(all.peakBytes).toBeLessThan(none.peakBytes);
+  });
+
+  it.each(FUSION_RULES.map(({ name }) => name))('%s does something on its own, and is gone when it is off', async (name) => {
+    // A bias of its own stands between a matmul and what else could be fused with it.
+    const bias = name === 'matmul-bias';
+    const [alone, none, all, without] = [await planOf(only(name), bias), await planOf('none', bias), await planOf('all', bias), await planOf({ [name]: false }, bias)];
+    expect(alone.dispatchesPerStep).toBeLessThan(none.dispatchesPerStep);
+    expect(without.dispatchesPerStep).toBeGreaterThan(all.dispatchesPerStep);
+  });
+
+  it('leaves no T x T matrix with attention fused', async () => {
+    const { context } = spec.data;
+    const quadratic = new RegExp(`f32\\[\\d+,\\d+,${context},${context}\\]`);
+    expect(printGraph((await planOf('none')).graph)).toMatch(quadratic);
+    expect(printGraph((await planOf('all')).graph)).not.toMatch(quadratic);
+  });
+
+  it('refuses a rule that does not exist', () => {
+    expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow(SpecError);
+    expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow('spec fusion: there is no such rule: got matmul-magic');
+  });
+});
