@@ -1,10 +1,7 @@
-import { stepCost } from '../bench/step.ts';
-import type { StepCost } from '../bench/step.ts';
-import mSpec from '../bench/specs/m.json';
-import sSpec from '../bench/specs/s.json';
+import { benchmarkSpecs, stepCost } from '../bench/index.ts';
+import type { StepCost } from '../bench/index.ts';
 import { readCorpus } from '../data/corpora-node.ts';
 import type { Dataset } from '../data/index.ts';
-import { parseSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
 import { adapterName, adapterWords, withGpu } from './adapter.ts';
@@ -25,7 +22,7 @@ export const bench: Command = {
     const words = readWords(argv, { json: 'switch' }, ['BENCHMARK', 'SPEC.json...']);
     const [what, ...paths] = words.operands;
     if (what !== 'step') fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step' });
-    const specs = paths.length === 0 ? [sSpec, mSpec].map((value) => parseSpec(value)) : await Promise.all(paths.map((path) => loadSpec(path, io)));
+    const specs = paths.length === 0 ? benchmarkSpecs() : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
     return withGpu(async (gpu, verdicts) => {
       const { report } = gpu;

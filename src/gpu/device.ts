@@ -1,4 +1,5 @@
-import { DeviceError, IsoflopError, KernelError } from '../base/errors.ts';
+import { DeviceError, KernelError } from '../base/errors.ts';
+import type { IsoflopError } from '../base/errors.ts';
 import type { KernelSource } from './kernel.ts';
 
 /** What kernels may count on: the device's limits and features, and what kind of adapter it is. */
@@ -224,7 +225,7 @@ export class Gpu {
     for (const name of Object.keys(overrides)) {
       if (!source.overrides.has(name)) throw new KernelError({ where: `kernel ${source.path}`, rule: `it has no override ${name}` });
     }
-    const key = `${source.code} ${JSON.stringify(Object.entries(overrides).toSorted())} ${source.bindings.map((b) => b.kind).join()} ${this.layoutId(layout)}`;
+    const key = `${source.code} ${JSON.stringify(Object.entries(overrides).toSorted(([a], [b]) => (a < b ? -1 : 1)))} ${source.bindings.map((b) => b.kind).join()} ${this.layoutId(layout)}`;
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
       pipeline = this.compile(source, overrides, layout);

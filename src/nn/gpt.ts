@@ -30,7 +30,7 @@ export function gpt(g: Graph, model: ModelSpec, weights: Weights, { tokens, orde
   const table = weight(weights, 'embed.weight');
   let x = g.scope('embed', () => embedding(g, tokens, table, order));
   if (model.position === 'learned') x = g.scope('position', () => positionAdd(g, x, weight(weights, 'position.weight')));
-  for (let layer = 0; layer < model.layers; layer++) x = g.scope(`blocks.${layer}`, () => block(g, model, weights, `blocks.${layer}`, x));
+  for (let layer = 0; layer < model.layers; layer++) x = block(g, model, weights, `blocks.${layer}`, x);
   const y = normalize(g, weights, 'final.norm', model.norm, x);
   const logits = g.scope('head', () =>
     model.tied ? matmul(g, y, table, { transposeB: true }) : matmul(g, y, weight(weights, 'head.weight')),
@@ -41,8 +41,9 @@ export function gpt(g: Graph, model: ModelSpec, weights: Weights, { tokens, orde
 
 function block(g: Graph, model: ModelSpec, weights: Weights, name: string, x: Value): Value {
   const attended = attend(g, model, weights, `${name}.attn`, normalize(g, weights, `${name}.norm1`, model.norm, x));
-  const mid = add(g, x, attended);
-  return add(g, mid, mlp(g, model, weights, `${name}.mlp`, normalize(g, weights, `${name}.norm2`, model.norm, mid)));
+  const mid = add(g, x, attended, `${name}.attn`);
+  const moved = mlp(g, model, weights, `${name}.mlp`, normalize(g, weights, `${name}.norm2`, model.norm, mid));
+  return add(g, mid, moved, `${name}.mlp`);
 }
 
 /** Causal self-attention, x `[B,T,C]`; q, k and v lie side by side in one projection `[B,T,(H+2*Hkv)*D]`. */

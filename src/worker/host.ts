@@ -11,7 +11,7 @@ const host = new TrainingHost({
   wallClock: () => Date.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   userAgent: navigator.userAgent,
-  build: import.meta.env.MODE,
+  build: String(import.meta.env['VITE_BUILD']),
 });
 
 globalThis.addEventListener('message', (event: MessageEvent<unknown>) => void host.receive(event.data));

@@ -7,7 +7,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Quiet and offline: none of these changes what a page sees. */
 const FLAGS = [
-  '--enable-unsafe-webgpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -16,28 +15,46 @@ const FLAGS = [
   '--disable-dev-shm-usage',
 ];
 
+/** Puppeteer switches these off by itself; a user's Chrome has them. */
+const SLOWED_WHEN_HIDDEN = [
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+];
+
+const ADAPTERS = {
+  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  default: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
+  none: ['--disable-blink-features=WebGPU'],
+} as const;
+
 export interface BrowserOptions {
-  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose. */
-  readonly adapter?: 'software' | 'default';
+  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser without WebGPU. */
+  readonly adapter?: keyof typeof ADAPTERS;
+  /** Slows hidden tabs down as a user's browser does. */
+  readonly slowHiddenTabs?: boolean;
 }
 
 /** Starts the installed Chrome or Chromium, headless. */
-export async function launchBrowser({ adapter = 'software' }: BrowserOptions = {}): Promise<Browser> {
+export async function launchBrowser({ adapter = 'software', slowHiddenTabs = false }: BrowserOptions = {}): Promise<Browser> {
   const executablePath = chromeExecutables()[0];
   if (executablePath === undefined) {
     throw new Error(`browser tests: no Chrome or Chromium found. ${INSTALL_CHROME}`);
   }
-  const args = [...FLAGS, adapter === 'software' ? '--use-webgpu-adapter=swiftshader' : '--enable-features=Vulkan'];
+  const args = [...FLAGS, ...ADAPTERS[adapter]];
   if (process.getuid?.() === 0) {
     // Chrome's sandbox does not start for root.
     args.push('--no-sandbox');
   }
-  return launch({ executablePath, headless: true, args, protocolTimeout: 300_000 });
+  const ignoreDefaultArgs = slowHiddenTabs ? SLOWED_WHEN_HIDDEN : [];
+  return launch({ executablePath, headless: true, args, ignoreDefaultArgs, protocolTimeout: 300_000 });
 }
 
 export interface ServedBuild {
   /** With a trailing slash. */
   readonly url: string;
+  /** Path of every request so far, the worker's too. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
@@ -52,7 +69,9 @@ export async function serveBuild(): Promise<ServedBuild> {
   if (address === null || typeof address === 'string') {
     throw new Error('browser tests: the preview server has no port.');
   }
-  return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() };
+  const requests: string[] = [];
+  server.httpServer.on('request', (request: { url?: string }) => requests.push(request.url ?? ''));
+  return { url: `http://127.0.0.1:${address.port}/`, requests, close: () => server.close() };
 }
 
 export interface WatchedPage {
@@ -62,7 +81,7 @@ export interface WatchedPage {
 }
 
 /** A new tab that notes what goes wrong in it, opened at `url`. */
-export async function openPage(browser: Browser, url: string): Promise<WatchedPage> {
+export async function openPage(browser: Pick<Browser, 'newPage'>, url: string): Promise<WatchedPage> {
   const page = await browser.newPage();
   const problems: string[] = [];
   page.on('console', (message) => {

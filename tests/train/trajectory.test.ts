@@ -9,7 +9,7 @@ import { batchesOf, testDataset, testTrainer, trace, weightsOf } from '../suppor
 const STEPS = 20;
 
 /** `truth` is what the f64 model trains: the spec, but for controls. */
-async function againstReference(spec: RunSpec, truth = spec): Promise<void> {
+async function expectReference(spec: RunSpec, truth = spec): Promise<void> {
   const dataset = await testDataset(spec);
   const trainer = await testTrainer([spec], { dataset });
   try {
@@ -27,17 +27,17 @@ describe('a run of 20 steps', () => {
   it('is told apart from one whose learning rate is 1 % higher', async () => {
     const spec = tinySpec();
     const hotter = { ...spec, optimizer: { ...spec.optimizer, lr: 1.01 * spec.optimizer.lr } };
-    await expect(againstReference(spec, hotter)).rejects.toThrow('elements differ by more than rtol');
+    await expect(expectReference(spec, hotter)).rejects.toThrow('elements differ by more than rtol');
   });
 
   for (const [name, spec] of tinySpecs) {
-    it(`promise 3: follows the f64 model: ${name}`, () => againstReference(spec));
-    it(`promise 4: follows it unfused too: ${name}`, () => againstReference({ ...spec, fusion: 'none' }));
+    it(`promise 3: follows the f64 model: ${name}`, () => expectReference(spec));
+    it(`promise 4: follows it unfused too: ${name}`, () => expectReference({ ...spec, fusion: 'none' }));
   }
 
   for (const rule of FUSION_RULE_NAMES) {
     const only = Object.fromEntries(FUSION_RULE_NAMES.map((name) => [name, name === rule]));
     it(`promise 4: follows the f64 model with only ${rule} fused`, () =>
-      againstReference(tinySpec({ fusion: only, model: { bias: true, mlp: 'relu2' }, loss: { zLoss: 0.01 } })));
+      expectReference(tinySpec({ fusion: only, model: { bias: true, mlp: 'relu2' }, loss: { zLoss: 0.01 } })));
   }
 });

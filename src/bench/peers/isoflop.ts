@@ -1,4 +1,4 @@
-import { Gpu } from '../../gpu/device.ts';
+import type { Gpu } from '../../gpu/device.ts';
 import { Loop } from '../../train/loop.ts';
 import { Trainer } from '../../train/trainer.ts';
 import type { Contender, Course } from './contender.ts';

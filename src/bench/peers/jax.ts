@@ -66,8 +66,8 @@ export async function openJax(course: Course): Promise<Contender> {
   return {
     train: async (steps) => {
       for (let i = 1; i < steps; i++) advance().dispose();
-      const [loss] = await advance().data();
-      return loss ?? NaN;
+      const loss: unknown = await advance().data();
+      return loss instanceof Float32Array ? (loss[0] ?? NaN) : NaN;
     },
     destroy: () => {
       tree.dispose(state);

@@ -22,7 +22,9 @@ const SPECS: Readonly<Record<string, unknown>> = { s, m };
 const SLOW_STEP_MS = 5000;
 const SLOW_ROUNDS = 3;
 const HEAP_WARM_UP_STEPS = 100;
-const HEAP_MARKS = 4;
+const HEAP_PARTS = 4;
+
+type RaceOptions = Omit<PageOptions, 'specs' | 'heapSteps'>;
 
 /** A contender with what was measured of it so far. */
 interface Runner {
@@ -38,14 +40,19 @@ interface Runner {
 }
 
 globalThis.runPeers = async (options) => {
+  countCommands();
   const gpu = await Gpu.open(navigator.gpu);
-  gpu.onFault((error) => void progress(error.message));
-  const races: Race[] = [];
-  for (const name of options.specs) races.push(await race(gpu, name, options));
-  const [first = 's'] = options.specs;
-  const heap = options.heapSteps === 0 ? null : { spec: first, marks: await watchHeap(gpu, first, options.heapSteps) };
-  return { adapter: gpu.report, races, heap };
+  const fault = new Promise<never>((_, reject) => void gpu.onFault(reject));
+  return Promise.race([fault, measure(gpu, options)]);
 };
+
+async function measure(gpu: Gpu, { specs, heapSteps, ...options }: PageOptions): Promise<PageReport> {
+  const races: Race[] = [];
+  for (const name of specs) races.push(await race(gpu, name, options));
+  const [first = 's'] = specs;
+  const heap = heapSteps === 0 ? null : { spec: first, marks: await watchHeap(gpu, first, heapSteps) };
+  return { adapter: gpu.report, races, heap };
+}
 
 function open(name: ContenderName, gpu: Gpu, course: Course): Promise<Contender> {
   switch (name) {
@@ -59,7 +66,7 @@ function open(name: ContenderName, gpu: Gpu, course: Course): Promise<Contender>
 }
 
 /** First the losses of each contender, which warm it up; then timed samples, one of each a round. */
-async function race(gpu: Gpu, specName: string, options: PageOptions): Promise<Race> {
+async function race(gpu: Gpu, specName: string, options: RaceOptions): Promise<Race> {
   const course = await layCourse(SPECS[specName]);
   const runners: Runner[] = [];
   for (const name of options.contenders) {
@@ -69,7 +76,6 @@ async function race(gpu: Gpu, specName: string, options: PageOptions): Promise<R
       `${specName} ${name}: first step ${runner.firstStepMs.toFixed(0)} ms, loss ${runner.losses.at(-1)} after ${runner.losses.length}`,
     );
   }
-  countCommands();
   for (let round = 1; round <= options.rounds; round++) {
     const taking = runners.filter((runner) => round <= SLOW_ROUNDS || (runner.msPerStep.at(-1) ?? 0) < SLOW_STEP_MS);
     if (taking.length === 0) break;
@@ -125,17 +131,18 @@ async function sample(runner: Runner): Promise<void> {
   runner.submits += after.submits - before.submits;
 }
 
-/** Our own heap over a long run. */
+/** Our own heap over a long run, rounded up to whole parts. */
 async function watchHeap(gpu: Gpu, specName: string, steps: number): Promise<readonly HeapMark[]> {
   const contender = await openIsoflop(gpu, await layCourse(SPECS[specName]));
   await contender.train(HEAP_WARM_UP_STEPS);
+  const partSteps = Math.ceil(steps / HEAP_PARTS);
   const marks: HeapMark[] = [{ step: 0, heapBytes: await heapBytes(), msPerStep: NaN }];
-  for (let i = 1; i <= HEAP_MARKS; i++) {
-    const [from, to] = [i - 1, i].map((mark) => Math.round((mark * steps) / HEAP_MARKS)) as [number, number];
+  for (let part = 1; part <= HEAP_PARTS; part++) {
     const startedAt = performance.now();
-    await contender.train(to - from);
-    marks.push({ step: to, msPerStep: (performance.now() - startedAt) / (to - from), heapBytes: await heapBytes() });
-    await progress(`${specName} heap after ${to} steps: ${((marks.at(-1)?.heapBytes ?? NaN) / 2 ** 20).toFixed(2)} MiB`);
+    await contender.train(partSteps);
+    const msPerStep = (performance.now() - startedAt) / partSteps;
+    marks.push({ step: part * partSteps, msPerStep, heapBytes: await heapBytes() });
+    await progress(`${specName} heap: ${part * partSteps} steps`);
   }
   contender.destroy();
   return marks;

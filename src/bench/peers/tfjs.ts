@@ -27,9 +27,13 @@ export async function openTfjs(course: Course): Promise<Contender> {
     return found;
   };
   // Scalars that stay the same are uploaded once; a number given to an op would be uploaded by every call.
-  const scalars = [beta1, 1 - beta1, beta2, 1 - beta2].map((value) => tf.scalar(value));
-  const [keep1, take1, keep2, take2] = scalars as [tf.Scalar, tf.Scalar, tf.Scalar, tf.Scalar];
-  const decay = tf.scalar(decayFactor(spec, [1, 1]));
+  const constants = {
+    beta1: tf.scalar(beta1),
+    oneMinusBeta1: tf.scalar(1 - beta1),
+    beta2: tf.scalar(beta2),
+    oneMinusBeta2: tf.scalar(1 - beta2),
+    decay: tf.scalar(decayFactor(spec, [1, 1])),
+  };
   const mask = tf.tidy(() => {
     const ahead = Float32Array.from({ length: context * context }, (_, i) => (i % context > Math.floor(i / context) ? -1e9 : 0));
     return tf.tensor2d(ahead, [context, context]);
@@ -49,10 +53,10 @@ export async function openTfjs(course: Course): Promise<Contender> {
       for (const { name, shape, p, m, v } of variables) {
         const g = grads[p.name];
         if (g === undefined) throw new Error(`tfjs: no gradient of ${name}`);
-        const m1 = tf.add(tf.mul(m, keep1), tf.mul(g, take1));
-        const v1 = tf.add(tf.mul(v, keep2), tf.mul(tf.square(g), take2));
+        const m1 = tf.add(tf.mul(m, constants.beta1), tf.mul(g, constants.oneMinusBeta1));
+        const v1 = tf.add(tf.mul(v, constants.beta2), tf.mul(tf.square(g), constants.oneMinusBeta2));
         const change = tf.mul(tf.div(m1, tf.add(tf.sqrt(v1), epsTensor)), rateTensor);
-        p.assign(tf.sub(shape.length >= 2 ? tf.mul(p, decay) : p, change));
+        p.assign(tf.sub(shape.length >= 2 ? tf.mul(p, constants.decay) : p, change));
         m.assign(m1);
         v.assign(v1);
       }
@@ -66,7 +70,7 @@ export async function openTfjs(course: Course): Promise<Contender> {
       last.dispose();
       return loss ?? NaN;
     },
-    destroy: () => tf.dispose([variables.map(({ p, m, v }) => [p, m, v]), scalars, decay, mask]),
+    destroy: () => tf.dispose([variables.map(({ p, m, v }) => [p, m, v]), constants, mask]),
   };
 }
 

@@ -1,0 +1,23 @@
+// matmul: sizes and bindings of the kernels that multiply two matrices. Comes after lib/epilogue.
+override TRANSPOSE_A: bool = false;
+override TRANSPOSE_B: bool = false;
+
+struct Sizes {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  a_lane: u32,
+  a_batch: u32,
+  b_lane: u32,
+  b_batch: u32,
+  alpha: f32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<Vec>;
+@group(0) @binding(2) var<storage, read> bias: array<Vec>;
+@group(0) @binding(3) var<storage, read> residual: array<Vec>;
+@group(0) @binding(4) var<storage, read_write> y: array<Vec>;
+@group(0) @binding(5) var<storage, read_write> pre: array<Vec>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
