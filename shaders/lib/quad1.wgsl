@@ -10,8 +10,6 @@ fn quad(places: vec4u, k: u32) -> vec4f {
   return vec4f(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Vec j of a row of quads.
-fn part(quads: array<vec4f, 2>, j: u32) -> Vec {
-  var row = quads;
-  return row[j >> 2u][j & 3u];
+fn part(quad: vec4f, j: u32) -> Vec {
+  return quad[j & 3u];
 }

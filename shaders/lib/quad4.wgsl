@@ -8,3 +8,7 @@ fn quad_places(base: u32, column: u32) -> u32 {
 fn quad(place: u32, k: u32) -> vec4f {
   return b[place + k * (sizes.n >> 2u)];
 }
+
+fn part(quad: vec4f, j: u32) -> Vec {
+  return quad;
+}

@@ -12,59 +12,9 @@
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256
 //           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation
+// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
-override TRANSPOSE_A: bool = false;
-override TRANSPOSE_B: bool = false;
-override HAS_BIAS: bool = false;
-override STORE_PRE: bool = false;
-override ACTIVATION: u32 = 0;
-override HAS_RESIDUAL: bool = false;
-override ACCUMULATE: bool = false;
-
-struct Sizes {
-  m: u32,
-  n: u32,
-  k: u32,
-  batch: u32,
-  a_lane: u32,
-  a_batch: u32,
-  b_lane: u32,
-  b_batch: u32,
-  alpha: f32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> pre: array<f32>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
-
-// Writes one output: `index` is its place in y, `column` its place in bias.
-fn finish(index: u32, column: u32, sum: f32) {
-  var value = sizes.alpha * sum;
-  if (HAS_BIAS) {
-    value += bias[column];
-  }
-  if (STORE_PRE) {
-    pre[index] = value;
-  }
-  if (ACTIVATION == 1u) {
-    value = gelu(value);
-  } else if (ACTIVATION == 2u) {
-    value = relu2(value);
-  }
-  if (HAS_RESIDUAL) {
-    value += residual[index];
-  }
-  if (ACCUMULATE) {
-    value += y[index];
-  }
-  y[index] = value;
-}
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {

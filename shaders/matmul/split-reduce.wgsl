@@ -9,13 +9,8 @@
 // override  WORKGROUP: 32..256
 //           HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over the slices in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation
+// uses lib/vec1, lib/activation, lib/epilogue
 override WORKGROUP: u32 = 64;
-override HAS_BIAS: bool = false;
-override STORE_PRE: bool = false;
-override ACTIVATION: u32 = 0;
-override HAS_RESIDUAL: bool = false;
-override ACCUMULATE: bool = false;
 
 struct Sizes {
   m: u32,
@@ -31,29 +26,6 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> pre: array<f32>;
 @group(0) @binding(5) var<uniform> sizes: Sizes;
-
-// Writes one output: `index` is its place in y, `column` its place in bias.
-fn finish(index: u32, column: u32, sum: f32) {
-  var value = sizes.alpha * sum;
-  if (HAS_BIAS) {
-    value += bias[column];
-  }
-  if (STORE_PRE) {
-    pre[index] = value;
-  }
-  if (ACTIVATION == 1u) {
-    value = gelu(value);
-  } else if (ACTIVATION == 2u) {
-    value = relu2(value);
-  }
-  if (HAS_RESIDUAL) {
-    value += residual[index];
-  }
-  if (ACCUMULATE) {
-    value += y[index];
-  }
-  y[index] = value;
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -16,38 +16,11 @@
 //           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation
+// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul
 override WORKGROUP_X: u32 = 16;
 override WORKGROUP_Y: u32 = 16;
 override BLOCK_K: u32 = 16;
 override SPLITS: u32 = 1;
-override TRANSPOSE_A: bool = false;
-override TRANSPOSE_B: bool = false;
-override HAS_BIAS: bool = false;
-override STORE_PRE: bool = false;
-override ACTIVATION: u32 = 0;
-override HAS_RESIDUAL: bool = false;
-override ACCUMULATE: bool = false;
-
-struct Sizes {
-  m: u32,
-  n: u32,
-  k: u32,
-  batch: u32,
-  a_lane: u32,
-  a_batch: u32,
-  b_lane: u32,
-  b_batch: u32,
-  alpha: f32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> pre: array<f32>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 // Tile entry [k, quad] holds 4 neighbouring rows of A, or columns of B, at one k. The odd row length keeps the writes of
 // neighbouring threads, which step through k when k is the contiguous dimension, on different banks.
@@ -58,29 +31,6 @@ override B_WORDS = BLOCK_K * B_PITCH;
 override THREADS = WORKGROUP_X * WORKGROUP_Y;
 var<workgroup> a_tile: array<vec4f, A_WORDS>;
 var<workgroup> b_tile: array<vec4f, B_WORDS>;
-
-// Writes one output: `index` is its place in y, `column` its place in bias.
-fn finish(index: u32, column: u32, sum: f32) {
-  var value = sizes.alpha * sum;
-  if (HAS_BIAS) {
-    value += bias[column];
-  }
-  if (STORE_PRE) {
-    pre[index] = value;
-  }
-  if (ACTIVATION == 1u) {
-    value = gelu(value);
-  } else if (ACTIVATION == 2u) {
-    value = relu2(value);
-  }
-  if (HAS_RESIDUAL) {
-    value += residual[index];
-  }
-  if (ACCUMULATE) {
-    value += y[index];
-  }
-  y[index] = value;
-}
 
 fn load_a(base: u32, row: u32, k: u32, k_end: u32) -> f32 {
   if (row >= sizes.m || k >= k_end) {

@@ -1,6 +1,7 @@
 import { version } from '../../package.json';
 import { IsoflopError } from '../base/errors.ts';
 import { bench } from './bench.ts';
+import { cast } from './cast.ts';
 import type { Command } from './command.ts';
 import { device } from './device.ts';
 import { init } from './init.ts';
@@ -9,7 +10,7 @@ import type { Io } from './io.ts';
 import { train } from './train.ts';
 import { UsageError } from './words.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ device, train, init, bench }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ device, train, init, cast, bench }));
 const FAILED = 1;
 const MISUSED = 2;
 

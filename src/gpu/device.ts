@@ -10,6 +10,7 @@ export interface Caps {
   readonly workgroupBytes: number;
   readonly maxBindingBytes: number;
   readonly maxBufferBytes: number;
+  /** Subgroups of four invocations or more, so that a workgroup of four lies in one. */
   readonly subgroups: boolean;
   readonly f16: boolean;
 }
@@ -67,7 +68,7 @@ export class Gpu {
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       maxBindingBytes: limits.maxStorageBufferBindingSize,
       maxBufferBytes: limits.maxBufferSize,
-      subgroups: features.has('subgroups'),
+      subgroups: features.has('subgroups') && info.subgroupMinSize >= 4,
       f16: features.has('shader-f16'),
     };
     this.report = {

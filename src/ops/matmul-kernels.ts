@@ -1,4 +1,5 @@
 import { sizeOf } from '../base/shape.ts';
+import type { Template } from '../gpu/kernel.ts';
 import { f32 } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
 import { matmulView } from './matmul-view.ts';
@@ -48,12 +49,12 @@ function epilogue(node: Node, { activation, bias, residual }: MatmulView): Pick<
   return { bind: { bias, residual, y: outputAt(node, 0), pre }, overrides: flags };
 }
 
-/** A variant of one dispatch. `transposable`: its kernel has a flag for each transpose. */
+/** A variant of one dispatch, in tiles of one size. `template` makes the kernel's text fit, `overrides` its constants. */
 function variant(
   name: string,
   tile: Tile,
   supports: (view: MatmulView, caps: Caps) => boolean,
-  { kernel = name, transposeB = true, overrides = {} }: { kernel?: string; transposeB?: boolean; overrides?: Record<string, number> } = {},
+  { kernel = name, overrides = {}, template }: { kernel?: string; overrides?: Record<string, number>; template?: Template } = {},
 ): Variant {
   return {
     name,
@@ -66,14 +67,8 @@ function variant(
           kernel: `matmul/${kernel}`,
           bind: { a: view.a, b: view.b, ...end.bind },
           sizes: sizesOf(view),
-          overrides: {
-            WORKGROUP_X: tile.x,
-            WORKGROUP_Y: tile.y,
-            TRANSPOSE_A: view.transposeA,
-            ...(transposeB ? { TRANSPOSE_B: view.transposeB } : {}),
-            ...end.overrides,
-            ...overrides,
-          },
+          overrides: { TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB, ...end.overrides, ...overrides },
+          ...(template === undefined ? {} : { template }),
           grid: groups(view, tile),
         },
       ];
@@ -81,9 +76,25 @@ function variant(
   };
 }
 
+/** A variant whose kernel takes the workgroup's size from overrides. */
+function sized(name: string, tile: Tile, supports: (view: MatmulView, caps: Caps) => boolean, kernel = name): Variant {
+  return variant(name, tile, supports, { kernel, overrides: { WORKGROUP_X: tile.x, WORKGROUP_Y: tile.y } });
+}
+
 const WIDE: Tile = { rows: 4, cols: 4, x: 16, y: 16 };
 const NARROW: Tile = { rows: 4, cols: 4, x: 8, y: 8 };
 const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
+
+/** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
+function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Variant {
+  const fits = ({ M, N, transposeB }: MatmulView): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
+  return variant(
+    width === 1 ? kernel : `${kernel}-vec4`,
+    BLOCK,
+    (view, { software, subgroups }) => software && (subgroups || kernel === 'blocked') && fits(view),
+    { kernel, template: { WIDTH: width } },
+  );
+}
 
 /** Parts that K is cut into: a function of the shape alone (promise 2). */
 function splitsOf(view: MatmulView): number {
@@ -129,14 +140,15 @@ const skinny = ({ M, N }: MatmulView): boolean => Math.min(M, N) < 8;
 
 /**
  * Best first. Software adapters run four invocations as one vector and pay dearly for barriers, so they get register blocks without
- * workgroup memory; GPUs get tiles through workgroup memory, smaller ones or a split K where the large ones would be too few.
+ * workgroup memory, and where subgroups let threads share what they load, fewer of the costly loads; GPUs get tiles through workgroup memory, smaller ones or a split K where the large ones would be too few.
  */
 export const matmulVariants: readonly [Variant, ...Variant[]] = [
-  variant('blocked-16x8-vec4', BLOCK, ({ M, N, transposeB }, { software }) => software && M >= 16 && !transposeB && N % 4 === 0, { transposeB: false }),
-  variant('blocked-16x8', BLOCK, ({ M, N }, { software }) => software && M >= 16 && N >= 8),
-  variant('blocked-8x8', { ...BLOCK, rows: 8 }, ({ M, N }, { software }) => software && M * N >= 64),
-  variant('tiled-64', WIDE, (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE), { kernel: 'tiled' }),
+  blocked('blocked-subgroup', 4),
+  blocked('blocked-subgroup', 1),
+  blocked('blocked', 4),
+  blocked('blocked', 1),
+  sized('tiled-64', WIDE, (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE), 'tiled'),
   splitK,
-  variant('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), { kernel: 'tiled' }),
-  variant('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true),
+  sized('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), 'tiled'),
+  sized('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true),
 ];

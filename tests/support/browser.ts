@@ -25,11 +25,11 @@ const SLOWED_WHEN_HIDDEN = [
 const ADAPTERS = {
   software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
   default: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
-  none: ['--disable-blink-features=WebGPU'],
+  none: ['--disable-gpu'],
 } as const;
 
 export interface BrowserOptions {
-  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser without WebGPU. */
+  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser that has none. */
   readonly adapter?: keyof typeof ADAPTERS;
   /** Slows hidden tabs down as a user's browser does. */
   readonly slowHiddenTabs?: boolean;

@@ -57,13 +57,15 @@ export function hashOf(spec: SpecInput): string {
 /** The lab in a tab with storage of its own, driven and read as a user does. */
 export class LabPage {
   readonly page: Page;
-  readonly problems: readonly string[];
+  private readonly seen: readonly string[];
+  private expected: RegExp | null = null;
+  private open = true;
   private readonly context: BrowserContext;
   private readonly folder: string;
 
   private constructor(page: Page, problems: readonly string[], context: BrowserContext, folder: string) {
     this.page = page;
-    this.problems = problems;
+    this.seen = problems;
     this.context = context;
     this.folder = folder;
   }
@@ -77,14 +79,34 @@ export class LabPage {
   }
 
   /** Opens the lab at `url`, whose hash holds the spec, and waits until it is ready to train. */
-  static async open(browser: Browser, url: string): Promise<LabPage> {
-    const lab = await LabPage.blank(browser);
-    await lab.page.goto(url);
-    await lab.until('ready to train', ({ actions }) => actions.includes('start'));
-    return lab;
+  async visit(url: string): Promise<Sight> {
+    await this.page.goto(url);
+    return this.ready();
+  }
+
+  /** Loads the page again and waits until it is ready to train. */
+  async reload(): Promise<Sight> {
+    await this.page.reload();
+    return this.ready();
+  }
+
+  ready(): Promise<Sight> {
+    return this.until('ready to train', ({ actions }) => actions.includes('start'));
+  }
+
+  /** Errors of the console and the network that no test announced. */
+  get problems(): readonly string[] {
+    return this.seen.filter((problem) => this.expected?.test(problem) !== true);
+  }
+
+  /** Announces errors that belong to the test. */
+  expectProblems(matching: RegExp): void {
+    this.expected = matching;
   }
 
   async close(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
     await this.context.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -217,6 +239,7 @@ export class LabPage {
     const [head = '', ...rows] = new TextDecoder().decode(bytes).trim().split('\n');
     const columns = head.split(',');
     const [step, loss] = [columns.indexOf('step'), columns.indexOf('trainNats')];
-    return new Map(rows.map((row) => row.split(',')).map((cells) => [Number(cells[step]), cells[loss] ?? '']));
+    const cells = rows.map((row) => row.split(',')).map((row): [number, string] => [Number(row[step]), row[loss] ?? '']);
+    return new Map(cells.filter(([, written]) => written !== ''));
   }
 }

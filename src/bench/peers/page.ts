@@ -106,7 +106,7 @@ async function warmUp(
   name: ContenderName,
   gpu: Gpu,
   course: Course,
-  { checkSteps, checkMs, sampleMs }: PageOptions,
+  { checkSteps, checkMs, sampleMs }: RaceOptions,
 ): Promise<Runner> {
   const openedAt = performance.now();
   const contender = await open(name, gpu, course);
@@ -142,7 +142,9 @@ async function watchHeap(gpu: Gpu, specName: string, steps: number): Promise<rea
     await contender.train(partSteps);
     const msPerStep = (performance.now() - startedAt) / partSteps;
     marks.push({ step: part * partSteps, msPerStep, heapBytes: await heapBytes() });
-    await progress(`${specName} heap: ${part * partSteps} steps`);
+    await progress(
+      `${specName} heap: ${((marks.at(-1)?.heapBytes ?? NaN) / 2 ** 20).toFixed(2)} MiB after ${part * partSteps} steps`,
+    );
   }
   contender.destroy();
   return marks;

@@ -1,0 +1,2 @@
+// subgroups: asks for subgroup operations. Comes first, for directives precede declarations.
+enable subgroups;

@@ -1,0 +1,61 @@
+import type { Browser } from 'puppeteer';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { launchBrowser, serveBuild, type BrowserOptions, type ServedBuild } from './browser.ts';
+import { LabPage } from './lab-page.ts';
+
+/** The browser and the served build of one test file. */
+export interface LabSuite {
+  readonly browser: Browser;
+  readonly build: ServedBuild;
+  /** The lab, ready to train, in a tab of its own that closes after the test. */
+  open(hash?: string): Promise<LabPage>;
+  /** A tab that shows nothing yet, which closes after the test. */
+  blank(): Promise<LabPage>;
+}
+
+/** Registers the hooks of a file of browser tests. After each test it fails where the console or the network saw an error. */
+export function labSuite(options: BrowserOptions = {}): LabSuite {
+  let browser: Browser | null = null;
+  let build: ServedBuild | null = null;
+  const pages: LabPage[] = [];
+
+  beforeAll(async () => {
+    [browser, build] = await Promise.all([launchBrowser(options), serveBuild()]);
+  });
+
+  afterEach(async () => {
+    const closing = pages.splice(0);
+    const problems = closing.flatMap((page) => [...page.problems]);
+    for (const page of closing) await page.close();
+    expect(problems, 'errors in the console or the network').toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await build?.close();
+  });
+
+  const kept = (page: LabPage): LabPage => {
+    pages.push(page);
+    return page;
+  };
+  return {
+    get browser() {
+      return there(browser);
+    },
+    get build() {
+      return there(build);
+    },
+    open: async (hash = '') => {
+      const page = kept(await LabPage.blank(there(browser)));
+      await page.visit(`${there(build).url}${hash}`);
+      return page;
+    },
+    blank: async () => kept(await LabPage.blank(there(browser))),
+  };
+}
+
+function there<T>(value: T | null): T {
+  if (value === null) throw new Error('browser tests: used before the browser was started');
+  return value;
+}
