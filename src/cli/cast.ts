@@ -27,7 +27,8 @@ export const cast: Command = {
     const format = formatNamed(words.operands[0] ?? '');
     const round = oneOf('--round', words.value('round') ?? 'nearest', ROUNDINGS);
     const seed = words.value('seed');
-    if (seed !== undefined && round !== 'stochastic') fail({ where: '--seed', rule: 'nothing is random', got: `--round ${round}`, cure: 'Add --round stochastic.' });
+    if (seed !== undefined && round !== 'stochastic')
+      fail({ where: '--seed', rule: 'nothing is random', got: `--round ${round}`, cure: 'Add --round stochastic.' });
     const options: CastOptions = {
       round,
       saturate: !words.has('no-saturate'),
@@ -36,14 +37,18 @@ export const cast: Command = {
     };
     const place = oneOf('--on', words.value('on') ?? 'cpu', ['cpu', 'gpu']);
     const input = parseWords(await io.stdin());
-    const { codes, values } = place === 'cpu' ? castWords(input, format, options) : await withGpu((gpu) => castOnGpu(gpu, input, format, options));
+    const { codes, values } =
+      place === 'cpu' ? castWords(input, format, options) : await withGpu((gpu) => castOnGpu(gpu, input, format, options));
     io.out(Array.from(codes, (code, i) => `0x${code.toString(16)} ${decimal(values[i] ?? 0)}\n`).join(''));
     return 0;
   },
 };
 
 function oneOf<T extends string>(flag: string, text: string, choices: readonly T[]): T {
-  return choices.find((choice) => choice === text) ?? fail({ where: flag, rule: 'there is no such choice', got: text, expected: choices.join(', ') });
+  return (
+    choices.find((choice) => choice === text) ??
+    fail({ where: flag, rule: 'there is no such choice', got: text, expected: choices.join(', ') })
+  );
 }
 
 /** An f32 by which a tensor can be multiplied and divided. */
@@ -51,7 +56,12 @@ function scaleOf(text: string): number {
   const scale = Math.fround(Number(text));
   const inverse = Math.fround(1 / scale);
   if (text.trim() === '' || !(scale > 0 && scale < Infinity && inverse > 0 && inverse < Infinity)) {
-    fail({ where: '--scale', rule: 'it is no scale', got: text, expected: 'a number above 0 that f32 holds, and its reciprocal too' });
+    fail({
+      where: '--scale',
+      rule: 'it is no scale',
+      got: text,
+      expected: 'a number above 0 that f32 holds, and its reciprocal too',
+    });
   }
   return scale;
 }
@@ -63,7 +73,12 @@ function parseWords(text: string): Uint32Array<ArrayBuffer> {
     const word = line.trim();
     if (WORD.test(word)) return Number.parseInt(word, 16);
     const got = word.length > SHOWN ? `${word.slice(0, SHOWN)}...` : word;
-    return fail({ where: `stdin line ${i + 1}`, rule: 'it is not the bits of an f32', got: JSON.stringify(got), expected: '8 hex digits' });
+    return fail({
+      where: `stdin line ${i + 1}`,
+      rule: 'it is not the bits of an f32',
+      got: JSON.stringify(got),
+      expected: '8 hex digits',
+    });
   });
 }
 

@@ -5,8 +5,8 @@ import { bitsOf, PLAIN } from '../numerics/index.ts';
 import type { Casts, CastOptions, Format } from '../numerics/index.ts';
 import { FLAT_WORKGROUP, flatGrid } from '../ops/launch.ts';
 
-/** Words a dispatch: three buffers of 4 MiB, and well within the drawn index. */
-const CHUNK = 1 << 20;
+/** Words a dispatch: three buffers of 1 MiB. */
+const CHUNK = 1 << 18;
 const ROUNDINGS = { nearest: 0, zero: 1, stochastic: 2 } as const;
 
 /** The overrides by which a kernel with `lib/cast` knows a format. */
@@ -27,7 +27,12 @@ export function formatOverrides(format: Format): Readonly<Record<string, number 
  *
  * @throws KernelError, DeviceError when the GPU has something against it.
  */
-export async function castOnGpu(gpu: Gpu, words: Uint32Array<ArrayBuffer>, format: Format, options: CastOptions = PLAIN): Promise<Casts> {
+export async function castOnGpu(
+  gpu: Gpu,
+  words: Uint32Array<ArrayBuffer>,
+  format: Format,
+  options: CastOptions = PLAIN,
+): Promise<Casts> {
   const { round, saturate, scale, draw } = options;
   const casts: Casts = { codes: new Uint32Array(words.length), values: new Uint32Array(words.length) };
   if (words.length === 0) return casts;
@@ -40,7 +45,11 @@ export async function castOnGpu(gpu: Gpu, words: Uint32Array<ArrayBuffer>, forma
     const buffers = new Map(
       source.bindings.map(({ name, index, kind }) => [
         name,
-        { index, buffer: kind === 'sizes' ? gpu.buffer(name, 4 * source.sizes.length, 'uniform') : gpu.buffer(name, sizeBytes, 'storage') },
+        {
+          index,
+          buffer:
+            kind === 'sizes' ? gpu.buffer(name, 4 * source.sizes.length, 'uniform') : gpu.buffer(name, sizeBytes, 'storage'),
+        },
       ]),
     );
     const bufferOf = (name: string): GPUBuffer => {
@@ -57,7 +66,16 @@ export async function castOnGpu(gpu: Gpu, words: Uint32Array<ArrayBuffer>, forma
       for (let first = 0; first < words.length; first += CHUNK) {
         const part = words.subarray(first, first + CHUNK);
         const { seed, tensor = 0, step = 0 } = draw;
-        const sizes = { count: part.length, scale: bitsOf(scale), inverse: bitsOf(1 / scale), first, seed, stream: STREAM.rounding, tensor, step };
+        const sizes = {
+          count: part.length,
+          scale: bitsOf(scale),
+          inverse: bitsOf(1 / scale),
+          first,
+          seed,
+          stream: STREAM.rounding,
+          tensor,
+          step,
+        };
         gpu.write(bufferOf('x'), 0, part);
         gpu.write(bufferOf('sizes'), 0, packSizes(source, sizes));
         const encoder = gpu.device.createCommandEncoder({ label: source.path });

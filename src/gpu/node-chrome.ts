@@ -50,3 +50,29 @@ export function swiftShaderFolders(): string[] {
     (folder) => existsSync(join(folder, 'libvulkan.so.1')) && existsSync(join(folder, 'vk_swiftshader_icd.json')),
   );
 }
+
+/** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser that has none. */
+export type BrowserAdapter = 'software' | 'default' | 'none';
+
+const ADAPTER_FLAGS: Readonly<Record<BrowserAdapter, readonly string[]>> = {
+  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  default: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
+  none: ['--disable-gpu'],
+};
+
+/** Quiet and offline: none of these changes what a page sees. */
+const QUIET_FLAGS = [
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+];
+
+/** How a headless Chrome is started for tests and benchmarks. */
+export function chromeFlags(adapter: BrowserAdapter): string[] {
+  // Chrome's sandbox does not start for root.
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  return [...QUIET_FLAGS, ...ADAPTER_FLAGS[adapter], ...sandbox];
+}

@@ -1,4 +1,4 @@
-import { SpecError } from '../base/errors.ts';
+import { SpecError, unreachable } from '../base/errors.ts';
 import { bitsOf, floatOf } from './bits.ts';
 import { decode, encode, RoundingBits } from './cast.ts';
 import type { Draw, Rounding } from './cast.ts';
@@ -8,7 +8,7 @@ import type { Format } from './format.ts';
 /**
  * How the scale of a block is made and kept.
  * - `e8m0`: 2^(floor(log2 amax) - emax) (OCP MX 1.0, section 6.3).
- * - `e4m3`: amax / maximum as E4M3, beside one f32 for the whole tensor (NVFP4).
+ * - `e4m3`: amax / maximum as E4M3, beside one f32 for the whole tensor (NVFP4, arXiv 2509.25149, appendix C).
  * - `f32`: max(amax, 1e-4) / maximum (DeepSeek-V3, arXiv 2412.19437, section 3.3).
  */
 export type BlockScale = 'e8m0' | 'e4m3' | 'f32';
@@ -80,14 +80,18 @@ export function castBlocks(
   const values = new Float32Array(x.length);
   const across = columns / format.columns;
   const scales = new Uint32Array((rows / format.rows) * across);
-  const tensorScale = format.scale === 'e4m3' ? tensorScaleOf(x, format.element) : 1;
+  const encodeScale = format.scale === 'e4m3' ? tensorEncodeScale(x, format.element) : 1;
+  const tensorScale = Math.fround(1 / encodeScale);
   const random = new RoundingBits(draw);
   const mode = { round, saturate: true };
   for (let block = 0; block < scales.length; block += 1) {
     const first = Math.floor(block / across) * format.rows * columns + (block % across) * format.columns;
-    const places = Array.from({ length: format.rows * format.columns }, (_, i) => first + Math.floor(i / format.columns) * columns + (i % format.columns));
+    const places = Array.from(
+      { length: format.rows * format.columns },
+      (_, i) => first + Math.floor(i / format.columns) * columns + (i % format.columns),
+    );
     const amax = places.reduce((largest, place) => Math.max(largest, Math.abs(x[place] ?? 0)), 0);
-    const [code, scale] = blockScale(amax, format, tensorScale);
+    const [code, scale] = blockScale(amax, format, encodeScale);
     scales[block] = code;
     for (const place of places) {
       // A scale of 0 is one that was too small for its format: nothing is left of the block.
@@ -103,8 +107,12 @@ export function castBlocks(
 /** @throws SpecError when the blocks of a format do not divide a matrix [rows, columns]. */
 export function checkBlocks(format: BlockFormat, rows: number, columns: number): void {
   const where = `format ${format.name}`;
-  for (const [what, size, block] of [['rows', rows, format.rows], ['columns', columns, format.columns]] as const) {
-    if (!Number.isInteger(block) || block < 1) throw new SpecError({ where, rule: `a block has no ${block} ${what}`, expected: 'a whole number above 0' });
+  for (const [what, size, block] of [
+    ['rows', rows, format.rows],
+    ['columns', columns, format.columns],
+  ] as const) {
+    if (!Number.isInteger(block) || block < 1)
+      throw new SpecError({ where, rule: `a block has no ${block} ${what}`, expected: 'a whole number above 0' });
     if (size % block !== 0) {
       const rule = `blocks of ${format.rows}x${format.columns} do not divide the ${what}`;
       throw new SpecError({ where, rule, got: String(size), expected: `a multiple of ${block}` });
@@ -112,36 +120,37 @@ export function checkBlocks(format: BlockFormat, rows: number, columns: number):
   }
 }
 
-/** The code of a block's scale, and the number that its elements are multiplied by: NaN where amax is not finite. */
-function blockScale(amax: number, { scale, element }: BlockFormat, tensorScale: number): readonly [code: number, value: number] {
-  const finite = amax < Infinity;
+/** The code of a block's scale, and the number that it stands for, by which elements are divided: NaN where amax is not finite. */
+function blockScale(amax: number, { scale, element }: BlockFormat, encodeScale: number): readonly [code: number, value: number] {
+  const isFinite = amax < Infinity;
   switch (scale) {
     case 'e8m0': {
-      const exponent = finite ? Math.min(Math.max(floorLog2(amax) - element.emax, -E8M0_BIAS), E8M0_MAX) : NaN;
-      return finite ? [exponent + E8M0_BIAS, 2 ** exponent] : [FORMATS.e8m0.nanMagnitude, NaN];
+      if (!isFinite) return [FORMATS.e8m0.nanMagnitude, NaN];
+      const exponent = Math.min(Math.max(floorLog2(amax) - element.emax, -E8M0_BIAS), E8M0_MAX);
+      return [exponent + E8M0_BIAS, 2 ** exponent];
     }
     case 'e4m3': {
-      const wanted = Math.fround(Math.fround(amax / element.maxValue) / tensorScale);
-      const code = encode(bitsOf(finite ? wanted : NaN), FORMATS.e4m3) & 0x7f;
-      return [code, Math.fround(floatOf(decode(code, FORMATS.e4m3)) * tensorScale)];
+      const code = encode(bitsOf(isFinite ? Math.fround(amax / element.maxValue) * encodeScale : NaN), FORMATS.e4m3);
+      return [code, Math.fround(floatOf(decode(code, FORMATS.e4m3)) * Math.fround(1 / encodeScale))];
     }
     case 'f32': {
-      const value = finite ? Math.fround(Math.max(amax, Math.fround(LEAST_AMAX)) / element.maxValue) : NaN;
+      const value = isFinite ? Math.fround(Math.max(amax, Math.fround(LEAST_AMAX)) / element.maxValue) : NaN;
       return [bitsOf(value), value];
     }
+    default:
+      return unreachable(scale);
   }
 }
 
-/** x over its block's scale, as an f32. NVFP4 multiplies by the f32 reciprocal, as its hardware path does. */
+/** An element over its block's scale, as an f32; NVFP4 multiplies by the scale's f32 reciprocal. */
 function quotient(x: number, scale: number, kind: BlockScale): number {
   return kind === 'e4m3' ? x * Math.min(F32_MAX, Math.fround(1 / scale)) : x / scale;
 }
 
-/** Brings the largest block scale to E4M3's maximum: amax / (448 * 6) for NVFP4; 1 where that says nothing. */
-function tensorScaleOf(x: Float32Array, element: Format): number {
+/** What brings the largest block scale to the maximum of E4M3: 448 * 6 / amax for NVFP4; 1 where no element says anything. */
+function tensorEncodeScale(x: Float32Array, element: Format): number {
   const amax = x.reduce((largest, value) => (Math.abs(value) < Infinity ? Math.max(largest, Math.abs(value)) : largest), 0);
-  const scale = Math.fround(amax / (FORMATS.e4m3.maxValue * element.maxValue));
-  return scale > 0 ? scale : 1;
+  return amax === 0 ? 1 : Math.min(F32_MAX, Math.fround((FORMATS.e4m3.maxValue * element.maxValue) / amax));
 }
 
 /** floor(log2(x)) of an f32, from its bits; -Infinity for 0. */

@@ -50,7 +50,9 @@ export function encode(word: number, format: Format, { round, saturate }: CastMo
   const limit = saturate ? maxMagnitude : overflowMagnitude;
   if (special === 'scale') {
     if (magnitude > F32_INFINITY || (negative && magnitude !== 0)) return nanMagnitude;
-    return magnitude === F32_INFINITY ? limit : encodeScale(magnitude, maxMagnitude, round === 'zero' ? maxMagnitude : limit, round, random);
+    return magnitude === F32_INFINITY
+      ? limit
+      : encodeScale(magnitude, maxMagnitude, round === 'zero' ? maxMagnitude : limit, round, random);
   }
   const sign = negative ? (1 << signShift) >>> 0 : 0;
   if (magnitude > F32_INFINITY) return nanMagnitude > maxMagnitude ? (sign | nanMagnitude) >>> 0 : nanMagnitude;

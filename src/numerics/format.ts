@@ -66,7 +66,13 @@ export function defineFormat(name: string, { exponentBits, mantissaBits, special
   }
   if (special === 'ieee' && mantissaBits === 0) {
     const cure = 'Choose the convention fn or finite.';
-    throw new SpecError({ where, rule: 'without mantissa bits there is no NaN beside Inf', got: 'mantissa bits 0', expected: 'at least 1', cure });
+    throw new SpecError({
+      where,
+      rule: 'without mantissa bits there is no NaN beside Inf',
+      got: 'mantissa bits 0',
+      expected: 'at least 1',
+      cure,
+    });
   }
   const signShift = exponentBits + mantissaBits;
   const top = 2 ** signShift - 1;
@@ -77,13 +83,20 @@ export function defineFormat(name: string, { exponentBits, mantissaBits, special
     finite: [top, top, top] as const,
     scale: [top - 1, top, top] as const,
   }[special];
-  if (maxMagnitude < 1) throw new SpecError({ where, rule: 'zero is its only number', cure: 'Give it more exponent or mantissa bits.' });
+  if (maxMagnitude < 1)
+    throw new SpecError({ where, rule: 'zero is its only number', cure: 'Give it more exponent or mantissa bits.' });
   const value = (magnitude: number): number => magnitudeValue(magnitude, mantissaBits, b, special);
   const maxValue = value(maxMagnitude);
   const minExponent = special === 'scale' ? -b : 1 - b - mantissaBits;
   if (maxValue >= 2 ** (F32_EMAX + 1) || minExponent < F32_EMIN) {
     const got = `numbers from 2^${minExponent} to ${maxValue}`;
-    throw new SpecError({ where, rule: 'f32 does not hold its numbers', got, expected: `2^${F32_EMIN} to below 2^${F32_EMAX + 1}`, cure: 'Choose another bias.' });
+    throw new SpecError({
+      where,
+      rule: 'f32 does not hold its numbers',
+      got,
+      expected: `2^${F32_EMIN} to below 2^${F32_EMAX + 1}`,
+      cure: 'Choose another bias.',
+    });
   }
   return {
     name,
@@ -134,7 +147,11 @@ export function formatNamed(name: string): Format {
     const expected = `${[...NAMED.keys()].join(', ')} or e<X>m<Y>, which -fn or -finite may follow`;
     throw new SpecError({ where: 'format', rule: 'there is no such format', got: JSON.stringify(name), expected });
   }
-  return defineFormat(key, { exponentBits: Number(exponentBits), mantissaBits: Number(mantissaBits), special: special as Special });
+  return defineFormat(key, {
+    exponentBits: Number(exponentBits),
+    mantissaBits: Number(mantissaBits),
+    special: special as Special,
+  });
 }
 
 /** A magnitude's value by the formula of the format; for `overflowMagnitude` what it would be as a number. Exact in f64. */

@@ -74,7 +74,12 @@ export const DELAYED_START: DelayedState = { amaxHistory: [], scale: 1 };
  *
  * @throws SpecError for options that make no sense.
  */
-export function delayedStep(state: DelayedState, amax: number, format: Format, options: DelayedOptions = DELAYED_SCALING): DelayedState {
+export function delayedStep(
+  state: DelayedState,
+  amax: number,
+  format: Format,
+  options: DelayedOptions = DELAYED_SCALING,
+): DelayedState {
   checkScaling('delayed scaling', options);
   const amaxHistory = [Math.fround(amax), ...state.amaxHistory].slice(0, options.amaxHistoryLen);
   // Math.max of a NaN is NaN, as on bits.
@@ -84,6 +89,11 @@ export function delayedStep(state: DelayedState, amax: number, format: Format, o
 
 function checkWhole(where: string, what: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw new SpecError({ where, rule: `${what} is not a whole number in bounds`, got: String(value), expected: `${min}..${max}` });
+    throw new SpecError({
+      where,
+      rule: `${what} is not a whole number in bounds`,
+      got: String(value),
+      expected: `${min}..${max}`,
+    });
   }
 }

@@ -79,7 +79,7 @@ export class LabSample extends LabElement {
           @input=${(event: Event): void => this.lab.setSampling({ temperature: Number(typed(event)) })}
         />
       </div>
-      <pre tabindex="0" aria-label="Generated text">
+      <pre tabindex="0" role="region" aria-label="Generated text">
 ${
           sample === null
             ? html`<span class="muted">Text appears here once the run trains, and again every few seconds.</span>`

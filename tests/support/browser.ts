@@ -1,19 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { launch, type Browser, type Page } from 'puppeteer';
 import { preview } from 'vite';
-import { INSTALL_CHROME, chromeExecutables } from '../../src/gpu/node-chrome.ts';
+import { INSTALL_CHROME, chromeExecutables, chromeFlags, type BrowserAdapter } from '../../src/gpu/node-chrome.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Quiet and offline: none of these changes what a page sees. */
-const FLAGS = [
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-dev-shm-usage',
-];
 
 /** Puppeteer switches these off by itself; a user's Chrome has them. */
 const SLOWED_WHEN_HIDDEN = [
@@ -22,15 +12,8 @@ const SLOWED_WHEN_HIDDEN = [
   '--disable-renderer-backgrounding',
 ];
 
-const ADAPTERS = {
-  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-  default: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
-  none: ['--disable-gpu'],
-} as const;
-
 export interface BrowserOptions {
-  /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser that has none. */
-  readonly adapter?: keyof typeof ADAPTERS;
+  readonly adapter?: BrowserAdapter;
   /** Slows hidden tabs down as a user's browser does. */
   readonly slowHiddenTabs?: boolean;
 }
@@ -41,13 +24,8 @@ export async function launchBrowser({ adapter = 'software', slowHiddenTabs = fal
   if (executablePath === undefined) {
     throw new Error(`browser tests: no Chrome or Chromium found. ${INSTALL_CHROME}`);
   }
-  const args = [...FLAGS, ...ADAPTERS[adapter]];
-  if (process.getuid?.() === 0) {
-    // Chrome's sandbox does not start for root.
-    args.push('--no-sandbox');
-  }
   const ignoreDefaultArgs = slowHiddenTabs ? SLOWED_WHEN_HIDDEN : [];
-  return launch({ executablePath, headless: true, args, ignoreDefaultArgs, protocolTimeout: 300_000 });
+  return launch({ executablePath, headless: true, args: chromeFlags(adapter), ignoreDefaultArgs, protocolTimeout: 300_000 });
 }
 
 export interface ServedBuild {

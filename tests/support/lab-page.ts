@@ -24,7 +24,7 @@ export interface Sight {
 }
 
 const POLL_MS = 60;
-const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 60_000;
 
 /** A model so small that a software adapter takes hundreds of steps of it in a few seconds. */
 export const TINY: SpecInput = {
@@ -62,6 +62,8 @@ export class LabPage {
   private open = true;
   private readonly context: BrowserContext;
   private readonly folder: string;
+  /** The browser reads what lies here when the page does, not before. */
+  private readonly uploads = mkdtempSync(join(tmpdir(), 'isoflop-uploads-'));
 
   private constructor(page: Page, problems: readonly string[], context: BrowserContext, folder: string) {
     this.page = page;
@@ -108,7 +110,7 @@ export class LabPage {
     if (!this.open) return;
     this.open = false;
     await this.context.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.uploads]) rmSync(folder, { recursive: true, force: true });
   }
 
   async look(): Promise<Sight> {
@@ -195,12 +197,11 @@ export class LabPage {
 
   /** Gives the page a file through its file input. */
   async upload(name: string, bytes: Uint8Array): Promise<void> {
-    const path = join(this.folder, name);
+    const path = join(this.uploads, name);
     writeFileSync(path, bytes);
     const input = await this.find('lab-data-card >>> input[type=file]');
     const inputElement = await input.toElement('input');
     await inputElement.uploadFile(path);
-    rmSync(path);
   }
 
   /** Drops a file of this text on the page. */

@@ -2,7 +2,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { launch } from 'puppeteer';
 import type { Browser } from 'puppeteer';
-import { INSTALL_CHROME, chromeExecutables } from '../../gpu/node-chrome.ts';
+import { INSTALL_CHROME, chromeExecutables, chromeFlags } from '../../gpu/node-chrome.ts';
 import { CONTENDERS } from './report.ts';
 import type { ContenderName, PageOptions, PageReport } from './report.ts';
 import { printReport } from './table.ts';
@@ -17,16 +17,6 @@ const HELP = `npm run bench:peers -- [options]: the same GPT training step in Is
   --heap STEPS                 steps of the first spec over which the heap is watched (default 2000; 0: none)
   --json                       everything measured, as JSON
 `;
-
-const FLAGS = [
-  '--enable-unsafe-webgpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-dev-shm-usage',
-];
 
 /** Losses of the first steps that are compared, and how long a slow contender may take for them. */
 const CHECK_STEPS = 20;
@@ -110,10 +100,7 @@ function countOf(flag: string, text: string, least: number): number {
 function launchBrowser(adapter: Choice['adapter']): Promise<Browser> {
   const executablePath = chromeExecutables()[0];
   if (executablePath === undefined) throw new Error(`no Chrome or Chromium found. ${INSTALL_CHROME}`);
-  const args = [...FLAGS, adapter === 'software' ? '--use-webgpu-adapter=swiftshader' : '--enable-features=Vulkan'];
-  // Chrome's sandbox does not start for root.
-  if (process.getuid?.() === 0) args.push('--no-sandbox');
-  return launch({ executablePath, headless: true, args, protocolTimeout: 0 });
+  return launch({ executablePath, headless: true, args: chromeFlags(adapter), protocolTimeout: 0 });
 }
 
 async function runPage(browser: Browser, url: string, options: PageOptions): Promise<PageReport> {

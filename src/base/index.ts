@@ -1,3 +1,0 @@
-export * from './errors.ts';
-export * from './shape.ts';
-export * from './random.ts';
