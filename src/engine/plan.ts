@@ -133,9 +133,11 @@ function isKernel(node: Node): boolean {
   return node.op !== 'input' && node.op !== 'state' && node.op !== 'pack';
 }
 
-/** Variants that serve a node on this device, best first. */
+/** Variants that serve a node on this device, best first. The last, plain one is the truth and cannot be disabled. */
 export function variantsFor(node: Node, caps: Caps, disabled: ReadonlySet<string>): readonly Variant[] {
-  return opOf(node.op).variants.filter((variant) => !disabled.has(`${node.op}/${variant.name}`) && variant.supports(node, caps));
+  const { variants } = opOf(node.op);
+  const plain = variants.at(-1);
+  return variants.filter((variant) => variant.supports(node, caps) && (variant === plain || !disabled.has(`${node.op}/${variant.name}`)));
 }
 
 function lowerNode(node: Node, caps: Caps, disabled: ReadonlySet<string>, forced: Readonly<Record<string, string>>): Step {

@@ -57,6 +57,7 @@ export class Gpu {
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
   private readonly modules = new Map<string, GPUShaderModule>();
   private closed = false;
+  private gone = false;
 
   private constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device;
@@ -81,7 +82,10 @@ export class Gpu {
       limits: limitsOf(limits),
     };
     this.lost = device.lost.then((lost) => this.lossError(lost));
-    void this.lost.then((error) => this.fault(error));
+    void this.lost.then((error) => {
+      this.gone = true;
+      this.fault(error);
+    });
     device.addEventListener('uncapturederror', (event) => this.fault(errorOf(event.error, 'WebGPU')));
   }
 
@@ -111,6 +115,11 @@ export class Gpu {
   /** Takes over a device that somebody else opened. */
   static adopt(device: GPUDevice): Gpu {
     return new Gpu(device, device.adapterInfo);
+  }
+
+  /** False once the device is lost or closed. */
+  get alive(): boolean {
+    return !this.gone && !this.closed;
   }
 
   /** Hears of every error that nothing awaited. Gives a function that stops listening. */

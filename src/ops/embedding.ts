@@ -74,6 +74,11 @@ export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
   },
 
   embedding_backward: {
+    // Every position once, backwards, and runs of tokens of nearly equal length.
+    words(node, input, i) {
+      const [tokens, vocabulary] = [lastOf(inputAt(node, 1).type), lastOf(inputAt(node, 2).type) - 1];
+      return input === 1 ? tokens - 1 - i : Math.floor((i * tokens) / vocabulary);
+    },
     shape(node) {
       const [dy, order, starts] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
       requireShape(

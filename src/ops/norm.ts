@@ -1,9 +1,10 @@
 import { GraphError, ShapeError } from '../base/errors.ts';
 import { sameShape } from '../base/shape.ts';
-import { nodeLabel } from '../graph/graph.ts';
+import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Node, Value } from '../graph/types.ts';
+import { add } from './elementwise.ts';
 import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Scratch, Unshaped, Variant } from './op.ts';
@@ -77,6 +78,11 @@ export const normOps: Record<'norm' | 'norm_backward' | 'norm_param_backward', O
       return [x];
     },
     vjp: 'none',
+    plain(g, [dy, x, gain, stats, addend], attrs) {
+      if (dy === undefined || x === undefined || gain === undefined || stats === undefined) return [];
+      const bare = addOp(g, 'norm_backward', normOps.norm_backward, [dy, x, gain, stats], { ...attrs, addend: false });
+      return addend === undefined ? bare : [add(g, addend, first(bare))];
+    },
     variants: rowVariants((node, alone) => {
       const [dy, x, gain, stats, dx] = [
         inputAt(node, 0),

@@ -61,8 +61,8 @@ export interface Op {
   readonly plain?: (g: Graph, inputs: readonly Value[], attrs: Attrs) => readonly Value[];
   /** The op whose check on the user's device covers this one too: it follows from that op's gradient. */
   readonly checkedWith?: string;
-  /** For inputs of u32: values stay below this, when the op's kernels are tried on made-up data. */
-  readonly below?: (node: Unshaped, input: number) => number;
+  /** Element i of an input of u32 when the op's kernels are tried on made-up data; an op with such inputs must have it. */
+  readonly words?: (node: Unshaped, input: number, i: number) => number;
   /** In order of preference, the plain one last; the first that is supported and has not failed its check is used. */
   readonly variants: readonly [Variant, ...Variant[]];
 }

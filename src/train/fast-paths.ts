@@ -1,8 +1,11 @@
 import { fastPaths, planProgram, tryPath, withoutOps } from '../engine/index.ts';
-import type { Verdict } from '../engine/index.ts';
+import type { Case, Verdict } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Graph } from '../graph/index.ts';
+import { OPS } from '../ops/table.ts';
+import type { Op } from '../ops/op.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
-import { trainingGraph } from './graphs.ts';
+import { evaluationGraph, samplingGraph, trainingGraph } from './graphs.ts';
 
 /** Which fast paths this device may use: what {@link checkFastPaths} found. */
 export interface Cleared {
@@ -17,12 +20,17 @@ export interface Cleared {
 /** Verdicts of this adapter and build, by key; filled as paths are tried. */
 export type KnownVerdicts = Map<string, Verdict>;
 
-/** Rows are cut to about this many for the check; kernels see every tile border with fewer than a full batch. */
-const PROBE_ROWS = 96;
+/** Tokens a row, and rows in all, that the check is cut to about: enough to cross the borders of the tiles. */
+const PROBE_CONTEXT = 96;
+const PROBE_ROWS = 192;
+
+/** Every graph that a run needs. */
+const GRAPHS: readonly ((spec: RunSpec, vocab: number) => Graph)[] = [trainingGraph, evaluationGraph, samplingGraph];
 
 /**
- * Tries every fast path that a run of `spec` would use, on this device, against the plain kernels (promise 4). What fails is switched
- * off and the plan made again, until all of it has passed. Verdicts already in `known` are believed.
+ * Tries every fast path that a run of `spec` would use, on this device, against the plain kernels (promise 4): training, evaluation
+ * and sampling. What fails is switched off and the plans made again, until all of it has passed. Verdicts already in `known` are
+ * believed.
  */
 export async function checkFastPaths(
   gpu: Gpu,
@@ -36,22 +44,33 @@ export async function checkFastPaths(
   const used = new Map<string, Verdict>();
   for (;;) {
     const cleared: RunSpec = { ...spec, fusion: withoutOps(spec.fusion, badOps) };
-    const plan = planProgram(trainingGraph(cleared, vocab), { caps: gpu.caps, disabled, microBatches: spec.data.gradAccum });
-    const batch = Math.min(spec.data.batch, Math.max(1, Math.ceil(PROBE_ROWS / spec.data.context)));
-    const probe = trainingGraph({ ...cleared, data: { ...spec.data, batch } }, vocab);
-    const cases = fastPaths(plan, probe, gpu.caps, disabled).filter(({ key }) => !used.has(key));
+    const cases = casesOf(gpu, cleared, vocab, disabled).filter(({ key }) => !used.has(key));
     for (const [i, path] of cases.entries()) {
       const verdict = known.get(path.key) ?? (await tryPath(gpu, path));
       known.set(path.key, verdict);
       used.set(path.key, verdict);
       onProgress?.(i + 1, cases.length);
     }
-    const failed = [...used.values()].filter(({ ok }) => !ok);
     const before = disabled.size + badOps.size;
-    for (const { path, fused } of failed) {
-      if (fused) badOps.add(path.split('/')[0] ?? '');
-      else disabled.add(path);
+    for (const { path, fused, ok } of used.values()) {
+      const [op = '', variant = ''] = path.split('/');
+      if (ok) continue;
+      if (fused) badOps.add(op);
+      else for (const name of [op, ...checkedWith(op)]) disabled.add(`${name}/${variant}`);
     }
     if (disabled.size + badOps.size === before) return { disabled, spec: cleared, verdicts: [...used.values()] };
   }
+}
+
+/** Ops whose kernels the check of `op` covers. */
+function checkedWith(op: string): readonly string[] {
+  return Object.entries(OPS).flatMap(([name, row]) => ((row as Op).checkedWith === op ? [name] : []));
+}
+
+function casesOf({ caps }: Gpu, spec: RunSpec, vocab: number, disabled: ReadonlySet<string>): readonly Case[] {
+  const context = Math.min(spec.data.context, PROBE_CONTEXT);
+  const batch = Math.min(spec.data.batch, Math.ceil(PROBE_ROWS / context));
+  const small: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
+  const cases = GRAPHS.flatMap((graph) => fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps));
+  return [...new Map(cases.map((path) => [path.key, path])).values()];
 }

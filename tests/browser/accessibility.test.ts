@@ -29,7 +29,9 @@ describe.each(['dark', 'light'] as const)('axe finds nothing wrong in the %s pag
     await lab.press('resume');
     await lab.until('more steps', ({ state }) => state === 'running');
     expect(await violations(page), 'running').toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing sticks out to the side').toBeLessThanOrEqual(width);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing sticks out to the side').toBeLessThanOrEqual(
+      width,
+    );
     await lab.press('stop');
     await lab.until('the stop', ({ state }) => state === 'stopped');
   });

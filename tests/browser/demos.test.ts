@@ -19,7 +19,8 @@ async function until(page: Page, matching: RegExp): Promise<string> {
   for (;;) {
     const said = await textOf(page, '#state');
     if (matching.test(said)) return said;
-    if (performance.now() > end || (await page.$('#state.fault')) !== null) throw new Error(`waited for ${matching}; the page says: ${said}`);
+    if (performance.now() > end || (await page.$('#state.fault')) !== null)
+      throw new Error(`waited for ${matching}; the page says: ${said}`);
     await sleep(100);
   }
 }

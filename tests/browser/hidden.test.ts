@@ -8,13 +8,13 @@ it('training goes on in a hidden tab', async () => {
   const lab = await suite.open(hashOf(tiny(1_000_000)));
   await lab.start();
   await lab.until('some steps', ({ state, step }) => state === 'running' && step > 5);
+  const visibility = (): Promise<string> => lab.page.evaluate(() => document.visibilityState);
   const front = await lab.page.browserContext().newPage();
   await front.bringToFront();
-  await lab.until('the tab to be hidden', () => true);
-  expect(await lab.page.evaluate(() => document.visibilityState)).toBe('hidden');
+  await expect.poll(visibility).toBe('hidden');
   const hidden = await lab.look();
   await lab.until('steps behind the other tab', ({ step }) => step > hidden.step + 100);
-  expect(await lab.page.evaluate(() => document.visibilityState)).toBe('hidden');
+  expect(await visibility()).toBe('hidden');
   await lab.page.bringToFront();
   await lab.press('stop');
   await lab.reach('stopped');

@@ -30,7 +30,8 @@ afterAll(async () => {
 /** Waits until the page has fetched every corpus and asks for nothing more. */
 async function loaded(lab: LabPage): Promise<number> {
   const corpora = (): number => suite.build.requests.filter((path) => path.includes('/corpora/')).length;
-  for (let count = -1; count !== suite.build.requests.length || corpora() < 4; await sleep(500)) count = suite.build.requests.length;
+  for (let count = -1; count !== suite.build.requests.length || corpora() < 4; await sleep(500))
+    count = suite.build.requests.length;
   expect((await lab.look()).alerts).toEqual([]);
   return suite.build.requests.length;
 }
@@ -38,12 +39,14 @@ async function loaded(lab: LabPage): Promise<number> {
 /** Asks `url` for something; `refused` where the content security policy forbids it. The same words run in page and worker. */
 async function ask(url: string): Promise<string> {
   const violation = new Promise<string>((resolve) => {
-    const heard = (event: Event): void => resolve(event instanceof SecurityPolicyViolationEvent ? `refused by ${event.effectiveDirective}` : event.type);
+    const heard = (event: Event): void =>
+      resolve(event instanceof SecurityPolicyViolationEvent ? `refused by ${event.effectiveDirective}` : event.type);
     globalThis.addEventListener('securitypolicyviolation', heard, { once: true });
   });
   const answer = fetch(url).then(
     async (response) => `answered ${await response.text()}`,
-    async () => Promise.race([violation, new Promise<string>((resolve) => setTimeout(resolve, 2000, 'failed without the policy'))]),
+    async () =>
+      Promise.race([violation, new Promise<string>((resolve) => setTimeout(resolve, 2000, 'failed without the policy'))]),
   );
   return answer;
 }

@@ -26,9 +26,21 @@ describe('a browser that cannot train', () => {
   });
 
   it.each([
-    ['an old Chrome', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/109.0.0.0 Safari/537.36', 'Update the browser: WebGPU needs version 113'],
-    ['Firefox', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox offers WebGPU on Windows from version 141'],
-    ['Safari', 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15', 'Safari offers WebGPU from version 26'],
+    [
+      'an old Chrome',
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/109.0.0.0 Safari/537.36',
+      'Update the browser: WebGPU needs version 113',
+    ],
+    [
+      'Firefox',
+      'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+      'Firefox offers WebGPU on Windows from version 141',
+    ],
+    [
+      'Safari',
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15',
+      'Safari offers WebGPU from version 26',
+    ],
   ])('because it knows no WebGPU: the page says what to do in %s', async (_browser, userAgent, cure) => {
     const lab = await suite.blank();
     await lab.page.setUserAgent({ userAgent });

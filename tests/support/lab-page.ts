@@ -152,7 +152,8 @@ export class LabPage {
     for (;;) {
       const sight = await this.look();
       if (shown(sight)) return sight;
-      if (performance.now() > end) throw new Error(`waited ${timeoutMs / 1000} s for: ${what}. The page shows ${JSON.stringify(sight, null, 1)}`);
+      if (performance.now() > end)
+        throw new Error(`waited ${timeoutMs / 1000} s for: ${what}. The page shows ${JSON.stringify(sight, null, 1)}`);
       await sleep(POLL_MS);
     }
   }
@@ -171,7 +172,10 @@ export class LabPage {
 
   /** Waits for the run to be in `state`, with no alert on the way there. */
   async reach(state: string): Promise<Sight> {
-    const sight = await this.until(`the run to be ${state}`, (now) => now.state === state || now.state === 'failed' || now.alerts.length > 0);
+    const sight = await this.until(
+      `the run to be ${state}`,
+      (now) => now.state === state || now.state === 'failed' || now.alerts.length > 0,
+    );
     if (sight.state !== state) throw new Error(`the run is not ${state}: the page shows ${JSON.stringify(sight, null, 1)}`);
     return sight;
   }
@@ -188,7 +192,8 @@ export class LabPage {
     await (
       await this.find(selector)
     ).evaluate((element, chosen) => {
-      if (!(element instanceof HTMLInputElement) && !(element instanceof HTMLSelectElement)) throw new Error('neither input nor select');
+      if (!(element instanceof HTMLInputElement) && !(element instanceof HTMLSelectElement))
+        throw new Error('neither input nor select');
       element.value = chosen;
       element.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
       element.dispatchEvent(new Event('change', { bubbles: true, composed: true }));
@@ -210,7 +215,8 @@ export class LabPage {
       (fileName, content) => {
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(new File([content], fileName));
-        for (const type of ['dragover', 'drop']) document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+        for (const type of ['dragover', 'drop'])
+          document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
       },
       name,
       text,

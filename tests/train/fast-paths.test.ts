@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { OPS } from '../../src/ops/table.ts';
-import type { Op, Variant } from '../../src/ops/op.ts';
+import { fastPaths, planProgram } from '../../src/engine/index.ts';
+import { opOf, OPS } from '../../src/ops/table.ts';
+import { trainingGraph } from '../../src/train/graphs.ts';
+import type { Dispatch, Op, Variant } from '../../src/ops/op.ts';
 import { checkFastPaths } from '../../src/train/fast-paths.ts';
 import type { KnownVerdicts } from '../../src/train/fast-paths.ts';
 import { tinySpec } from '../reference/specs.ts';
@@ -11,7 +13,7 @@ const spec = tinySpec({ model: { mlp: 'gelu', bias: true } });
 const mended: (() => void)[] = [];
 
 /** Puts a variant in front of an op's own until the test is over. */
-function sabotage(name: 'activation_backward' | 'attention' | 'matmul', breakIt: (plain: Variant) => Variant): void {
+function sabotage(name: 'activation_backward' | 'embedding_backward' | 'matmul', breakIt: (plain: Variant) => Variant): void {
   const op: Op = OPS[name];
   const { variants } = op;
   const plain = variants.at(-1);
@@ -33,6 +35,15 @@ const unbuildable = (plain: Variant): Variant => ({
   supports: () => true,
   lower: (node, caps) => plain.lower(node, caps).map((dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, NO_SUCH_OVERRIDE: 1 } })),
 });
+
+/** Makes every kernel of an op wrong, the plain one too. */
+function sabotageAll(name: 'norm_backward', breakIt: (dispatch: Dispatch) => Dispatch): void {
+  const op: Op = OPS[name];
+  const { variants } = op;
+  const broken = variants.map((variant): Variant => ({ ...variant, lower: (node, caps) => variant.lower(node, caps).map(breakIt) }));
+  Object.assign(op, { variants: broken });
+  mended.push(() => void Object.assign(op, { variants }));
+}
 
 afterEach(() => mended.splice(0).forEach((mend) => mend()));
 
@@ -78,5 +89,35 @@ describe('the check of fast paths', () => {
     const second = await checkFastPaths(gpu, spec, 11, known);
     expect(first.spec.fusion).toBe('all');
     expect(second.spec.fusion).toEqual({ attention: false });
+  });
+
+  it('promise 4: switches off a kernel that leaves most rows of the embedding gradient unwritten', async () => {
+    sabotage('embedding_backward', (plain) => ({
+      name: 'broken',
+      supports: () => true,
+      lower: (node, caps) => plain.lower(node, caps).map((dispatch) => ({ ...dispatch, grid: [1, 1, 1] })),
+    }));
+    const { disabled } = await checkFastPaths(await testGpu(), tinySpec({ data: { context: 16, batch: 4 }, model: { width: 32 } }), 11, new Map());
+    expect([...disabled]).toEqual(['embedding_backward/broken']);
+  });
+
+  it('promise 4: switches off a fusion that forgets the residual gradient', async () => {
+    sabotageAll('norm_backward', (dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, ADDEND: false } }));
+    const { spec: cleared } = await checkFastPaths(await testGpu(), spec, 11, new Map());
+    expect(cleared.fusion).toEqual({ 'norm-backward-residual': false });
+  });
+
+  it.each([true, false])('promise 4: leaves no fast path of a plan untried (software adapter: %s)', async (software) => {
+    const caps = { ...(await testGpu()).caps, software };
+    for (const model of [{ width: 64, heads: 4 }, { width: 8, heads: 2 }]) {
+      const large = tinySpec({ data: { context: 128, batch: 16 }, model: { ...model, layers: 1 } });
+      const plan = planProgram(trainingGraph(large, 256), { caps });
+      const probe = trainingGraph({ ...large, data: { ...large.data, context: 96, batch: 2 } }, 256);
+      const tried = new Set(fastPaths(plan, probe, caps).map(({ node, variant }) => `${node.op}/${variant}`));
+      const plain = (op: string): string => opOf(op).variants.at(-1)?.name ?? '';
+      const fast = plan.steps.filter(({ node, variant }) => variant !== plain(node.op) && opOf(node.op).updates === undefined && opOf(node.op).checkedWith === undefined);
+      expect(fast.length).toBeGreaterThan(0);
+      for (const { node, variant } of fast) expect(tried).toContain(`${node.op}/${variant}`);
+    }
   });
 });
