@@ -132,6 +132,16 @@ fn cast_decode(code: u32, f: CastFormat) -> u32 {
   return sign | (u32(exponent) << 23u) | ((significand << (23u - top)) & 0x7fffffu);
 }
 
+// The bits of an f32 magnitude with this exponent field, from a significand whose top bit is at 31, to nearest even. The lowest bit may
+// stand for all that is below it. A carry beyond the largest f32 is its infinity.
+fn cast_rounded(significand: u32, field: i32) -> u32 {
+  if (field > 254) {
+    return F32_INFINITY;
+  }
+  let drop = 8u + u32(max(1 - field, 0));
+  return (u32(max(field, 1) - 1) << 23u) + cast_round_off(significand, drop, CAST_NEAREST, 0u);
+}
+
 // The f32 product of a word and a factor that is above 0 and finite, rounded to nearest even, subnormals kept. NaN passes as it stands.
 fn cast_times(word: u32, factor: u32) -> u32 {
   let magnitude = word & F32_MAGNITUDE;
@@ -147,13 +157,6 @@ fn cast_times(word: u32, factor: u32) -> u32 {
   let has_carry = high >= 0x80000000u;
   let top = select((high << 1u) | (low >> 31u), high, has_carry);
   let below = select(low << 1u, low, has_carry);
-  // The lowest bit stands for all that is below it.
   let significand = top | select(0u, 1u, below != 0u);
-  let field = a.y + b.y - 127 + select(0, 1, has_carry);
-  if (field > 254) {
-    return sign | F32_INFINITY;
-  }
-  let drop = 8u + u32(max(1 - field, 0));
-  // A carry beyond the largest f32 is its infinity.
-  return sign | ((u32(max(field, 1) - 1) << 23u) + cast_round_off(significand, drop, CAST_NEAREST, 0u));
+  return sign | cast_rounded(significand, a.y + b.y - 127 + select(0, 1, has_carry));
 }

@@ -1,16 +1,16 @@
 // plain: Y = act(alpha op(A) op(B) + bias) + residual, one output a thread; the form every other variant is held against.
 //
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
-//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]  (ACCUMULATE: y += that)
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
 //
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
 //           3 residual f32[L,batch,M,N] read
-//           4 y f32[L,batch,M,N] read and write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
 //           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
 // dispatch  [ceil(N/WORKGROUP_X), ceil(M/WORKGROUP_Y), L*batch]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
 // uses lib/vec1, lib/activation, lib/epilogue, lib/matmul
 override WORKGROUP_X: u32 = 8;

@@ -1,19 +1,19 @@
 // tiled: Y = act(alpha op(A) op(B) + bias) + residual through workgroup memory, 4x4 outputs a thread; for GPUs.
 //
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
-//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]  (ACCUMULATE: y += that)
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
 //   SPLITS > 1: workgroup z works on slice z % SPLITS of k and writes its bare sum; split-reduce finishes
 //
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
 //           3 residual f32[L,batch,M,N] read
-//           4 y f32[L,batch,M,N] read and write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
 //           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
 // dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile; 16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes
 //           of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
 // uses lib/vec1, lib/activation, lib/epilogue, lib/matmul

@@ -2,7 +2,7 @@ import { Gpu } from '../gpu/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { openNodeGpu } from '../gpu/node-adapter.ts';
 import type { KnownVerdicts } from '../train/index.ts';
-import { keepVerdicts, readVerdicts, verdictPath } from './verdict-file.ts';
+import { keepVerdicts, verdictPath, verdictsIn } from './verdict-file.ts';
 
 /**
  * Opens this machine's GPU for `body` and closes it again. `verdicts` are those on its fast paths; what `body` adds is remembered.
@@ -12,7 +12,7 @@ import { keepVerdicts, readVerdicts, verdictPath } from './verdict-file.ts';
 export async function withGpu<T>(body: (gpu: Gpu, verdicts: KnownVerdicts) => Promise<T>): Promise<T> {
   const gpu = await Gpu.open(await openNodeGpu());
   const path = verdictPath(gpu.report);
-  const verdicts = readVerdicts(path);
+  const verdicts = verdictsIn(path);
   const known = verdicts.size;
   try {
     return await body(gpu, verdicts);

@@ -1,4 +1,4 @@
-export { castOnGpu } from './cast.ts';
+export { castBlocksOnGpu, castOnGpu } from './cast.ts';
 export { gradients } from './grad.ts';
 export { fastPaths, tryPath } from './gate.ts';
 export type { Case, Verdict } from './gate.ts';

@@ -76,6 +76,10 @@ export interface PlanOptions {
 const RING_BYTES = 32 * 2 ** 20;
 /** Buffer offsets that WebGPU takes by default. */
 export const OFFSET_ALIGN = 256;
+/** The smallest buffer that is made. */
+const MIN_BUFFER = 16;
+/** Places of {@link OFFSET_ALIGN} bytes that bindings without an operand are bound to. */
+export const IDLE_SLOTS = 17;
 /** Copies of the outputs that may be on their way to the CPU at once. */
 export const READBACKS = 3;
 
@@ -87,6 +91,7 @@ export const READBACKS = 3;
 export function planProgram(graph: Graph, options: PlanOptions): Plan {
   const { caps, lanes = 1, microBatches = 1, disabled = new Set(), variants = {} } = options;
   const steps = graph.nodes.filter(isKernel).map((node) => lowerNode(node, caps, disabled, variants));
+  for (const step of steps) requireGrids(step, lanes);
   const homes = new Map<Value | Scratch, Home>();
   const arenas = placeArenas(graph, lanes, homes);
   const slotBytes = (type: Type): number => roundUp(4 * lanes * sizeOf(type.shape), OFFSET_ALIGN);
@@ -112,7 +117,9 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
   }
   const dispatches = (phase: Node['phase']): number =>
     steps.reduce((sum, step) => sum + (step.node.phase === phase ? step.dispatches.length : 0), 0);
-  const ringBytes = rings.reduce((sum, ring) => sum + ring.strideBytes * ring.slots * (ring.direction === 'output' ? 1 + READBACKS : 1), 0);
+  const ringBytes = (direction: Ring['direction']): number =>
+    rings.reduce((sum, ring) => sum + (ring.direction === direction ? ring.strideBytes * ring.slots : 0), 0);
+  const readbackBytes = Math.max(MIN_BUFFER, ringBytes('output'));
   const fixed = [...pools, ...arenas.map((arena) => arena.sizeBytes)].reduce((sum, size) => sum + size, 0);
   return {
     graph,
@@ -125,7 +132,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
     rings,
     arenas,
     dispatchesPerStep: microBatches * dispatches('micro') + dispatches('update'),
-    peakBytes: fixed + ringBytes + OFFSET_ALIGN * steps.reduce((sum, step) => sum + step.dispatches.length, 0),
+    peakBytes: fixed + ringBytes('input') + ringBytes('output') + READBACKS * readbackBytes + tableBytes(steps, lanes) + OFFSET_ALIGN * (IDLE_SLOTS + steps.reduce((sum, step) => sum + step.dispatches.length, 0)),
   };
 }
 
@@ -152,6 +159,32 @@ function lowerNode(node: Node, caps: Caps, disabled: ReadonlySet<string>, forced
     });
   }
   return { node, variant: variant.name, dispatches: variant.lower(node, caps) };
+}
+
+/** Workgroups in one dimension of a dispatch that every adapter takes. */
+const MAX_WORKGROUPS = 65_535;
+
+function requireGrids({ node, dispatches }: Step, lanes: number): void {
+  for (const { kernel, grid } of dispatches) {
+    const counts = [grid[0], grid[1], grid[2] * lanes];
+    if (counts.every((count) => count >= 1 && count <= MAX_WORKGROUPS)) continue;
+    throw new KernelError({
+      where: `${nodeLabel(node)} kernel ${kernel}`,
+      rule: 'workgroups of one dispatch',
+      got: counts.join(' x '),
+      expected: `1..${MAX_WORKGROUPS} in each dimension`,
+      cure: 'Choose a smaller batch, context or vocabulary, or fewer lanes.',
+    });
+  }
+}
+
+/** Bytes of the tables that dispatches read, each distinct one once. */
+function tableBytes(steps: readonly Step[], lanes: number): number {
+  const sizes = new Map<string, number>();
+  for (const { kernel, tables = {}, sizes: shape } of steps.flatMap(({ dispatches }) => dispatches)) {
+    for (const [name, words] of Object.entries(tables)) sizes.set(`${kernel} ${name} ${JSON.stringify(shape)}`, words(lanes).byteLength);
+  }
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 function placeArenas(graph: Graph, lanes: number, homes: Map<Value | Scratch, Home>): readonly Arena[] {

@@ -7,7 +7,7 @@ import { nodeLabel } from '../graph/graph.ts';
 import type { Rate } from '../graph/graph.ts';
 import type { Phase } from '../graph/types.ts';
 import type { Dispatch, Operand } from '../ops/op.ts';
-import { OFFSET_ALIGN, READBACKS } from './plan.ts';
+import { IDLE_SLOTS, OFFSET_ALIGN, READBACKS } from './plan.ts';
 import type { Home, Plan, Ring, Step } from './plan.ts';
 import type { Store } from './store.ts';
 
@@ -134,9 +134,10 @@ export class Program {
    * Runs `k` whole steps in one submit, with what lies in the first places of the input rings. Resolves with the outputs. Several
    * runs may be under way; await {@link free} before filling the rings for the next.
    *
+   * @param microPerSubmit cuts a step of many micro-batches into several submits, so that none keeps the GPU busy for long.
    * @throws DeviceError when the device is lost.
    */
-  run(k = 1): Promise<Reading> {
+  run(k = 1, microPerSubmit = Infinity): Promise<Reading> {
     const { plan } = this;
     if (!Number.isInteger(k) || k < 1 || k > plan.slots) {
       throw new KernelError({ where: 'program', rule: 'steps of one submit', got: String(k), expected: `1..${plan.slots}` });
@@ -145,22 +146,32 @@ export class Program {
     if (readback === undefined) throw new DeviceError({ where: 'program', rule: 'it was destroyed' });
     if (readback.busy !== null) throw new KernelError({ where: 'program', rule: 'too many runs are under way', cure: 'Await free() first.' });
     this.nextReadback = (this.nextReadback + 1) % this.readbacks.length;
-    const reading = this.submit(k, readback);
+    const reading = this.submit(k, microPerSubmit, readback);
     const settled = (): void => void (readback.busy = null);
     readback.busy = reading.then(settled, settled);
     return reading;
   }
 
-  private async submit(k: number, readback: Program['readbacks'][number]): Promise<Reading> {
+  private async submit(k: number, microPerSubmit: number, readback: Program['readbacks'][number]): Promise<Reading> {
     const places = (rate: Rate): number => k * (rate === 'micro' ? this.plan.microBatches : 1);
     for (const { buffer, bytes, ring } of this.inputs.values()) {
       this.gpu.device.queue.writeBuffer(buffer, 0, bytes, 0, places(ring.rate) * ring.strideBytes);
     }
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'run' });
-    const pass = encoder.beginComputePass({ label: 'run' });
+    const { device } = this.gpu;
+    let encoder = device.createCommandEncoder({ label: 'run' });
+    let pass = encoder.beginComputePass({ label: 'run' });
+    let encoded = 0;
     for (let step = 0; step < k; step++) {
       for (let micro = 0; micro < this.plan.microBatches; micro++) {
+        if (encoded >= microPerSubmit) {
+          pass.end();
+          device.queue.submit([encoder.finish()]);
+          encoder = device.createCommandEncoder({ label: 'run' });
+          pass = encoder.beginComputePass({ label: 'run' });
+          encoded = 0;
+        }
         this.encode(pass, 'micro', step, step * this.plan.microBatches + micro);
+        encoded += 1;
       }
       this.encode(pass, 'update', step, step * this.plan.microBatches);
     }
@@ -168,7 +179,7 @@ export class Program {
     for (const { buffer, ring, offsetBytes } of this.outputs.values()) {
       encoder.copyBufferToBuffer(buffer, 0, readback.staging, offsetBytes, places(ring.rate) * ring.strideBytes);
     }
-    this.gpu.device.queue.submit([encoder.finish()]);
+    device.queue.submit([encoder.finish()]);
     await this.gpu.map(readback.staging);
     readback.host.set(new Float32Array(readback.staging.getMappedRange(), 0, readback.host.length));
     readback.staging.unmap();
@@ -270,7 +281,7 @@ class Builder {
     const count = plan.steps.reduce((sum, step) => sum + step.dispatches.length, 0);
     this.sizes = own('sizes', OFFSET_ALIGN * Math.max(1, count), 'uniform');
     this.idleRead = own('idle read', OFFSET_ALIGN, 'storage');
-    this.idleWrite = own('idle write', 16 * OFFSET_ALIGN, 'storage');
+    this.idleWrite = own('idle write', (IDLE_SLOTS - 1) * OFFSET_ALIGN, 'storage');
   }
 
   async build(onProgress: CreateOptions['onProgress']): Promise<readonly Ready[]> {
@@ -313,16 +324,6 @@ class Builder {
       return { binding: binding.index, resource: { buffer: this.bufferOf(home), offset: home.offset, size: Math.ceil(home.size / 16) * 16 } };
     });
     const grid = [dispatch.grid[0], dispatch.grid[1], dispatch.grid[2] * this.plan.lanes] as const;
-    const most = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    if (grid.some((count) => count > most || count < 1)) {
-      throw new KernelError({
-        where,
-        rule: 'workgroups of one dispatch',
-        got: grid.join(' x '),
-        expected: `1..${most} in each dimension`,
-        cure: 'Choose a smaller batch, context or vocabulary, or fewer lanes.',
-      });
-    }
     return {
       phase: step.node.phase,
       pipeline: await pipeline,

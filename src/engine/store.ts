@@ -61,14 +61,15 @@ export class Store {
     this.gpu.write(buffer, 4 * (offset + lane * size), data);
   }
 
-  /** The bytes of one lane of every tensor of an arena, by name, after everything submitted so far. */
-  async read(arena: string, lane: number): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+  /** Every tensor of an arena by name, one copy a lane, after everything submitted so far. */
+  async read(arena: string): Promise<Map<string, readonly Float32Array<ArrayBuffer>[]>> {
     const { buffer, arena: held } = this.require(arena);
     const bytes = await this.gpu.read(buffer, 0, held.sizeBytes);
-    const tensors = new Map<string, Float32Array<ArrayBuffer>>();
+    const tensors = new Map<string, readonly Float32Array<ArrayBuffer>[]>();
     for (const name of held.names) {
       const { offset, size } = this.place(arena, name);
-      tensors.set(name, new Float32Array(bytes, 4 * (offset + lane * size), size));
+      const lanes = Array.from({ length: this.lanes }, (_, lane) => new Float32Array(bytes.slice(4 * (offset + lane * size), 4 * (offset + (lane + 1) * size))));
+      tensors.set(name, lanes);
     }
     return tensors;
   }

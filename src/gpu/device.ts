@@ -1,5 +1,4 @@
-import { DeviceError, KernelError } from '../base/errors.ts';
-import type { IsoflopError } from '../base/errors.ts';
+import { DeviceError, IsoflopError, KernelError } from '../base/errors.ts';
 import type { KernelSource } from './kernel.ts';
 
 /** What kernels may count on: the device's limits and features, and what kind of adapter it is. */
@@ -12,7 +11,6 @@ export interface Caps {
   readonly maxBufferBytes: number;
   /** Subgroups of four invocations or more, so that a workgroup of four lies in one. */
   readonly subgroups: boolean;
-  readonly f16: boolean;
 }
 
 /** Who the adapter is; strings are empty where the browser hides them. */
@@ -34,7 +32,7 @@ const WANTED_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
 ] as const;
-const WANTED_FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
 
 export interface OpenOptions {
@@ -70,7 +68,6 @@ export class Gpu {
       maxBindingBytes: limits.maxStorageBufferBindingSize,
       maxBufferBytes: limits.maxBufferSize,
       subgroups: features.has('subgroups') && info.subgroupMinSize >= 4,
-      f16: features.has('shader-f16'),
     };
     this.report = {
       vendor: info.vendor,
@@ -146,17 +143,19 @@ export class Gpu {
   async guard<T>(where: string, body: () => T | Promise<T>): Promise<T> {
     const filters = ['validation', 'out-of-memory', 'internal'] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
-    let result: T;
-    try {
-      result = await body();
-    } finally {
-      const errors = await Promise.all(filters.map(() => this.device.popErrorScope().catch(() => null)));
-      const error = errors.find((candidate) => candidate !== null);
-      // A failed scope explains whatever `body` threw, so it goes first.
-      // eslint-disable-next-line no-unsafe-finally
-      if (error !== undefined && error !== null) throw errorOf(error, where);
-    }
-    return result;
+    const outcome = await Promise.resolve()
+      .then(body)
+      .then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+    const errors = await Promise.all(filters.map(() => this.device.popErrorScope().catch(() => null)));
+    const error = errors.find((candidate) => candidate !== null);
+    // An error of ours says more than the scope's, which says more than whatever else the GPU's refusal led to.
+    if ('error' in outcome && outcome.error instanceof IsoflopError) throw outcome.error;
+    if (error !== undefined && error !== null) throw errorOf(error, where);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
   }
 
   /** A buffer of zeros. Sizes are rounded up to 16 bytes so that vec4 views fit. */

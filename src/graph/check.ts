@@ -12,7 +12,7 @@ export interface OpRules {
 
 /**
  * Holds a graph against its rules: every value defined before it is used, types as the shape rules say, phases in order,
- * no state read after its update, no value in two packs. Run after building and after every pass.
+ * no state read by a micro node after its update, no value in two packs. Run after building and after every pass.
  *
  * @throws GraphError naming the node; its cause carries the printed graph.
  */

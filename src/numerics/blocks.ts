@@ -59,6 +59,8 @@ export interface BlockMode {
 
 const NEAREST_BLOCKS: BlockMode = { round: 'nearest', draw: { seed: 0 } };
 const F32_MAX = 3.4028234663852886e38;
+/** Written as bits, for a processor may choose those of a NaN. */
+const QUIET_NAN = 0x7fc00000;
 const LEAST_AMAX = 1e-4;
 const E8M0_BIAS = 127;
 const E8M0_MAX = 127;
@@ -78,9 +80,10 @@ export function castBlocks(
   if (x.length !== rows * columns) throw new RangeError(`castBlocks: ${x.length} values for [${rows},${columns}]`);
   const codes = new Uint8Array(x.length);
   const values = new Float32Array(x.length);
+  const words = new Uint32Array(values.buffer);
   const across = columns / format.columns;
   const scales = new Uint32Array((rows / format.rows) * across);
-  const encodeScale = format.scale === 'e4m3' ? tensorEncodeScale(x, format.element) : 1;
+  const encodeScale = tensorEncodeScale(x, format);
   const tensorScale = Math.fround(1 / encodeScale);
   const random = new RoundingBits(draw);
   const mode = { round, saturate: true };
@@ -94,11 +97,10 @@ export function castBlocks(
     const [code, scale] = blockScale(amax, format, encodeScale);
     scales[block] = code;
     for (const place of places) {
-      // A scale of 0 is one that was too small for its format: nothing is left of the block.
-      const element = scale === 0 ? 0 : quotient(x[place] ?? 0, scale, format.scale);
-      const bits = encode(bitsOf(element), format.element, mode, round === 'stochastic' ? random.at(place) : 0);
+      const element = Number.isNaN(scale) ? QUIET_NAN : bitsOf(quotient(x[place] ?? 0, scale, format.scale));
+      const bits = encode(element, format.element, mode, round === 'stochastic' ? random.at(place) : 0);
       codes[place] = bits;
-      values[place] = floatOf(decode(bits, format.element)) * scale;
+      words[place] = Number.isNaN(scale) ? QUIET_NAN : bitsOf(floatOf(decode(bits, format.element)) * scale);
     }
   }
   return { codes, values, scales, tensorScale };
@@ -130,11 +132,13 @@ function blockScale(amax: number, { scale, element }: BlockFormat, encodeScale: 
       return [exponent + E8M0_BIAS, 2 ** exponent];
     }
     case 'e4m3': {
-      const code = encode(bitsOf(isFinite ? Math.fround(amax / element.maxValue) * encodeScale : NaN), FORMATS.e4m3);
+      const wanted = isFinite ? bitsOf(Math.fround(amax / element.maxValue) * encodeScale) : QUIET_NAN;
+      const code = encode(wanted, FORMATS.e4m3);
       return [code, Math.fround(floatOf(decode(code, FORMATS.e4m3)) * Math.fround(1 / encodeScale))];
     }
     case 'f32': {
-      const value = isFinite ? Math.fround(Math.max(amax, Math.fround(LEAST_AMAX)) / element.maxValue) : NaN;
+      if (!isFinite) return [QUIET_NAN, NaN];
+      const value = Math.fround(Math.max(amax, Math.fround(LEAST_AMAX)) / element.maxValue);
       return [bitsOf(value), value];
     }
     default:
@@ -142,21 +146,21 @@ function blockScale(amax: number, { scale, element }: BlockFormat, encodeScale: 
   }
 }
 
-/** An element over its block's scale, as an f32; NVFP4 multiplies by the scale's f32 reciprocal. */
+/** An element over its block's scale; NVFP4 multiplies by the scale's f32 reciprocal. */
 function quotient(x: number, scale: number, kind: BlockScale): number {
+  // A scale of 0 was too small for its format: nothing is left of the block.
+  if (scale === 0) return 0;
   return kind === 'e4m3' ? x * Math.min(F32_MAX, Math.fround(1 / scale)) : x / scale;
 }
 
-/** What brings the largest block scale to the maximum of E4M3: 448 * 6 / amax for NVFP4; 1 where no element says anything. */
-function tensorEncodeScale(x: Float32Array, element: Format): number {
+/** What brings the largest block scale of NVFP4 to the maximum of E4M3: 448 * 6 / amax; 1 where no element says anything, and for other formats. */
+export function tensorEncodeScale(x: Float32Array, { element, scale }: BlockFormat): number {
+  if (scale !== 'e4m3') return 1;
   const amax = x.reduce((largest, value) => (Math.abs(value) < Infinity ? Math.max(largest, Math.abs(value)) : largest), 0);
   return amax === 0 ? 1 : Math.min(F32_MAX, Math.fround((FORMATS.e4m3.maxValue * element.maxValue) / amax));
 }
 
-/** floor(log2(x)) of an f32, from its bits; -Infinity for 0. */
+/** floor(log2(x)) of an f32 from its bits; -127 for all that is below the normal range, for E8M0 has nothing smaller. */
 function floorLog2(x: number): number {
-  if (x === 0) return -Infinity;
-  const bits = bitsOf(x);
-  const field = bits >>> 23;
-  return field === 0 ? -118 - Math.clz32(bits) : field - 127;
+  return (bitsOf(x) >>> 23) - 127;
 }

@@ -1,10 +1,10 @@
 /** Number formats and casts on the CPU, exact to the bit; what the GPU does is held against them. */
 export { bitsOf, floatOf } from './bits.ts';
-export { BLOCK_FORMATS, castBlocks, checkBlocks, upright } from './blocks.ts';
-export type { BlockCasts, BlockFormat, BlockMode, BlockScale } from './blocks.ts';
-export { cast, castWords, decode, encode, NEAREST, PLAIN, RoundingBits } from './cast.ts';
-export type { CastMode, CastOptions, Casts, Draw, Rounding } from './cast.ts';
+export { BLOCK_FORMATS, castBlocks, checkBlocks, tensorEncodeScale, upright } from './blocks.ts';
+export type { BlockCasts, BlockFormat, BlockMode } from './blocks.ts';
+export { cast, castWords, decode, encode, NEAREST, PLAIN } from './cast.ts';
+export type { CastMode, CastOptions, Casts, Rounding } from './cast.ts';
 export { defineFormat, FORMATS, formatNamed } from './format.ts';
-export type { Format, FormatParts, Special } from './format.ts';
-export { amaxOf, checkScaling, CURRENT_SCALING, currentScale, DELAYED_SCALING, DELAYED_START, delayedStep } from './scale.ts';
+export type { Format, FormatParts } from './format.ts';
+export { amaxOf, CURRENT_SCALING, currentScale, DELAYED_SCALING, DELAYED_START, delayedStep } from './scale.ts';
 export type { DelayedOptions, DelayedState, ScaleOptions } from './scale.ts';

@@ -69,8 +69,13 @@ export interface Columns {
 
 /** For a matrix of `rows` rows of `vectors` vectors. `alone` as in {@link teamsFor}. Depends on the shape only, never on L. */
 export function columnsFor(rows: number, vectors: number, alone: boolean): Columns {
-  const columns = Math.min(alone ? 16 : 4, powerOfTwo(vectors));
-  const split = alone ? 1 : Math.min(64, powerOfTwo(rows));
+  let columns = Math.min(alone ? 16 : 4, powerOfTwo(vectors));
+  let split = alone ? 1 : Math.min(64, powerOfTwo(rows));
+  // A matrix too wide for one dimension of workgroups gets wider ones.
+  while (vectors > columns * MAX_GROUPS) {
+    columns *= 2;
+    if (columns * split > 256) split /= 2;
+  }
   const chunks = Math.ceil(rows / CHUNK_ROWS);
   return {
     overrides: { WORKGROUP: columns * split, SPLIT: split },

@@ -16,9 +16,12 @@ import type { RunSpec } from '../spec/run-spec.ts';
 /** Arena names, shared by the programs of a run. */
 export const WEIGHTS = 'weights';
 export const MOMENTS = ['m', 'v'] as const;
+export const ACCUMULATED = 'accumulated';
 
-/** Longest text that the page samples, in tokens. */
-export const TEXT_TOKENS = 1024;
+/** Longest text that is sampled, in tokens: a page of it, and never less than the model looks back. */
+export function textTokens({ data }: Pick<RunSpec, 'data'>): number {
+  return Math.max(1024, 2 * data.context);
+}
 
 /**
  * A training step: batches in, `loss` (mean nll of a micro-batch, without the z term) and `gradNorm` out, weights and moments updated.
@@ -43,7 +46,7 @@ export function trainingGraph(spec: RunSpec, vocab: number): Graph {
   const grads = forward.pack(gradients(forward, takeOutput(forward, 'objective'), wrt), 'grads');
   let total = grads;
   if (gradAccum > 1) {
-    total = forward.state('accumulated', shapes).pack;
+    total = forward.state(ACCUMULATED, shapes).pack;
     accumulate(forward, grads, total, forward.input('micro', f32(2), 'micro'));
   }
   const norm = adamwStep(forward, total, state, shapes, inputOf(forward, 'hyper'));
@@ -74,7 +77,7 @@ export function samplingGraph(spec: RunSpec, vocab: number): Graph {
   const cursor = g.input('cursor', u32(4), 'step');
   const temperature = g.input('temperature', f32(1), 'step');
   const weights = g.state(WEIGHTS, parameterShapes(spec, vocab));
-  const text = g.state('text', [{ name: 'text', shape: [TEXT_TOKENS] }], 'u32');
+  const text = g.state('text', [{ name: 'text', shape: [textTokens(spec)] }], 'u32');
   const written = require(text.tensors.get('text'), 'text');
   const tokens = textWindow(g, written, cursor, { context: spec.data.context });
   const logits = gpt(g, spec.model, weights.tensors, { tokens });

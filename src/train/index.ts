@@ -1,4 +1,5 @@
 /** A run: its state on the GPU, the loop that drives it, evaluation, checkpoints, sampling. No DOM. */
+export { adapterKey, passedVerdicts, readVerdicts } from './adapter-key.ts';
 export { decodeCheckpoint, decodeWeights, encodeCheckpoint, encodeWeights, type Checkpoint } from './checkpoint.ts';
 export { type KnownVerdicts } from './fast-paths.ts';
 export { initialWeights } from './init.ts';

@@ -1,19 +1,21 @@
 import { SpecError } from '../base/errors.ts';
+import { STREAM } from '../base/random.ts';
 import { Batcher, tokenOrder } from '../data/index.ts';
 import type { Dataset, Tokens } from '../data/index.ts';
 import { planProgram, Program, Store } from '../engine/index.ts';
-import type { Plan, PlanOptions } from '../engine/index.ts';
+import type { Arena, Plan, PlanOptions } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
 import { totalSteps } from '../spec/steps.ts';
 import { flopsPerToken } from '../spec/counts.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { Checkpoint, LaneState } from './checkpoint.ts';
-import { evaluationGraph, MOMENTS, TEXT_TOKENS, samplingGraph, trainingGraph, WEIGHTS } from './graphs.ts';
+import { ACCUMULATED, evaluationGraph, MOMENTS, samplingGraph, textTokens, trainingGraph, WEIGHTS } from './graphs.ts';
 import { fillHyper } from './hyper.ts';
 import { initialWeights } from './init.ts';
 import { checkFastPaths } from './fast-paths.ts';
 import type { Cleared, KnownVerdicts } from './fast-paths.ts';
+import { Pace } from './pace.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** Steps `firstStep ..`, 1-based; `lossNats` and `gradNorm` are `[n, L]`. */
@@ -46,11 +48,39 @@ export interface TrainerOptions {
   readonly onProgress?: (done: number, total: number, task: 'compile' | 'check') => void;
 }
 
-/** How a run of these specs would be planned on this device; allocates nothing. @throws as planning does. */
+/**
+ * How the training step of a run of these specs would be planned on this device; allocates nothing. Its `peakBytes` is that of the whole
+ * run: evaluation, sampling and the copy of the state that a checkpoint is made from are counted in.
+ *
+ * @throws as planning does.
+ */
 export function planTraining(specs: readonly RunSpec[], vocab: number, options: Omit<PlanOptions, 'lanes' | 'microBatches'>): Plan {
   const spec = sharedSpec(specs);
-  return planProgram(trainingGraph(spec, vocab), { ...options, lanes: specs.length, microBatches: spec.data.gradAccum });
+  const lanes = specs.length;
+  const plan = planProgram(trainingGraph(spec, vocab), { ...options, lanes, microBatches: spec.data.gradAccum });
+  const shared = new Set(plan.arenas.map(({ name }) => name));
+  const sides = [planEvaluation(spec, vocab, { ...options, lanes }), planSampling(spec, vocab, { ...options, lanes })];
+  const sideBytes = sides.map(({ peakBytes, arenas }) => peakBytes - bytesOf(arenas.filter(({ name }) => shared.has(name))));
+  // What is read back is copied: weights and moments for a checkpoint, the text of a sample.
+  const arenas = [...plan.arenas, ...sides.flatMap((side) => side.arenas.filter(({ name }) => !shared.has(name)))];
+  const copies = bytesOf(arenas.filter(({ name }) => name !== ACCUMULATED));
+  return { ...plan, peakBytes: sideBytes.reduce((sum, bytes) => sum + bytes, plan.peakBytes + copies) };
 }
+
+function bytesOf(arenas: readonly Arena[]): number {
+  return arenas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+function planEvaluation(spec: RunSpec, vocab: number, options: PlanOptions): Plan {
+  return planProgram(evaluationGraph(spec, vocab), { ...options, slots: spec.eval.batches });
+}
+
+function planSampling(spec: RunSpec, vocab: number, options: PlanOptions): Plan {
+  return planProgram(samplingGraph(spec, vocab), { ...options, slots: SAMPLED_TOKENS });
+}
+
+/** Most tokens that one submit samples. */
+const SAMPLED_TOKENS = 32;
 
 /** The spec whose program all lanes share. @throws SpecError when the lanes differ in more than scalars and seeds. */
 function sharedSpec(specs: readonly RunSpec[]): RunSpec {
@@ -81,8 +111,9 @@ export class Trainer {
   private readonly options: TrainerOptions;
   private readonly cleared: Cleared;
   private readonly batchers: readonly Batcher[];
-  private evaluator: Promise<Program> | undefined;
-  private sampler: Promise<Program> | undefined;
+  private readonly pace = new Pace();
+  private readonly evaluator: Side;
+  private readonly sampler: Side;
 
   private constructor(options: TrainerOptions, cleared: Cleared, plan: Plan, store: Store, program: Program) {
     this.options = options;
@@ -94,6 +125,8 @@ export class Trainer {
     this.plan = plan;
     this.store = store;
     this.program = program;
+    this.evaluator = this.side(planEvaluation);
+    this.sampler = this.side(planSampling);
     this.scheduleSteps = this.specs.map((spec) => totalSteps(spec, flopsPerToken(spec, this.dataset.vocab).total));
     this.batchers = this.specs.map(({ data, seed }) => batcherOf(data, this.dataset.train, this.dataset.vocab, data.order, seed.data));
   }
@@ -151,7 +184,8 @@ export class Trainer {
     };
     for (let i = 0; i < k; i++) this.fillStep(i, firstStep + i, metrics);
     this.step += k;
-    const reading = await program.run(k);
+    const most = plan.microBatches > 1 ? this.pace.next(plan.microBatches) : Infinity;
+    const reading = await timed(this.pace, plan.microBatches * k, () => program.run(k, most));
     for (let i = 0; i < k; i++) {
       metrics.gradNorm.set(reading.get('gradNorm', i), i * lanes);
       for (let lane = 0; lane < lanes; lane++) {
@@ -195,13 +229,13 @@ export class Trainer {
     const spec = sharedSpec(this.specs);
     if (tokens === null) return null;
     const { vocab } = this.dataset;
-    const program = await (this.evaluator ??= this.build(evaluationGraph(this.cleared.spec, vocab), spec.eval.batches));
+    const program = await this.evaluator.program();
     const batcher = batcherOf(spec.data, tokens, vocab, 'sequential', 0);
     const batches = Math.min(spec.eval.batches, Math.max(1, Math.floor(batcher.windows / spec.data.batch)));
     const lanes = this.specs.length;
     const sums = new Float64Array(lanes);
-    for (let done = 0; done < batches; done += program.plan.slots) {
-      const k = Math.min(program.plan.slots, batches - done);
+    for (let done = 0; done < batches; ) {
+      const k = this.evaluator.pace.next(Math.min(program.plan.slots, batches - done));
       await program.free();
       for (let i = 0; i < k; i++) {
         const [all, targets, hyper] = [program.words('tokens', i), program.words('targets', i), program.floats('hyper', i)];
@@ -210,8 +244,9 @@ export class Trainer {
           lanePart(hyper, lane, lanes).fill(0);
         }
       }
-      const reading = await program.run(k);
+      const reading = await timed(this.evaluator.pace, k, () => program.run(k));
       for (let i = 0; i < k; i++) reading.get('loss', i).forEach((loss, lane) => void (sums[lane] = (sums[lane] ?? 0) + loss));
+      done += k;
     }
     return sums.map((sum) => sum / batches);
   }
@@ -223,57 +258,63 @@ export class Trainer {
    */
   async sample(prompt: Uint8Array<ArrayBuffer>, { tokens, temperature, draw }: { tokens: number; temperature: number; draw: number }): Promise<Uint8Array> {
     const spec = sharedSpec(this.specs);
-    const { tokenizer, vocab } = this.dataset;
-    const program = await (this.sampler ??= this.build(samplingGraph(this.cleared.spec, vocab), 32));
+    const { tokenizer } = this.dataset;
+    const program = await this.sampler.program();
+    const size = textTokens(spec);
     const encoded = tokenizer.encode(prompt);
-    const start = encoded.length === 0 ? [0] : Array.from(encoded.slice(-Math.floor(TEXT_TOKENS / 2)));
-    const end = Math.min(TEXT_TOKENS, start.length + tokens);
-    const text = new Uint32Array(TEXT_TOKENS);
+    // A model writes from something: from token 0 where there is no prompt.
+    const start = encoded.length === 0 ? [0] : Array.from(encoded.slice(-Math.floor(size / 2)));
+    const end = Math.min(size, start.length + tokens);
+    const text = new Uint32Array(size);
     text.set(start);
     const lanes = this.specs.length;
     for (let lane = 0; lane < lanes; lane++) this.store.write('text', 'text', lane, text);
-    for (let cursor = start.length; cursor < end; cursor += program.plan.slots) {
-      const k = Math.min(program.plan.slots, end - cursor);
+    for (let cursor = start.length; cursor < end; ) {
+      const k = this.sampler.pace.next(Math.min(program.plan.slots, end - cursor));
       await program.free();
       for (let i = 0; i < k; i++) {
         for (let lane = 0; lane < lanes; lane++) {
-          lanePart(program.words('cursor', i), lane, lanes).set([cursor + i, spec.seed.data, 0, draw]);
+          lanePart(program.words('cursor', i), lane, lanes).set([cursor + i, spec.seed.data, STREAM.sample, draw]);
           lanePart(program.floats('temperature', i), lane, lanes).fill(temperature);
         }
       }
-      await program.run(k);
+      await timed(this.sampler.pace, k, () => program.run(k));
+      cursor += k;
     }
-    const written = (await this.store.read('text', 0)).get('text') ?? new Float32Array(0);
+    const written = (await this.store.read('text')).get('text')?.[0] ?? new Float32Array(0);
     const ids = new Uint32Array(written.buffer, written.byteOffset, end);
-    return tokenizer.decode(ids.slice(encoded.length === 0 ? 0 : start.length));
+    return tokenizer.decode(ids.slice(start.length));
   }
 
   /** The run as it is after every step submitted so far. */
   async snapshot(runId: string, targetStep: number, savedAt: number): Promise<Checkpoint> {
     const { step } = this;
-    const states = this.specs.map(async (_, lane): Promise<LaneState> => {
-      const [weights, m, v] = await Promise.all([WEIGHTS, ...MOMENTS].map((arena) => this.tensors(arena, lane)));
-      return { weights: weights ?? [], m: m ?? [], v: v ?? [] };
-    });
+    const [weights = [], m = [], v = []] = await Promise.all([WEIGHTS, ...MOMENTS].map((arena) => this.tensors(arena)));
+    const lanes = this.specs.map((_, lane): LaneState => ({ weights: weights[lane] ?? [], m: m[lane] ?? [], v: v[lane] ?? [] }));
     const { contentHash: dataHash, vocab } = this.dataset;
-    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes: await Promise.all(states) };
+    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes };
   }
 
   destroy(): void {
     this.program.destroy();
-    for (const program of [this.evaluator, this.sampler]) void program?.then((made) => made.destroy()).catch(() => undefined);
+    this.evaluator.destroy();
+    this.sampler.destroy();
     this.store.destroy();
   }
 
-  private async tensors(arena: string, lane: number): Promise<readonly NamedTensor[]> {
-    const values = await this.store.read(arena, lane);
-    return [...values].map(([name, data]) => ({ name, shape: this.store.shapeOf(arena, name), data }));
+  /** Every tensor of an arena, one list a lane. */
+  private async tensors(arena: string): Promise<readonly (readonly NamedTensor[])[]> {
+    const values = await this.store.read(arena);
+    return this.specs.map((_, lane) =>
+      [...values].map(([name, lanes]) => ({ name, shape: this.store.shapeOf(arena, name), data: lanes[lane] ?? new Float32Array(0) })),
+    );
   }
 
-  private build(graph: ReturnType<typeof evaluationGraph>, slots: number): Promise<Program> {
-    const { disabled } = this.cleared;
-    const plan = planProgram(graph, { caps: this.gpu.caps, ...this.options.plan, disabled, slots, lanes: this.specs.length });
-    return Program.create(this.store, plan);
+  /** A program beside training, made when it is first wanted. */
+  private side(plan: (spec: RunSpec, vocab: number, options: PlanOptions) => Plan): Side {
+    const { spec, disabled } = this.cleared;
+    const options = { caps: this.gpu.caps, ...this.options.plan, disabled, lanes: this.specs.length };
+    return new Side(() => Program.create(this.store, plan(spec, this.dataset.vocab, options)));
   }
 
   private initialize(weights: TrainerOptions['weights']): void {
@@ -301,6 +342,36 @@ async function clear({ gpu, specs, dataset, verdicts, plan, onProgress }: Traine
   const spec = sharedSpec(specs);
   if (verdicts === undefined) return { spec, disabled: plan?.disabled ?? new Set(), verdicts: [] };
   return checkFastPaths(gpu, spec, dataset.vocab, verdicts, (done, total) => onProgress?.(done, total, 'check'));
+}
+
+/** A program that works beside training, how long its steps take, and where it is on its way to being made. */
+class Side {
+  readonly pace = new Pace();
+  private readonly make: () => Promise<Program>;
+  private made: Promise<Program> | undefined;
+
+  constructor(make: () => Promise<Program>) {
+    this.make = make;
+  }
+
+  /** The program; one that could not be made is tried again the next time. */
+  program(): Promise<Program> {
+    this.made ??= this.make();
+    this.made.catch(() => (this.made = undefined));
+    return this.made;
+  }
+
+  destroy(): void {
+    void this.made?.then((program) => program.destroy()).catch(() => undefined);
+  }
+}
+
+/** Runs `steps` steps and lets `pace` hear how long they took. */
+async function timed<T>(pace: Pace, steps: number, run: () => Promise<T>): Promise<T> {
+  const from = performance.now();
+  const result = await run();
+  pace.measured(steps, performance.now() - from);
+  return result;
 }
 
 function batcherOf(data: RunSpec['data'], tokens: Tokens, vocab: number, order: RunSpec['data']['order'], seed: number): Batcher {

@@ -7,8 +7,6 @@ const TASKS: { readonly [T in Progress['task']]: string } = {
   tokenizer: 'Training the tokenizer',
   compile: 'Compiling kernels',
   check: 'Checking kernels on this device',
-  save: 'Saving a checkpoint',
-  recover: 'Recovering',
   peak: 'Measuring the matmul peak',
 };
 

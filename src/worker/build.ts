@@ -36,7 +36,7 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
   const from = checkpoint === null ? {} : { checkpoint };
   await figures.load(gpu.report);
   // A copy: what a device found on its way out is not to be believed.
-  const verdicts = figures.verdicts(gpu.report);
+  const verdicts = figures.passed(gpu.report);
   const trainer = await Trainer.create({
     gpu,
     specs,

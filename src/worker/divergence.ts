@@ -1,9 +1,17 @@
 import { SpecError } from '../base/errors.ts';
 import type { StepMetrics } from '../train/index.ts';
 
+/** A figure of a lane's step that is not finite. */
+interface Finding {
+  readonly step: number;
+  readonly lane: number;
+  readonly what: 'loss' | 'gradient norm';
+  readonly value: number;
+}
+
 /**
- * Watches the losses of a run's lanes. A lane whose loss is not finite is marked; it does not disturb the others, so the run ends
- * only when all have diverged.
+ * Watches the losses of a run's lanes, and their gradients: where those are not finite, the weights are not either from that step on. A
+ * lane like that is marked; it does not disturb the others, so the run ends only when all have diverged.
  */
 export class Divergence {
   /** Lanes that have diverged. */
@@ -20,24 +28,27 @@ export class Divergence {
    * @param keptStep the step of the last good checkpoint, or null.
    * @returns what ends the run: the error that names step and lane, once no lane is left.
    */
-  check({ firstStep, lossNats }: StepMetrics, keptStep: number | null): SpecError | null {
+  check({ firstStep, lossNats, gradNorm }: StepMetrics, keptStep: number | null): SpecError | null {
     for (const [i, loss] of lossNats.entries()) {
       const lane = i % this.count;
-      if (Number.isFinite(loss) || this.lanes.has(lane)) continue;
+      const norm = gradNorm[i] ?? NaN;
+      if ((Number.isFinite(loss) && Number.isFinite(norm)) || this.lanes.has(lane)) continue;
       this.lanes.add(lane);
-      const step = firstStep + Math.floor(i / this.count);
-      if (this.lanes.size === this.count) return this.error(step, lane, loss, keptStep);
-      this.notice(`Lane ${lane} diverged at step ${step}: its loss is ${loss}. The other lanes are not touched by it and go on.`);
+      const at = { step: firstStep + Math.floor(i / this.count), lane };
+      const found: Finding = Number.isFinite(loss) ? { ...at, what: 'gradient norm', value: norm } : { ...at, what: 'loss', value: loss };
+      if (this.lanes.size === this.count) return this.error(found, keptStep);
+      const { step, what, value } = found;
+      this.notice(`Lane ${lane} diverged at step ${step}: its ${what} is ${value}. The other lanes are not touched by it and go on.`);
     }
     return null;
   }
 
-  private error(step: number, lane: number, loss: number, keptStep: number | null): SpecError {
+  private error({ step, lane, what, value }: Finding, keptStep: number | null): SpecError {
     const kept = keptStep === null || keptStep === 0 ? '' : `, or go on from the checkpoint of step ${keptStep}, which is kept`;
     return new SpecError({
       where: this.count === 1 ? `step ${step}` : `step ${step}, lane ${lane}`,
-      rule: this.count === 1 ? 'the loss is not finite' : 'the loss of the last lane is not finite',
-      got: String(loss),
+      rule: this.count === 1 ? `the ${what} is not finite` : `the ${what} of the last lane is not finite`,
+      got: String(value),
       expected: 'a finite number',
       cure: `Choose a smaller learning rate, a longer warm-up or gradient clipping${kept}.`,
     });

@@ -1,5 +1,5 @@
 import type { AdapterReport } from '../gpu/index.ts';
-import type { KnownVerdicts } from '../train/index.ts';
+import { adapterKey, passedVerdicts, readVerdicts, type KnownVerdicts } from '../train/index.ts';
 import type { PeakReport } from './protocol.ts';
 import type { Vault } from './storage.ts';
 
@@ -12,11 +12,18 @@ export interface Rate {
 interface Known {
   peak: PeakReport | null;
   rates: Rate[];
-  /** What is known of fast paths; holds for one build and browser only. */
+  /** What is known of fast paths, those that failed included. */
   verdicts: KnownVerdicts;
+  /** What the verdicts hold for, as {@link adapterKey}. */
+  verdictKey: string;
 }
 
-type Verdict = KnownVerdicts extends Map<string, infer V> ? V : never;
+/** What figures are measured by. */
+export interface Measurer {
+  readonly build: string;
+  /** Its user agent. */
+  readonly browser: string;
+}
 
 const MAX_RATES = 24;
 
@@ -24,14 +31,14 @@ const MAX_RATES = 24;
 export class Figures {
   private readonly vault: Vault;
   private readonly wallClock: () => number;
-  /** Names this build and browser; verdicts of another one are forgotten. */
-  private readonly build: string;
+  /** Verdicts of another build or browser are forgotten. */
+  private readonly measurer: Measurer;
   private readonly known = new Map<string, Known>();
 
-  constructor(vault: Vault, wallClock: () => number, build: string) {
+  constructor(vault: Vault, wallClock: () => number, measurer: Measurer) {
     this.vault = vault;
     this.wallClock = wallClock;
-    this.build = build;
+    this.measurer = measurer;
   }
 
   /** Reads what earlier visits measured on this adapter. */
@@ -39,16 +46,22 @@ export class Figures {
     const key = keyOf(adapter);
     if (this.known.has(key)) return;
     const kept = await this.vault.get(key).catch(() => null);
-    if (!this.known.has(key)) this.known.set(key, kept === null ? nothing() : parse(kept.bytes, this.build));
+    if (!this.known.has(key)) this.known.set(key, kept === null ? this.nothing(adapter) : parse(kept.bytes, this.verdictKey(adapter)));
   }
 
   peak(adapter: AdapterReport): PeakReport | null {
     return this.known.get(keyOf(adapter))?.peak ?? null;
   }
 
-  /** A copy of what is known of fast paths here. */
+  /** A copy of what was found of fast paths here. */
   verdicts(adapter: AdapterReport): KnownVerdicts {
-    return new Map(this.known.get(keyOf(adapter))?.verdicts);
+    const known = this.known.get(keyOf(adapter));
+    return new Map(known?.verdictKey === this.verdictKey(adapter) ? known.verdicts : []);
+  }
+
+  /** A copy of the verdicts that the next run may believe; what failed is tried again. */
+  passed(adapter: AdapterReport): KnownVerdicts {
+    return readVerdicts(passedVerdicts(this.verdicts(adapter)));
   }
 
   /** Variants that failed their check on this adapter, as `op/variant`. */
@@ -56,11 +69,13 @@ export class Figures {
     return new Set([...this.verdicts(adapter).values()].filter(({ ok }) => !ok).map(({ path }) => path));
   }
 
-  async keepVerdicts(adapter: AdapterReport, verdicts: KnownVerdicts): Promise<void> {
+  /** Takes in what a run found; only what passed outlives the page. */
+  async keepVerdicts(adapter: AdapterReport, found: KnownVerdicts): Promise<void> {
     const known = this.of(adapter);
-    const before = known.verdicts.size;
-    for (const [key, verdict] of verdicts) known.verdicts.set(key, verdict);
-    if (known.verdicts.size > before) await this.keep(adapter);
+    const before = this.passed(adapter).size;
+    known.verdicts = new Map([...this.verdicts(adapter), ...found]);
+    known.verdictKey = this.verdictKey(adapter);
+    if (this.passed(adapter).size > before) await this.keep(adapter);
   }
 
   async keepPeak(adapter: AdapterReport, peak: PeakReport): Promise<void> {
@@ -83,42 +98,45 @@ export class Figures {
 
   private of(adapter: AdapterReport): Known {
     const key = keyOf(adapter);
-    const known = this.known.get(key) ?? nothing();
+    const known = this.known.get(key) ?? this.nothing(adapter);
     this.known.set(key, known);
     return known;
   }
 
   private async keep(adapter: AdapterReport): Promise<void> {
-    const { peak, rates, verdicts } = this.of(adapter);
-    const text = JSON.stringify({ peak, rates, build: this.build, verdicts: [...verdicts.values()].map(storable) });
+    const { peak, rates, verdicts, verdictKey } = this.of(adapter);
+    const text = JSON.stringify({ peak, rates, verdictKey, verdicts: passedVerdicts(verdicts) });
     const bytes = new TextEncoder().encode(text);
     await this.vault.put(keyOf(adapter), bytes.buffer, null, this.wallClock()).catch(() => undefined);
   }
+  private nothing(adapter: AdapterReport): Known {
+    return { peak: null, rates: [], verdicts: new Map(), verdictKey: this.verdictKey(adapter) };
+  }
+
+  private verdictKey(adapter: AdapterReport): string {
+    return adapterKey({ adapter, ...this.measurer });
+  }
 }
 
-function keyOf({ vendor, architecture, device, description }: AdapterReport): string {
-  return `adapter/${vendor}/${architecture}/${device}/${description}`;
+/** Where an adapter's figures are kept; its peak and its rates outlive a build. */
+function keyOf({ vendor, architecture, device, description, software }: AdapterReport): string {
+  return `adapter/${[vendor, architecture, device, description, software ? 'software' : 'hardware'].join('/')}`;
 }
 
-function nothing(): Known {
-  return { peak: null, rates: [], verdicts: new Map() };
-}
-
-function parse(bytes: ArrayBuffer, build: string): Known {
+function parse(bytes: ArrayBuffer, verdictKey: string): Known {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     value = null;
   }
-  if (typeof value !== 'object' || value === null) return nothing();
-  const peak: unknown = Reflect.get(value, 'peak');
-  const rates: unknown = Reflect.get(value, 'rates');
-  const verdicts: unknown = Reflect.get(value, 'build') === build ? Reflect.get(value, 'verdicts') : [];
+  const field = (name: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined);
+  const [peak, rates] = [field('peak'), field('rates')];
   return {
     peak: isPeak(peak) ? peak : null,
     rates: Array.isArray(rates) ? rates.filter(isRate) : [],
-    verdicts: new Map((Array.isArray(verdicts) ? verdicts.filter(isVerdict) : []).map((verdict) => [verdict.key, verdict])),
+    verdicts: readVerdicts(field('verdictKey') === verdictKey ? field('verdicts') : []),
+    verdictKey,
   };
 }
 
@@ -130,19 +148,4 @@ function isPeak(value: unknown): value is PeakReport {
 function isRate(value: unknown): value is Rate {
   if (typeof value !== 'object' || value === null) return false;
   return Reflect.get(value, 'flopsPerStep') > 0 && Reflect.get(value, 'msPerStep') > 0;
-}
-
-/** JSON has no infinity. */
-function storable(verdict: Verdict): Verdict {
-  return { ...verdict, excess: Math.min(verdict.excess, Number.MAX_VALUE) };
-}
-
-function isVerdict(value: unknown): value is Verdict {
-  if (typeof value !== 'object' || value === null) return false;
-  const strings = ['key', 'path'].every((name) => typeof Reflect.get(value, name) === 'string');
-  return (
-    strings &&
-    Number.isFinite(Reflect.get(value, 'excess')) &&
-    ['ok', 'fused'].every((name) => typeof Reflect.get(value, name) === 'boolean')
-  );
 }

@@ -132,7 +132,7 @@ export interface SpeedEvent {
   readonly etaMs: number;
 }
 
-export type Task = 'adapter' | 'data' | 'tokenizer' | 'compile' | 'check' | 'save' | 'recover' | 'peak';
+export type Task = 'adapter' | 'data' | 'tokenizer' | 'compile' | 'check' | 'peak';
 
 /**
  *     preparing -> running <-> paused

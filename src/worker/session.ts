@@ -11,6 +11,7 @@ import { LossLimit } from './loss-limit.ts';
 import { follow, holdsDevice, INITIAL, obey, type Position, type RunCommand, type RunFact } from './machine.ts';
 import type { RunReport, RunState, SamplingSettings } from './protocol.ts';
 import { Saver } from './saver.ts';
+import { requireStartable } from './start-check.ts';
 import type { Vault } from './storage.ts';
 import { Texts } from './texts.ts';
 import { Bell } from './wake.ts';
@@ -83,6 +84,7 @@ export class Session {
     this.texts = new Texts({
       now: ports.now,
       onText: (step, prompt, text) => this.herald.sample(step, prompt, text),
+      notice: (text) => this.herald.notice(text),
     });
   }
 
@@ -93,10 +95,11 @@ export class Session {
   /**
    * Loads the data and builds the trainer, from `origin`'s checkpoint where that gives one. The run then waits for {@link begin}.
    *
-   * @throws whatever keeps it from starting; everything is freed then.
+   * @param makeRoom frees the GPU for this run; called once nothing but the GPU itself can refuse it any more.
+   * @throws whatever keeps it from starting; everything of it is freed then.
    */
-  prepare(origin: () => Promise<Origin | null> = () => Promise.resolve(null)): Promise<RunReport> {
-    const report = this.prepareOnce(origin);
+  prepare(origin: () => Promise<Origin | null>, makeRoom: () => Promise<void>): Promise<RunReport> {
+    const report = this.prepareOnce(origin, makeRoom);
     this.over = report.catch(() => undefined);
     return report;
   }
@@ -190,8 +193,8 @@ export class Session {
 
   // Building.
 
-  private async prepareOnce(origin: () => Promise<Origin | null>): Promise<RunReport> {
-    const { ports, herald, spec } = this;
+  private async prepareOnce(origin: () => Promise<Origin | null>, makeRoom: () => Promise<void>): Promise<RunReport> {
+    const { ports, herald, spec, specs } = this;
     this.sayState();
     try {
       const from = await origin();
@@ -210,6 +213,10 @@ export class Session {
         onSaved: (step, sizeBytes) => herald.saved(step, sizeBytes),
         notice: (text) => herald.notice(text),
       });
+      const { caps } = await ports.gpu();
+      requireStartable({ specs, dataset: this.data.dataset, checkpoint: from?.checkpoint ?? null, plan: { caps, ...ports.plan } });
+      this.abort.signal.throwIfAborted();
+      await makeRoom();
       await this.build();
       this.abort.signal.throwIfAborted();
       return runReport(this.parts(), ports.figures);

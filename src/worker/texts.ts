@@ -5,6 +5,8 @@ import type { SamplingSettings } from './protocol.ts';
 export interface TextsOptions {
   readonly now: () => number;
   readonly onText: (step: number, prompt: string, text: string) => void;
+  /** Tells the user of a prompt that cannot be used. */
+  readonly notice: (text: string) => void;
 }
 
 const DEFAULTS: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 160, everyMs: 2000 };
@@ -19,6 +21,7 @@ export class Texts {
   private lastAt = 0;
   private costMs = 0;
   private sampled = 0;
+  private told: string | null = null;
 
   constructor(options: TextsOptions) {
     this.options = options;
@@ -61,7 +64,7 @@ export class Texts {
     this.wanted = false;
     const startedAt = now();
     try {
-      const prompt = usable(settings.prompt, trainer.dataset.tokenizer);
+      const prompt = this.usable(settings.prompt, trainer.dataset.tokenizer);
       const bytes = await trainer.sample(new TextEncoder().encode(prompt), { ...settings, draw: this.sampled });
       this.sampled += 1;
       onText(step, prompt, decodeText(bytes));
@@ -71,18 +74,23 @@ export class Texts {
       this.costMs = this.sampled > 1 ? this.lastAt - startedAt : 0;
     }
   }
+
+  /** The prompt where the data has tokens for it: the symbols of a synthetic source are few. Else none, which is told once a prompt. */
+  private usable(prompt: string, tokenizer: Tokenizer): string {
+    if (takes(tokenizer, prompt)) return prompt;
+    if (this.told !== prompt) {
+      this.told = prompt;
+      this.options.notice(
+        `Samples start without the prompt "${prompt}": this data has no symbols for all of it. Choose a prompt of symbols that the samples show.`,
+      );
+    }
+    return '';
+  }
 }
 
-/** The prompt, without what the tokenizer has no token for: the symbols of a synthetic source are few. */
-function usable(prompt: string, tokenizer: Tokenizer): string {
-  return Array.from(prompt)
-    .filter((character) => takes(tokenizer, character))
-    .join('');
-}
-
-function takes(tokenizer: Tokenizer, character: string): boolean {
+function takes(tokenizer: Tokenizer, text: string): boolean {
   try {
-    tokenizer.encode(new TextEncoder().encode(character));
+    tokenizer.encode(new TextEncoder().encode(text));
     return true;
   } catch {
     return false;

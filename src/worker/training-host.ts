@@ -17,7 +17,6 @@ import {
   type Forecast,
   type PeakReport,
   type Replies,
-  type RunReport,
 } from './protocol.ts';
 import {
   CHECKPOINTS,
@@ -59,13 +58,15 @@ export class TrainingHost {
   private readonly library: Library;
   private readonly keeper: GpuKeeper;
   private session: Session | null = null;
+  /** The run before {@link session}, while that one is not built: it stays, and comes back if that one cannot be. */
+  private previous: Session | null = null;
   private measuring = false;
   private prefetched: Promise<void> | null = null;
 
   constructor(ports: HostPorts) {
     this.ports = ports;
     this.vault = new Vault(ports.files);
-    this.figures = new Figures(this.vault, ports.wallClock, `${ports.build} ${ports.userAgent}`);
+    this.figures = new Figures(this.vault, ports.wallClock, { build: ports.build, browser: ports.userAgent });
     this.library = new Library({
       vault: this.vault,
       wallClock: ports.wallClock,
@@ -187,13 +188,14 @@ export class TrainingHost {
     const busy = this.session !== null && isActive(this.session.state);
     if (known === null && (busy || (data.tokenizer === 'bpe' && data.source !== 'markov') || data.source === 'file')) return null;
     const late = this.ports.sleep(FORECAST_DATA_MS).then(() => null);
-    return Promise.race([known ?? this.library.open(data), late]);
+    // What is being prepared for a run may be given up with that run; why, is no business of a forecast's.
+    return Promise.race([known === null ? this.library.open(data) : known.catch(() => null), late]);
   }
 
   private async start({ runId, specs, checkpoint, stored, hold }: Of<'start'>): Promise<Answer> {
-    const { session } = this;
-    if (session !== null && isActive(session.state)) {
-      const rule = `"start" is not possible while run ${session.runId} is ${session.state}`;
+    const { session: previous } = this;
+    if (previous !== null && isActive(previous.state)) {
+      const rule = `"start" is not possible while run ${previous.runId} is ${previous.state}`;
       throw new ProtocolError({ where: `run ${runId}`, rule, cure: 'Stop that run first.' });
     }
     this.refuseWhileMeasuring(`run ${runId}`);
@@ -210,11 +212,23 @@ export class TrainingHost {
     );
     // From here on no other run can start.
     this.session = made;
-    const value: RunReport = await made.prepare(async () => {
-      await session?.release();
-      return this.origin(runId, checkpoint, stored === true);
-    });
-    return { value, afterwards: () => made.begin(hold === true) };
+    this.previous = previous;
+    try {
+      const value = await made.prepare(
+        async () => {
+          // The same run goes on from its very last step, once that is stored.
+          if (previous?.runId === runId) await previous.rest();
+          return this.origin(runId, checkpoint, stored === true);
+        },
+        async () => previous?.release(),
+      );
+      return { value, afterwards: () => made.begin(hold === true) };
+    } catch (error) {
+      this.session = previous ?? made;
+      throw error;
+    } finally {
+      this.previous = null;
+    }
   }
 
   /** Where a run goes on from; null: from its seeds. */
@@ -231,7 +245,8 @@ export class TrainingHost {
   }
 
   private async export({ runId }: Of<'export'>): Promise<ArrayBuffer> {
-    if (this.session?.runId === runId) return this.session.export();
+    const known = [this.session, this.previous].find((session) => session?.runId === runId);
+    if (known !== null && known !== undefined) return known.export();
     const kept = await this.vault.get(checkpointKey(runId));
     if (kept === null) throw noSuchRun(runId);
     return kept.bytes;
@@ -314,7 +329,8 @@ export class TrainingHost {
   }
 
   private onGpuError(error: IsoflopError): void {
-    if (this.session !== null && holdsDevice(this.session.state)) this.session.gpuError(error);
+    const holder = [this.previous, this.session].find((session) => session !== null && holdsDevice(session.state));
+    if (holder !== null && holder !== undefined) holder.gpuError(error);
     else this.post({ type: 'fault', runId: null, error: toWireError(error, 'WebGPU'), recovering: false });
   }
 

@@ -3,9 +3,10 @@ import { decodeCheckpoint, type Checkpoint } from '../../src/train/index.ts';
 import { hashOf, tiny, type LabPage } from '../support/lab-page.ts';
 import { labSuite } from '../support/lab-suite.ts';
 
-const STEPS = 400;
+/** Long enough to be met in its middle twice. */
+const STEPS = 1500;
 const ENDLESS = 1_000_000;
-const HASH = hashOf(tiny(STEPS, { eval: { everySteps: 150, batches: 1 } }));
+const HASH = hashOf(tiny(STEPS, { eval: { everySteps: 500, batches: 1 } }));
 
 const suite = labSuite();
 
@@ -42,7 +43,7 @@ async function paused(lab: LabPage): Promise<number> {
   await lab.press('pause');
   const { step } = await lab.until(
     'the pause to be saved',
-    ({ state, step: at, figures }) => state === 'paused' && figures['Saved at step'] === `${at}`,
+    ({ state, step: at, figures }) => state === 'paused' && figures['Saved at step'] === at.toLocaleString('en-US'),
   );
   expect(step).toBeLessThan(STEPS);
   return step;

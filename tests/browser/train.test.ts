@@ -38,12 +38,12 @@ describe('a run in the page', () => {
   });
 
   it('pauses, takes exactly one step, resumes, goes on beyond its end, and stops', async () => {
-    const lab = await suite.open(hashOf(tiny(400)));
+    const lab = await suite.open(hashOf(tiny(1500)));
     await lab.start();
     await lab.until('some steps', ({ state, step }) => state === 'running' && step > 5);
     await lab.press('pause');
     const paused = await lab.reach('paused');
-    expect(paused.step).toBeLessThan(400);
+    expect(paused.step).toBeLessThan(1500);
     await lab.press('step');
     const stepped = await lab.until('another step', ({ step }) => step !== paused.step);
     expect(stepped).toMatchObject({ state: 'paused', step: paused.step + 1 });
@@ -52,17 +52,17 @@ describe('a run in the page', () => {
 
     await lab.choose('input[aria-label="Steps to add"]', '50');
     await lab.press('extend');
-    const longer = await lab.until('the longer end', ({ state, step }) => state === 'finished' && step > 400);
-    expect(longer).toMatchObject({ step: 450, totalSteps: 450 });
+    const longer = await lab.until('the longer end', ({ state, step }) => state === 'finished' && step > 1500);
+    expect(longer).toMatchObject({ step: 1550, totalSteps: 1550 });
     const losses = await lab.losses();
-    expect([...losses.keys()]).toEqual(Array.from({ length: 450 }, (_, i) => i + 1));
+    expect([...losses.keys()]).toEqual(Array.from({ length: 1550 }, (_, i) => i + 1));
 
     await lab.choose('input[aria-label="Steps to add"]', String(ENDLESS));
     await lab.press('extend');
-    await lab.until('more steps', ({ state, step }) => state === 'running' && step > 450);
+    await lab.until('more steps', ({ state, step }) => state === 'running' && step > 1550);
     await lab.press('stop');
     const stopped = await lab.reach('stopped');
-    expect(stopped.step).toBeGreaterThan(450);
+    expect(stopped.step).toBeGreaterThan(1550);
     expect(stopped.step).toBeLessThan(ENDLESS);
   });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { keepVerdicts, readVerdicts, verdictPath } from '../../src/cli/verdict-file.ts';
+import { keepVerdicts, verdictPath, verdictsIn } from '../../src/cli/verdict-file.ts';
 import type { AdapterReport } from '../../src/gpu/index.ts';
 import { Scratch } from './run-cli.ts';
 
@@ -11,14 +11,15 @@ it('promise 4: remembers what passed, tries again what failed, and believes no d
   const failed = { ...passed, key: 'vec4 f32[8,8]', ok: false, excess: Infinity };
   const path = scratch.at('isoflop/verdicts.json');
   keepVerdicts(path, new Map([passed, failed].map((verdict) => [verdict.key, verdict])));
-  expect(readVerdicts(path)).toEqual(new Map([[passed.key, passed]]));
-  expect(readVerdicts(scratch.at('none.json')).size).toBe(0);
-  expect(readVerdicts(scratch.put('torn.json', '[{"key":')).size).toBe(0);
-  expect(readVerdicts(scratch.put('odd.json', [null, 3, { key: 'k', ok: true }, { ...passed, ok: false }])).size).toBe(0);
+  expect(verdictsIn(path)).toEqual(new Map([[passed.key, passed]]));
+  expect(verdictsIn(scratch.at('none.json')).size).toBe(0);
+  expect(verdictsIn(scratch.put('torn.json', '[{"key":')).size).toBe(0);
+  expect(verdictsIn(scratch.put('odd.json', [null, 3, { key: 'k', ok: true }, { ...passed, ok: false }])).size).toBe(0);
 });
 
 it('promise 4: keeps the verdicts of each adapter apart', () => {
   expect(verdictPath(ADAPTER)).toBe(verdictPath({ ...ADAPTER }));
   expect(verdictPath({ ...ADAPTER, description: 'y' })).not.toBe(verdictPath(ADAPTER));
   expect(verdictPath({ ...ADAPTER, features: ['subgroups'] })).not.toBe(verdictPath(ADAPTER));
+  expect(verdictPath({ ...ADAPTER, software: true })).not.toBe(verdictPath(ADAPTER));
 });

@@ -60,9 +60,9 @@ describe('a program', () => {
     program.destroy();
   });
 
-  it('promise 5: needs no more than the default limits for every kind of model', async () => {
+  it('promise 5: trains on a device with the default limits and no feature', async () => {
     const gpu = await testGpu();
-    expect(gpu.device.limits.maxStorageBuffersPerShaderStage).toBeLessThanOrEqual(10);
+    expect(gpu.device.limits.maxStorageBuffersPerShaderStage).toBe(8);
     expect(gpu.device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
     expect([...gpu.device.features].filter((name) => name === 'shader-f16' || name === 'subgroups')).toEqual([]);
     const trainer = await testTrainer([tinySpec({ model: { mlp: 'swiglu', qkNorm: true, tied: true, logitSoftcap: 4 } })]);
@@ -96,7 +96,7 @@ describe('a program', () => {
     ).rejects.toThrow('here: ours.');
     const source = { path: 'test/broken', code: '@compute @workgroup_size(1) fn main() { let x: f32 = 1u; }', bindings: [], sizes: [], overrides: new Set<string>() };
     const layout = gpu.bindLayout(source, new Set());
-    await expect(gpu.guard('kernel', () => gpu.pipeline(source, {}, layout))).rejects.toThrow(/test\/broken|refused/);
+    await expect(gpu.guard('kernel', () => gpu.pipeline(source, {}, layout))).rejects.toThrow(/^kernel test\/broken: it does not compile on this adapter: got line 1:\d+ /);
   });
 
   it('refuses a buffer beyond the adapter before the GPU sees it', async () => {

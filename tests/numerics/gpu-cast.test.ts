@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RandomSequence, STREAM } from '../../src/base/random.ts';
-import { castOnGpu } from '../../src/engine/index.ts';
-import { castWords, decode, formatNamed, FORMATS, PLAIN } from '../../src/numerics/index.ts';
-import type { CastOptions, Format } from '../../src/numerics/index.ts';
+import { castBlocksOnGpu, castOnGpu } from '../../src/engine/index.ts';
+import { BLOCK_FORMATS, castBlocks, castWords, decode, formatNamed, FORMATS, PLAIN, upright } from '../../src/numerics/index.ts';
+import type { BlockFormat, CastOptions, Format } from '../../src/numerics/index.ts';
 import { testGpu } from '../support/run-graph.ts';
 import { hardWords, named, oracleOf } from './oracle.ts';
 
@@ -65,5 +65,41 @@ describe('a cast on the GPU is the cast on the CPU in every bit', () => {
       codes: new Uint32Array(0),
       values: new Uint32Array(0),
     });
+  });
+});
+
+describe('a cast in blocks on the GPU is the cast on the CPU in every bit', () => {
+  /**
+   * On the left any words, NaN and Inf among them; on the right numbers whose size changes every 16 columns, below a row of zeros and
+   * one of subnormals.
+   */
+  function matrix(rows: number, columns: number): Float32Array<ArrayBuffer> {
+    const words = randomWords(rows * columns, 6).map((word, i) => {
+      const [row, column] = [Math.floor(i / columns), i % columns];
+      if (column < columns / 2) return word;
+      if (row < 2) return row * (word & 0x803fffff);
+      return ((word & 0x81ffffff) + ((100 + 3 * ((row + Math.floor(column / 16)) % 7)) << 23)) >>> 0;
+    });
+    return new Float32Array(words.buffer);
+  }
+
+  const firstDifference = (got: ArrayLike<number>, want: ArrayLike<number>): number =>
+    got.length === want.length ? Array.from(want).findIndex((value, i) => value !== got[i]) : 0;
+
+  const formats: readonly BlockFormat[] = Object.values(BLOCK_FORMATS);
+  it.each([...formats, upright(BLOCK_FORMATS['mxfp8-e4m3'])])('$name, blocks of $rows x $columns', async (format) => {
+    const shape = [128, 256] as const;
+    const x = matrix(...shape);
+    for (const round of ['nearest', 'stochastic'] as const) {
+      const mode = { round, draw: DRAW };
+      const got = await castBlocksOnGpu(await testGpu(), x, shape, format, mode);
+      const want = castBlocks(x, shape, format, mode);
+      const words = new Uint32Array(want.values.buffer);
+      expect([words.some((word) => word === 0x7fc00000), new Set(words).size > 30]).toEqual([true, true]);
+      expect(got.tensorScale).toBe(want.tensorScale);
+      expect(firstDifference(got.scales, want.scales)).toBe(-1);
+      expect(firstDifference(got.codes, want.codes)).toBe(-1);
+      expect(firstDifference(new Uint32Array(got.values.buffer), words)).toBe(-1);
+    }
   });
 });

@@ -58,21 +58,18 @@ export async function runGraph(
       }
     }
     const reading = await program.run(1);
-    return await Promise.all(
-      feeds.map(async (_, lane): Promise<LaneResult> => {
-        const outputs = plan.graph.outputs.map(({ name }): [string, Float32Array] => {
-          const all = reading.get(name, 0);
-          return [name, all.slice((lane * all.length) / lanes, ((lane + 1) * all.length) / lanes)];
-        });
-        const states = await Promise.all(
-          plan.arenas.map(async ({ name }): Promise<[string, ReadonlyMap<string, Float32Array>]> => [
-            name,
-            await store.read(name, lane),
-          ]),
-        );
-        return { outputs: Object.fromEntries(outputs), states: Object.fromEntries(states) };
-      }),
-    );
+    const arenas = await Promise.all(plan.arenas.map(async ({ name }) => [name, await store.read(name)] as const));
+    return feeds.map((_, lane): LaneResult => {
+      const outputs = plan.graph.outputs.map(({ name }): [string, Float32Array] => {
+        const all = reading.get(name, 0);
+        return [name, all.slice((lane * all.length) / lanes, ((lane + 1) * all.length) / lanes)];
+      });
+      const states = arenas.map(([name, tensors]): [string, ReadonlyMap<string, Float32Array>] => [
+        name,
+        new Map([...tensors].map(([tensor, copies]) => [tensor, copies[lane] ?? new Float32Array(0)])),
+      ]);
+      return { outputs: Object.fromEntries(outputs), states: Object.fromEntries(states) };
+    });
   } finally {
     program.destroy();
     store.destroy();

@@ -1,4 +1,5 @@
 import { attention } from '../../ops/attention.ts';
+import { hasEpilogue } from '../../ops/matmul.ts';
 import { flagAttr, numberAttr } from '../../ops/op.ts';
 import type { Rule } from '../rewrite.ts';
 
@@ -16,6 +17,8 @@ export const fusedAttention: Rule = {
     const [q, k] = scores?.node.op === 'matmul' ? scores.node.inputs : [];
     const split = q?.node;
     if (probabilities === undefined || scores === undefined || split?.op !== 'split_qkv') return false;
+    const bare = [mixed, scores.node].every((matmul) => !hasEpilogue(matmul.attrs) && matmul.attrs['transposeA'] === false);
+    if (!bare || mixed.attrs['transposeB'] !== false || mixed.attrs['alpha'] !== 1) return false;
     const sections = [q, k, v].every((part, i) => part?.node === split && part.index === i);
     if (!sections || !flagAttr(scores.node, 'transposeB') || [probabilities, scores].some((value) => uses(value) !== 1)) return false;
     const qkv = split.inputs[0];
