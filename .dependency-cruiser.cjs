@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   bench: ['base', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'train', 'data', 'spec'],
   lab: ['base', 'spec', 'laws', 'worker'],
   ui: ['base', 'spec', 'laws', 'lab'],
-  cli: ['base', 'gpu', 'train', 'laws', 'bench', 'spec', 'data'],
+  cli: ['base', 'numerics', 'gpu', 'engine', 'train', 'laws', 'bench', 'spec', 'data'],
   worker: ['base', 'spec', 'data', 'gpu', 'train'],
 };
 

@@ -7,4 +7,4 @@ export type { CastMode, CastOptions, Casts, Rounding } from './cast.ts';
 export { defineFormat, FORMATS, formatNamed } from './format.ts';
 export type { Format, FormatParts } from './format.ts';
 export { amaxOf, CURRENT_SCALING, currentScale, DELAYED_SCALING, DELAYED_START, delayedStep } from './scale.ts';
-export type { DelayedOptions, DelayedState, ScaleOptions } from './scale.ts';
+export type { DelayedOptions, DelayedState } from './scale.ts';

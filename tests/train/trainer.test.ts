@@ -43,7 +43,7 @@ describe('a trainer', () => {
   it('samples whatever the context, and gives just what was asked for', async () => {
     for (const context of [6, 1100]) {
       const spec = tinySpec({ data: { context, batch: 1 }, model: { width: 8, heads: 1 } });
-      const trainer = await testTrainer([spec], { dataset: { ...(await testDataset(tinySpec())), ...{ validation: null } } });
+      const trainer = await testTrainer([spec], { dataset: { ...(await testDataset(tinySpec())), validation: null } });
       expect(await trainer.sample(new Uint8Array(), { tokens: 5, temperature: 1, draw: 0 })).toHaveLength(5);
       trainer.destroy();
     }

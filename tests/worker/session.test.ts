@@ -116,7 +116,7 @@ describe('a run', { timeout: 120_000 }, () => {
     expect(await second.ask({ type: 'stored' })).toEqual([]);
   });
 
-  it('promise 6: a loss that is not finite stops the run in words and keeps the checkpoint from before', async () => {
+  it('promise 6: a loss or gradient that is not finite stops the run in words and keeps the checkpoint from before', async () => {
     const h = new Harness();
     await h.start({ specs: [tinySpec(DIVERGING)], hold: true });
     await h.ask({ type: 'step', runId: 'r' });
@@ -126,7 +126,7 @@ describe('a run', { timeout: 120_000 }, () => {
     expect(h.of('state').at(-1)?.state).toBe('failed');
     const [fault] = h.of('fault');
     expect(fault?.error.message).toMatch(
-      /^step \d+: the loss is not finite: got (NaN|Infinity), expected a finite number\. Choose a smaller learning rate.* checkpoint of step \d+, which is kept\.$/,
+      /^step \d+: the (loss|gradient norm) is not finite: got (NaN|-?Infinity), expected a finite number\. Choose a smaller learning rate.* checkpoint of step \d+, which is kept\.$/,
     );
     expect(fault).toMatchObject({ runId: 'r', recovering: false });
     const kept = decodeCheckpoint(await h.ask({ type: 'export', runId: 'r' }), 'kept');
@@ -141,9 +141,14 @@ describe('a run', { timeout: 120_000 }, () => {
     const expected = await uninterrupted();
     expect(h.losses(0)).toEqual(expected.losses);
     expect(h.of('fault')).toEqual([]);
-    const [step] = [...h.losses(1)].find(([, loss]) => !Number.isFinite(loss)) ?? [];
+    // A gradient fails before the loss that follows from it.
+    const failures = h.of('metrics').flatMap(({ firstStep, lanes, lossNats, gradNorm }) =>
+      [...lossNats].flatMap((loss, i) => (i % lanes === 1 && !Number.isFinite(loss + (gradNorm[i] ?? NaN)) ? [firstStep + (i - 1) / lanes] : [])),
+    );
     expect(h.of('notice').map(({ text }) => text)).toEqual([
-      expect.stringMatching(new RegExp(`^Lane 1 diverged at step ${step}: its loss is (NaN|Infinity)\\. The other lanes`)),
+      expect.stringMatching(
+        new RegExp(`^Lane 1 diverged at step ${failures[0]}: its (loss|gradient norm) is (NaN|-?Infinity)\\. The other lanes`),
+      ),
     ]);
   });
 });
