@@ -23,7 +23,15 @@ const MAY_IMPORT = {
 const OUTSIDERS = ['src/ui', 'src/lab', 'src/cli', 'src/worker', 'demos'];
 
 /** Files that outsiders import beside a room's index.ts: what runs in one place only has a door of its own. */
-const SIDE_DOORS = ['spec/run-spec', 'data/corpora-node', 'gpu/node-adapter', 'gpu/node-chrome', 'worker/protocol', 'worker/client', 'worker/host'];
+const SIDE_DOORS = [
+  'spec/run-spec',
+  'data/corpora-node',
+  'gpu/node-adapter',
+  'gpu/node-chrome',
+  'worker/protocol',
+  'worker/client',
+  'worker/host',
+];
 
 /** Run in Node only: the command line, the benchmarks, build plug-ins. */
 const NODE_FILES = '^src/(cli|bench)/|/node-[^/]*$|-(node|plugin)\\.ts$';

@@ -9,7 +9,10 @@ const STEPS = 300;
 
 // Anything will do as a text; this one counts, so that a minute of training shows.
 const digits = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-const spell = (n: number): string => String(n).replaceAll(/\d/g, (digit) => `${digits[Number(digit)]} `).trim();
+const spell = (n: number): string =>
+  String(n)
+    .replaceAll(/\d/g, (digit) => `${digits[Number(digit)]} `)
+    .trim();
 const text = Array.from({ length: 2000 }, (_, n) => `${n} is ${spell(n)}.\n`).join('');
 
 const spec = parseSpec({

@@ -37,7 +37,8 @@ export function draw(values: readonly number[], total: number, floor?: number): 
   const marks: Element[] = [line, label(top, y(top)), label(finite.at(-1) ?? top, y(finite.at(-1) ?? top), 'end')];
   if (floor !== undefined) {
     const rule = document.createElementNS(SVG, 'line');
-    for (const [name, value] of Object.entries({ x1: MARGIN, x2: WIDTH - MARGIN, y1: y(floor), y2: y(floor) })) rule.setAttribute(name, `${value}`);
+    for (const [name, value] of Object.entries({ x1: MARGIN, x2: WIDTH - MARGIN, y1: y(floor), y2: y(floor) }))
+      rule.setAttribute(name, `${value}`);
     marks.push(rule);
   }
   chart.replaceChildren(...marks);

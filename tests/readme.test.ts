@@ -14,7 +14,10 @@ const GENERATED: Readonly<Record<string, string>> = {
 function renewed(readme: string): string {
   return Object.entries(GENERATED).reduce(
     (text, [name, body]) =>
-      text.replace(new RegExp(`(<!-- ${name}: generated -->\n)[^]*?(<!-- /${name} -->)`), (_, open: string, close: string) => `${open}\n${body.trim()}\n\n${close}`),
+      text.replace(
+        new RegExp(`(<!-- ${name}: generated -->\n)[^]*?(<!-- /${name} -->)`),
+        (_, open: string, close: string) => `${open}\n${body.trim()}\n\n${close}`,
+      ),
     readme,
   );
 }

@@ -1,3 +1,3 @@
 /** Benchmarks that run in Node. The peers' page is a program of its own. */
 export { benchmarkSpecs } from './models.ts';
-export { stepCost, type StepCost, type StepOptions } from './step.ts';
+export { stepCost, type StepCost } from './step.ts';

@@ -29,7 +29,13 @@ export const bench: Command = {
       if (!json) io.out(`${adapterWords(report)}\n`);
       const costs: StepCost[] = [];
       for (const spec of specs) {
-        const cost = await stepCost({ gpu, spec, dataset: await datasetOf(spec), verdicts, onProgress: (said) => io.err(`${said}\n`) });
+        const cost = await stepCost({
+          gpu,
+          spec,
+          dataset: await datasetOf(spec),
+          verdicts,
+          onProgress: (said) => io.err(`${said}\n`),
+        });
         costs.push(cost);
         if (!json) io.out(`\n${costText(cost)}`);
       }
@@ -51,8 +57,14 @@ function costText(cost: StepCost): string {
   const { msPerStep, kernels, flopsPerStep } = cost;
   const { median, low, high, windows } = msPerStep;
   const facts = [
-    ['time of a step', `${significant(median, 3)} ms (quartiles ${significant(low, 3)} to ${significant(high, 3)} of ${windows} windows, ${count(cost.steps)} steps)`],
-    ['throughput', `${count((1000 * cost.tokensPerStep) / median)} tokens/s, ${significant(flopsPerStep / median / 1e6, 3)} GFLOP/s`],
+    [
+      'time of a step',
+      `${significant(median, 3)} ms (quartiles ${significant(low, 3)} to ${significant(high, 3)} of ${windows} windows, ${count(cost.steps)} steps)`,
+    ],
+    [
+      'throughput',
+      `${count((1000 * cost.tokensPerStep) / median)} tokens/s, ${significant(flopsPerStep / median / 1e6, 3)} GFLOP/s`,
+    ],
     ['dispatches', `${cost.dispatchesPerStep} a step, ${cost.stepsPerSubmit} steps a submit`],
     ['memory', `${bytes(cost.peakBytes)} of GPU buffers; the heap grew by ${signedBytes(cost.heapGrowthBytes)}`],
   ];

@@ -24,7 +24,8 @@ export async function loadDataset({ data }: RunSpec, path: string | undefined): 
   return openDataset(data, {
     corpus: (name) => Promise.resolve(readCorpus(name)),
     file: () => {
-      if (path === undefined) throw new SpecError({ where: 'spec data.source', rule: 'the run reads a file', cure: 'Name it with --data FILE.' });
+      if (path === undefined)
+        throw new SpecError({ where: 'spec data.source', rule: 'the run reads a file', cure: 'Name it with --data FILE.' });
       return Promise.resolve({ name: basename(path), bytes: readBytes(path) });
     },
   });

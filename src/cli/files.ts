@@ -59,7 +59,7 @@ export function writeWhole(path: string, data: string | ArrayBuffer): void {
       const file = openSync(draft, 'w');
       try {
         const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data);
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+        for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
         fsyncSync(file);
       } finally {
         closeSync(file);

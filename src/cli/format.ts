@@ -49,6 +49,9 @@ export function table(rows: readonly (readonly string[])[], right: (column: numb
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
   const line = (row: readonly string[]): string =>
-    widths.map((width, i) => (right(i) ? (row[i] ?? '').padStart(width) : (row[i] ?? '').padEnd(width))).join('  ').trimEnd();
+    widths
+      .map((width, i) => (right(i) ? (row[i] ?? '').padStart(width) : (row[i] ?? '').padEnd(width)))
+      .join('  ')
+      .trimEnd();
   return rows.map((row) => `${line(row)}\n`).join('');
 }

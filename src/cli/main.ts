@@ -59,7 +59,11 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const cure =
-      error instanceof UsageError ? ` isoflop ${name} --help says more.` : error instanceof IsoflopError ? '' : ' This is a fault of Isoflop; --debug shows where.';
+      error instanceof UsageError
+        ? ` isoflop ${name} --help says more.`
+        : error instanceof IsoflopError
+          ? ''
+          : ' This is a fault of Isoflop; --debug shows where.';
     io.err(`isoflop ${name}: ${oneLine(message)}${cure}\n`);
     if (debug && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
     return error instanceof UsageError ? MISUSED : FAILED;

@@ -63,9 +63,16 @@ export class RunFolder {
  */
 export function requireFolder(path: string, spec: RunSpec): void {
   const held = readTextIfAny(join(path, SPEC));
-  const taken = held === null ? onFile(path, () => readable(path).some((name) => name === CHECKPOINT || name === METRICS)) : !isSpec(held, spec);
+  const taken =
+    held === null
+      ? onFile(path, () => readable(path).some((name) => name === CHECKPOINT || name === METRICS))
+      : !isSpec(held, spec);
   if (!taken) return;
-  throw new SpecError({ where: `--out "${path}"`, rule: 'it holds another run', cure: 'Name another folder, or move that run away.' });
+  throw new SpecError({
+    where: `--out "${path}"`,
+    rule: 'it holds another run',
+    cure: 'Name another folder, or move that run away.',
+  });
 }
 
 function readable(path: string): string[] {

@@ -27,7 +27,8 @@ function parseJson(text: string, where: string): unknown {
     // A byte-order mark is no part of JSON, and some editors write one.
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
-    const got = text.trim() === '' ? 'an empty file' : cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ') : String(cause);
+    const got =
+      text.trim() === '' ? 'an empty file' : cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ') : String(cause);
     throw new SpecError({ where, rule: 'it is not JSON', got, expected: 'a spec such as {"model":{"layers":2}}', cause });
   }
 }

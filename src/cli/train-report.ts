@@ -44,7 +44,10 @@ const LINE_MS = 1000;
 
 function measures({ spec }: RunFacts, { firstStep, step, seconds }: Outcome): { tokens: number; tokensPerSecond: number } {
   const perStep = tokensPerStep(spec);
-  return { tokens: step * perStep, tokensPerSecond: step === firstStep ? 0 : Number((((step - firstStep) * perStep) / seconds).toPrecision(6)) };
+  return {
+    tokens: step * perStep,
+    tokensPerSecond: step === firstStep ? 0 : Number((((step - firstStep) * perStep) / seconds).toPrecision(6)),
+  };
 }
 
 /** One object a line, the summary last. */
@@ -92,7 +95,9 @@ export function textReport(facts: RunFacts, io: Io): Report {
   const columns = ['step', 'tokens', 'loss', 'validation', 'grad norm', 'lr', 'ms/step', 'tokens/s'];
   const row = (cells: readonly string[]): void => io.out(`${cells.map((cell) => cell.padStart(10)).join('  ')}\n`);
   const name = spec.name === '' ? 'run' : spec.name;
-  io.out(`${name}: ${count(parameterCount(spec, dataset.vocab).total)} parameters, ${dataset.name}, ${count(dataset.train.length)} training tokens\n`);
+  io.out(
+    `${name}: ${count(parameterCount(spec, dataset.vocab).total)} parameters, ${dataset.name}, ${count(dataset.train.length)} training tokens\n`,
+  );
   io.out(`${adapterWords(adapter)}\n`);
   for (const note of dataset.notes) io.out(`${note}\n`);
   let saidAt = -Infinity;
@@ -100,7 +105,9 @@ export function textReport(facts: RunFacts, io: Io): Report {
   let [steps, spentMs] = [0, 0];
   return {
     ready: ({ plan, disabled }) => {
-      io.out(`steps ${firstStep + 1} to ${targetStep} of ${count(perStep)} tokens, ${plan.dispatchesPerStep} dispatches a step, ${bytes(plan.peakBytes)}\n`);
+      io.out(
+        `steps ${firstStep + 1} to ${targetStep} of ${count(perStep)} tokens, ${plan.dispatchesPerStep} dispatches a step, ${bytes(plan.peakBytes)}\n`,
+      );
       if (disabled.length > 0) io.out(`switched off, for they failed their check on this adapter: ${disabled.join(', ')}\n`);
       row(columns);
     },
@@ -132,7 +139,9 @@ export function textReport(facts: RunFacts, io: Io): Report {
       const { tokensPerSecond } = measures(facts, outcome);
       const state = stopped === null ? 'done' : stopped === 'interrupted' ? 'interrupted' : 'stopped';
       const speed = `${count(step - from)} steps in ${duration(1000 * seconds)}, ${count(tokensPerSecond)} tokens/s`;
-      io.out(`${state} at step ${count(step)}: ${last === null ? 'nothing was left to train' : `loss ${last.loss.toFixed(4)} nats, ${speed}`}\n`);
+      io.out(
+        `${state} at step ${count(step)}: ${last === null ? 'nothing was left to train' : `loss ${last.loss.toFixed(4)} nats, ${speed}`}\n`,
+      );
       if (checkpoint !== null) io.out(`checkpoint: ${checkpoint}\n`);
     },
   };

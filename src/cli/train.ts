@@ -97,7 +97,12 @@ async function prepare({ specPath, data, init, resume, steps }: Request, io: Io)
   const dataset = await loadDataset(spec, data);
   const targetStep = steps ?? checkpoint.targetStep;
   if (targetStep < checkpoint.step) {
-    throw new SpecError({ where: '--steps', rule: 'the checkpoint is past it', got: String(targetStep), expected: `${checkpoint.step} or more` });
+    throw new SpecError({
+      where: '--steps',
+      rule: 'the checkpoint is past it',
+      got: String(targetStep),
+      expected: `${checkpoint.step} or more`,
+    });
   }
   return { spec, dataset, weights: { checkpoint }, runId: checkpoint.runId, firstStep: checkpoint.step, targetStep };
 }
@@ -236,7 +241,10 @@ class Run {
 
 /** @throws SpecError at the first step whose loss or gradient is not finite. */
 function requireFinite({ firstStep, lossNats, gradNorm }: StepMetrics): void {
-  for (const [name, values] of [['loss', lossNats], ['gradient norm', gradNorm]] as const) {
+  for (const [name, values] of [
+    ['loss', lossNats],
+    ['gradient norm', gradNorm],
+  ] as const) {
     const i = values.findIndex((value) => !Number.isFinite(value));
     if (i >= 0) throw diverged(firstStep + i, `the ${name} is not finite`, String(values[i]));
   }

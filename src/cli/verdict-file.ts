@@ -24,7 +24,9 @@ export function verdictPath(adapter: AdapterReport): string {
 function sourcesHash(): string {
   const hash = createHash('sha256');
   for (const folder of SOURCES) {
-    const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(wgsl|ts)$/.test(name));
+    const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.(wgsl|ts)$/.test(name),
+    );
     for (const name of names.toSorted()) hash.update(`${name}\n`).update(readFileSync(join(ROOT, folder, name)));
   }
   return hash.digest('hex');

@@ -42,7 +42,11 @@ export function readWords<Name extends string>(
     const { rawName, value } = token;
     const kind = names.find((name) => `--${name}` === rawName);
     if (kind === undefined) {
-      fail({ where: rawName, rule: 'there is no such flag', expected: names.map((name) => `--${name}`).join(', ') || 'no flags' });
+      fail({
+        where: rawName,
+        rule: 'there is no such flag',
+        expected: names.map((name) => `--${name}`).join(', ') || 'no flags',
+      });
     } else if (values.has(kind)) {
       fail({ where: rawName, rule: 'it is given twice', cure: 'Leave one.' });
     } else if (flags[kind] === 'switch') {
@@ -51,7 +55,11 @@ export function readWords<Name extends string>(
     } else {
       const flagLike = token.inlineValue !== true && value !== undefined && value.length > 1 && value.startsWith('-');
       if (value === undefined || value === '' || flagLike) {
-        fail({ where: rawName, rule: 'its value is missing', ...(flagLike ? { got: value, cure: `Write ${rawName}=${value} if that is the value.` } : {}) });
+        fail({
+          where: rawName,
+          rule: 'its value is missing',
+          ...(flagLike ? { got: value, cure: `Write ${rawName}=${value} if that is the value.` } : {}),
+        });
       }
       values.set(kind, value);
     }

@@ -108,14 +108,26 @@ function fakeInputs(g: Graph, node: Node): readonly Value[] {
 }
 
 /** Runs the op on made-up inputs: its first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
-async function evaluate(gpu: Gpu, node: Node, build: Build, shared: number, variants: 'plain' | Record<string, string>): Promise<readonly Float32Array[]> {
+async function evaluate(
+  gpu: Gpu,
+  node: Node,
+  build: Build,
+  shared: number,
+  variants: 'plain' | Record<string, string>,
+): Promise<readonly Float32Array[]> {
   const g = new Graph();
   const inputs = fakeInputs(g, node);
   const outputs = build(g, inputs);
   const results = outputs.slice(0, shared);
   const [y] = outputs;
   const floats = inputs.filter((input) => input.type.dtype === 'f32' && input.type.shape.length > 1);
-  if (opOf(node.op).plain !== undefined && opOf(node.op).vjp !== 'none' && y !== undefined && canDifferentiate(node) && floats.length > 0) {
+  if (
+    opOf(node.op).plain !== undefined &&
+    opOf(node.op).vjp !== 'none' &&
+    y !== undefined &&
+    canDifferentiate(node) &&
+    floats.length > 0
+  ) {
     const seed = g.input('seed', y.type, 'step');
     results.push(...pullback(g, new Map([[y, seed]]), floats));
   }

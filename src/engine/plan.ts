@@ -96,7 +96,10 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
   const arenas = placeArenas(graph, lanes, homes);
   const slotBytes = (type: Type): number => roundUp(4 * lanes * sizeOf(type.shape), OFFSET_ALIGN);
   const ringTypes = [...ringsOf(graph)];
-  const bytesPerStep = ringTypes.reduce((sum, { type, rate }) => sum + slotBytes(type) * (rate === 'micro' ? microBatches : 1), 0);
+  const bytesPerStep = ringTypes.reduce(
+    (sum, { type, rate }) => sum + slotBytes(type) * (rate === 'micro' ? microBatches : 1),
+    0,
+  );
   const slots = Math.max(1, Math.min(options.slots ?? 64, Math.floor(RING_BYTES / Math.max(1, bytesPerStep))));
   const rings = ringTypes.map(({ name, value, type, rate, direction }): Ring => {
     homes.set(value, { kind: 'ring', ring: name, offset: 0, size: 4 * lanes * sizeOf(type.shape) });
@@ -132,7 +135,13 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
     rings,
     arenas,
     dispatchesPerStep: microBatches * dispatches('micro') + dispatches('update'),
-    peakBytes: fixed + ringBytes('input') + ringBytes('output') + READBACKS * readbackBytes + tableBytes(steps, lanes) + OFFSET_ALIGN * (IDLE_SLOTS + steps.reduce((sum, step) => sum + step.dispatches.length, 0)),
+    peakBytes:
+      fixed +
+      ringBytes('input') +
+      ringBytes('output') +
+      READBACKS * readbackBytes +
+      tableBytes(steps, lanes) +
+      OFFSET_ALIGN * (IDLE_SLOTS + steps.reduce((sum, step) => sum + step.dispatches.length, 0)),
   };
 }
 
@@ -144,7 +153,9 @@ function isKernel(node: Node): boolean {
 export function variantsFor(node: Node, caps: Caps, disabled: ReadonlySet<string>): readonly Variant[] {
   const { variants } = opOf(node.op);
   const plain = variants.at(-1);
-  return variants.filter((variant) => variant.supports(node, caps) && (variant === plain || !disabled.has(`${node.op}/${variant.name}`)));
+  return variants.filter(
+    (variant) => variant.supports(node, caps) && (variant === plain || !disabled.has(`${node.op}/${variant.name}`)),
+  );
 }
 
 function lowerNode(node: Node, caps: Caps, disabled: ReadonlySet<string>, forced: Readonly<Record<string, string>>): Step {
@@ -182,7 +193,8 @@ function requireGrids({ node, dispatches }: Step, lanes: number): void {
 function tableBytes(steps: readonly Step[], lanes: number): number {
   const sizes = new Map<string, number>();
   for (const { kernel, tables = {}, sizes: shape } of steps.flatMap(({ dispatches }) => dispatches)) {
-    for (const [name, words] of Object.entries(tables)) sizes.set(`${kernel} ${name} ${JSON.stringify(shape)}`, words(lanes).byteLength);
+    for (const [name, words] of Object.entries(tables))
+      sizes.set(`${kernel} ${name} ${JSON.stringify(shape)}`, words(lanes).byteLength);
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
@@ -282,7 +294,10 @@ function placePool(steps: readonly Step[], graph: Graph, lanes: number, homes: M
   const pools: { size: number; tenants: Tenant[] }[] = [];
   for (const tenant of tenants.toSorted((a, b) => b.size - a.size || a.from - b.from)) {
     const free = pools.filter((pool) => pool.tenants.every((other) => other.to < tenant.from || tenant.to < other.from));
-    const best = free.reduce<(typeof pools)[number] | undefined>((a, b) => (a === undefined || b.size < a.size ? b : a), undefined);
+    const best = free.reduce<(typeof pools)[number] | undefined>(
+      (a, b) => (a === undefined || b.size < a.size ? b : a),
+      undefined,
+    );
     const pool = best ?? { size: tenant.size, tenants: [] };
     if (best === undefined) pools.push(pool);
     pool.tenants.push(tenant);

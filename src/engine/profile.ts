@@ -67,9 +67,10 @@ export async function profileProgram(gpu: Gpu, program: Program, options: Profil
       onProgress?.(times.length, work.length);
       const region = (repeats: number) => (pass: GPUComputePassEncoder) => program.encodeAlone(pass, index, repeats);
       let repeats = 1;
-      for (let ms = 0; ms < regionMs && repeats < MOST_REPEATS; ) {
+      for (let ms = 0; ms < regionMs && repeats < MOST_REPEATS;) {
         [ms = 0] = await clock.time(region(repeats), 1);
-        if (ms < regionMs) repeats = Math.min(MOST_REPEATS, Math.ceil(repeats * Math.min(16, Math.max(2, (1.2 * regionMs) / Math.max(ms, 1e-3)))));
+        if (ms < regionMs)
+          repeats = Math.min(MOST_REPEATS, Math.ceil(repeats * Math.min(16, Math.max(2, (1.2 * regionMs) / Math.max(ms, 1e-3)))));
       }
       const measured = (await clock.time(region(repeats), regions)).map((ms) => ms / repeats).toSorted((a, b) => a - b);
       const [least = NaN, median = NaN, most = NaN] = [measured[0], measured[Math.floor(measured.length / 2)], measured.at(-1)];
@@ -109,7 +110,10 @@ function distinctWork(plan: Plan): readonly Work[] {
 }
 
 function boundBytes({ bind }: Dispatch, lanes: number): number {
-  return Object.values(bind).reduce((sum, operand) => sum + (operand === undefined ? 0 : 4 * lanes * sizeOf(operand.type.shape)), 0);
+  return Object.values(bind).reduce(
+    (sum, operand) => sum + (operand === undefined ? 0 : 4 * lanes * sizeOf(operand.type.shape)),
+    0,
+  );
 }
 
 /** Products over the causal half of T x T that each kernel of attention makes: q k, p v; and for the gradients dp, dq, dv, dk. */
@@ -146,7 +150,11 @@ class Clock {
     }
     this.gpu = gpu;
     this.queries = gpu.device.createQuerySet({ label: 'profile', type: 'timestamp', count: 2 * regions });
-    this.resolved = gpu.device.createBuffer({ label: 'profile', size: 16 * regions, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    this.resolved = gpu.device.createBuffer({
+      label: 'profile',
+      size: 16 * regions,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
   }
 
   /** Milliseconds of each of `regions` passes that `encode` fills. */

@@ -54,13 +54,22 @@ export class Program {
   private readonly inputs: ReadonlyMap<string, InputRing>;
   private readonly outputs: ReadonlyMap<string, OutputRing>;
   private readonly owned: readonly GPUBuffer[];
-  private readonly readbacks: { readonly staging: GPUBuffer; readonly host: Float32Array<ArrayBuffer>; busy: Promise<void> | null }[];
+  private readonly readbacks: {
+    readonly staging: GPUBuffer;
+    readonly host: Float32Array<ArrayBuffer>;
+    busy: Promise<void> | null;
+  }[];
   private nextReadback = 0;
 
   private constructor(
     gpu: Gpu,
     plan: Plan,
-    parts: { ready: readonly Ready[]; inputs: ReadonlyMap<string, InputRing>; outputs: ReadonlyMap<string, OutputRing>; owned: readonly GPUBuffer[] },
+    parts: {
+      ready: readonly Ready[];
+      inputs: ReadonlyMap<string, InputRing>;
+      outputs: ReadonlyMap<string, OutputRing>;
+      owned: readonly GPUBuffer[];
+    },
   ) {
     this.gpu = gpu;
     this.plan = plan;
@@ -93,7 +102,9 @@ export class Program {
       return await gpu.guard('program', async () => {
         const pools = plan.pools.map((size, i) => own(`pool ${i}`, size, 'storage'));
         const arenas = new Map(plan.arenas.map((arena) => [arena.name, store.arena(arena)]));
-        const rings = new Map(plan.rings.map((ring) => [ring.name, own(`ring ${ring.name}`, ring.strideBytes * ring.slots, 'storage')]));
+        const rings = new Map(
+          plan.rings.map((ring) => [ring.name, own(`ring ${ring.name}`, ring.strideBytes * ring.slots, 'storage')]),
+        );
         const builder = new Builder(gpu, plan, { pools, arenas, rings }, own);
         const ready = await builder.build(options.onProgress);
         return new Program(gpu, plan, { ready, owned, inputs: inputRings(plan, rings), outputs: outputRings(plan, rings) });
@@ -144,7 +155,8 @@ export class Program {
     }
     const readback = this.readbacks[this.nextReadback];
     if (readback === undefined) throw new DeviceError({ where: 'program', rule: 'it was destroyed' });
-    if (readback.busy !== null) throw new KernelError({ where: 'program', rule: 'too many runs are under way', cure: 'Await free() first.' });
+    if (readback.busy !== null)
+      throw new KernelError({ where: 'program', rule: 'too many runs are under way', cure: 'Await free() first.' });
     this.nextReadback = (this.nextReadback + 1) % this.readbacks.length;
     const reading = this.submit(k, microPerSubmit, readback);
     const settled = (): void => void (readback.busy = null);
@@ -315,13 +327,20 @@ class Builder {
         return { binding: binding.index, resource: { buffer: this.sizes, offset: index * OFFSET_ALIGN, size: OFFSET_ALIGN } };
       }
       const table = dispatch.tables?.[name];
-      if (table !== undefined) return { binding: binding.index, resource: { buffer: this.table(`${dispatch.kernel} ${name}`, table(this.plan.lanes)) } };
+      if (table !== undefined)
+        return { binding: binding.index, resource: { buffer: this.table(`${dispatch.kernel} ${name}`, table(this.plan.lanes)) } };
       const home = homes.get(name);
       if (home === undefined) {
-        const idle = binding.kind === 'read' ? { buffer: this.idleRead } : { buffer: this.idleWrite, offset: binding.index * OFFSET_ALIGN, size: OFFSET_ALIGN };
+        const idle =
+          binding.kind === 'read'
+            ? { buffer: this.idleRead }
+            : { buffer: this.idleWrite, offset: binding.index * OFFSET_ALIGN, size: OFFSET_ALIGN };
         return { binding: binding.index, resource: idle };
       }
-      return { binding: binding.index, resource: { buffer: this.bufferOf(home), offset: home.offset, size: Math.ceil(home.size / 16) * 16 } };
+      return {
+        binding: binding.index,
+        resource: { buffer: this.bufferOf(home), offset: home.offset, size: Math.ceil(home.size / 16) * 16 },
+      };
     });
     const grid = [dispatch.grid[0], dispatch.grid[1], dispatch.grid[2] * this.plan.lanes] as const;
     return {

@@ -56,7 +56,12 @@ export class Store {
   write(arena: string, tensor: string, lane: number, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
     const { buffer, offset, size } = this.place(arena, tensor);
     if (data.length !== size) {
-      throw new DeviceError({ where: `arena ${arena} tensor ${tensor}`, rule: 'wrong number of elements', got: `${data.length}`, expected: `${size}` });
+      throw new DeviceError({
+        where: `arena ${arena} tensor ${tensor}`,
+        rule: 'wrong number of elements',
+        got: `${data.length}`,
+        expected: `${size}`,
+      });
     }
     this.gpu.write(buffer, 4 * (offset + lane * size), data);
   }
@@ -68,7 +73,10 @@ export class Store {
     const tensors = new Map<string, readonly Float32Array<ArrayBuffer>[]>();
     for (const name of held.names) {
       const { offset, size } = this.place(arena, name);
-      const lanes = Array.from({ length: this.lanes }, (_, lane) => new Float32Array(bytes.slice(4 * (offset + lane * size), 4 * (offset + (lane + 1) * size))));
+      const lanes = Array.from(
+        { length: this.lanes },
+        (_, lane) => new Float32Array(bytes.slice(4 * (offset + lane * size), 4 * (offset + (lane + 1) * size))),
+      );
       tensors.set(name, lanes);
     }
     return tensors;

@@ -59,7 +59,8 @@ export class Gpu {
 
   private constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device;
-    const software = info.isFallbackAdapter || SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+    const software =
+      info.isFallbackAdapter || SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
     const { limits, features } = device;
     this.caps = {
       software,
@@ -93,11 +94,19 @@ export class Gpu {
   static async open(api: GPU | undefined = browserGpu(), { limits = 'adapter' }: OpenOptions = {}): Promise<Gpu> {
     const where = 'WebGPU';
     if (api === undefined) {
-      throw new DeviceError({ where, rule: 'this browser or page has none', cure: 'Use a current Chrome or Edge over https or localhost.' });
+      throw new DeviceError({
+        where,
+        rule: 'this browser or page has none',
+        cure: 'Use a current Chrome or Edge over https or localhost.',
+      });
     }
     const adapter = await api.requestAdapter({ powerPreference: 'high-performance' });
     if (adapter === null) {
-      throw new DeviceError({ where, rule: 'no adapter was found', cure: 'Switch on hardware acceleration, or start Chrome with --enable-unsafe-webgpu.' });
+      throw new DeviceError({
+        where,
+        rule: 'no adapter was found',
+        cure: 'Switch on hardware acceleration, or start Chrome with --enable-unsafe-webgpu.',
+      });
     }
     const wanted = limits === 'default' ? {} : Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const features = limits === 'default' ? [] : WANTED_FEATURES.filter((name) => adapter.features.has(name));
@@ -105,7 +114,13 @@ export class Gpu {
       const device = await adapter.requestDevice({ label: 'isoflop', requiredLimits: wanted, requiredFeatures: features });
       return new Gpu(device, adapter.info);
     } catch (cause) {
-      throw new DeviceError({ where, rule: 'the adapter gave no device', got: String(cause), cause, cure: 'Reload the page, or restart the browser.' });
+      throw new DeviceError({
+        where,
+        rule: 'the adapter gave no device',
+        got: String(cause),
+        cause,
+        cure: 'Reload the page, or restart the browser.',
+      });
     }
   }
 
@@ -179,7 +194,8 @@ export class Gpu {
   }
 
   write(buffer: GPUBuffer, offsetBytes: number, data: ArrayBuffer | ArrayBufferView<ArrayBuffer>): void {
-    if (ArrayBuffer.isView(data)) this.device.queue.writeBuffer(buffer, offsetBytes, data.buffer, data.byteOffset, data.byteLength);
+    if (ArrayBuffer.isView(data))
+      this.device.queue.writeBuffer(buffer, offsetBytes, data.buffer, data.byteOffset, data.byteLength);
     else this.device.queue.writeBuffer(buffer, offsetBytes, data);
   }
 
@@ -232,7 +248,8 @@ export class Gpu {
     layout: GPUBindGroupLayout,
   ): Promise<GPUComputePipeline> {
     for (const name of Object.keys(overrides)) {
-      if (!source.overrides.has(name)) throw new KernelError({ where: `kernel ${source.path}`, rule: `it has no override ${name}` });
+      if (!source.overrides.has(name))
+        throw new KernelError({ where: `kernel ${source.path}`, rule: `it has no override ${name}` });
     }
     const key = `${source.code} ${JSON.stringify(Object.entries(overrides).toSorted(([a], [b]) => (a < b ? -1 : 1)))} ${source.bindings.map((b) => b.kind).join()} ${this.layoutId(layout)}`;
     let pipeline = this.pipelines.get(key);

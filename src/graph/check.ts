@@ -36,7 +36,8 @@ export function checkGraph(graph: Graph, rules: OpRules): void {
     phase = node.phase;
     for (const input of node.inputs) {
       if (!defined.has(input)) fail(node, `input ${valueLabel(input)} is not defined before it is used`);
-      if (updated.has(input.node) && node.phase === 'micro') fail(node, `input ${valueLabel(input)} was updated before this read`);
+      if (updated.has(input.node) && node.phase === 'micro')
+        fail(node, `input ${valueLabel(input)} was updated before this read`);
     }
     if (node.op === 'pack') {
       for (const input of node.inputs) {
@@ -49,7 +50,8 @@ export function checkGraph(graph: Graph, rules: OpRules): void {
     }
     if (node.op !== 'input' && node.op !== 'state' && node.op !== 'pack') {
       const types = rules.shape(node);
-      const agree = types.length === node.outputs.length && types.every((type, i) => sameType(type, node.outputs[i]?.type ?? type));
+      const agree =
+        types.length === node.outputs.length && types.every((type, i) => sameType(type, node.outputs[i]?.type ?? type));
       if (!agree) {
         const got = node.outputs.map((value) => printType(value.type)).join(', ');
         fail(node, 'output types are not those of the shape rule', got, types.map(printType).join(', '));

@@ -11,9 +11,6 @@ export interface Output {
   readonly rate: Rate;
 }
 
-/** Ops that move no data: where values come from, and where they lie. */
-export type StructuralOp = 'input' | 'state' | 'pack';
-
 /**
  * A static program as a list of nodes in the order they run. Nodes are only added; a rewrite makes a new graph
  * (see `engine/rewrite.ts`).
@@ -56,7 +53,10 @@ export class Graph {
     const types: Type[] = [packOf(shapes, dtype), ...shapes.map((shape): Type => ({ dtype, shape }))];
     const names = tensors.map((tensor) => tensor.name).join(' ');
     const [pack, ...parts] = this.add('state', [], { arena, tensors: names }, types, arena);
-    return { pack: first(pack === undefined ? [] : [pack]), tensors: new Map(tensors.map((tensor, i) => [tensor.name, first(parts.slice(i))])) };
+    return {
+      pack: first(pack === undefined ? [] : [pack]),
+      tensors: new Map(tensors.map((tensor, i) => [tensor.name, first(parts.slice(i))])),
+    };
   }
 
   /** Makes the given values lie one after another in one buffer, so that one dispatch can take them all. */

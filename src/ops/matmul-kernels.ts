@@ -116,7 +116,13 @@ const splitK: Variant = {
     const partials: Scratch = { scratch: 'partial sums', type: f32(batch, splits, M, N) };
     const end = epilogue(node, view);
     const [x, y] = groups(view, NARROW);
-    const overrides = { WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB };
+    const overrides = {
+      WORKGROUP_X: NARROW.x,
+      WORKGROUP_Y: NARROW.y,
+      SPLITS: splits,
+      TRANSPOSE_A: view.transposeA,
+      TRANSPOSE_B: view.transposeB,
+    };
     return [
       {
         kernel: 'matmul/tiled',
@@ -147,7 +153,12 @@ export const matmulVariants: readonly [Variant, ...Variant[]] = [
   blocked('blocked-subgroup', 1),
   blocked('blocked', 4),
   blocked('blocked', 1),
-  sized('tiled-64', WIDE, (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE), 'tiled'),
+  sized(
+    'tiled-64',
+    WIDE,
+    (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE),
+    'tiled',
+  ),
   splitK,
   sized('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), 'tiled'),
   sized('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true),

@@ -23,7 +23,11 @@ export interface MatmulView {
 /** Reads a node's sizes and operands. @throws ShapeError as `matmulNode` does. */
 export function matmulView(node: Unshaped): MatmulView {
   const [a, b] = [inputAt(node, 0), inputAt(node, 1)];
-  const [transposeA, transposeB, batched] = [flagAttr(node, 'transposeA'), flagAttr(node, 'transposeB'), flagAttr(node, 'batched')];
+  const [transposeA, transposeB, batched] = [
+    flagAttr(node, 'transposeA'),
+    flagAttr(node, 'transposeB'),
+    flagAttr(node, 'batched'),
+  ];
   const A = matrixOf(a.type.shape, batched);
   const B = matrixOf(b.type.shape, batched);
   const [M, K] = transposeA ? [A.cols, A.rows] : [A.rows, A.cols];
@@ -37,9 +41,17 @@ export function matmulView(node: Unshaped): MatmulView {
   const residual = flagAttr(node, 'residual') ? inputAt(node, next++) : undefined;
   requireShape(node, bias === undefined || sameShape(bias.type.shape, [N]), `bias is not [N=${N}]`);
   const batch = sizeOf(A.batch);
-  requireShape(node, residual === undefined || sizeOf(residual.type.shape) === batch * M * N, 'residual has another size than the result');
+  requireShape(
+    node,
+    residual === undefined || sizeOf(residual.type.shape) === batch * M * N,
+    'residual has another size than the result',
+  );
   const activation = textAttr(node, 'activation');
-  requireShape(node, activation === 'none' || activation === 'gelu' || activation === 'relu2', `no kernel applies activation ${activation}`);
+  requireShape(
+    node,
+    activation === 'none' || activation === 'gelu' || activation === 'relu2',
+    `no kernel applies activation ${activation}`,
+  );
   return { batch, M, N, K, transposeA, transposeB, alpha: numberAttr(node, 'alpha'), activation, a, b, bias, residual };
 }
 
@@ -48,4 +60,3 @@ function matrixOf(shape: readonly number[], batched: boolean): { rows: number; c
   const batch = batched ? shape.slice(0, -2) : [];
   return { rows: sizeOf(shape) / cols / sizeOf(batch), cols, batch };
 }
-

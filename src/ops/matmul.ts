@@ -67,7 +67,11 @@ function vjp(g: Graph, node: Node, [dy]: readonly (Value | undefined)[]): readon
   const { a, b, transposeA, transposeB, alpha, activation, bias, residual } = matmulView(node);
   if (dy === undefined) return [];
   if (activation !== 'none' || bias !== undefined || residual !== undefined || (transposeA && transposeB)) {
-    throw new GraphError({ where: nodeLabel(node), rule: 'a fused matmul has no gradient', cure: 'Fuse after taking gradients.' });
+    throw new GraphError({
+      where: nodeLabel(node),
+      rule: 'a fused matmul has no gradient',
+      cure: 'Fuse after taking gradients.',
+    });
   }
   const options = { alpha, batched: flagAttr(node, 'batched') };
   if (transposeA) return [matmul(g, b, dy, { ...options, transposeB: true }), matmul(g, a, dy, options)];

@@ -90,7 +90,8 @@ export function addOp(
 /** The input at `i`. @throws ShapeError when the node has fewer. */
 export function inputAt(node: Unshaped, i: number): Value {
   const input = node.inputs[i];
-  if (input === undefined) throw new ShapeError({ where: nodeLabel(node), rule: 'an input is missing', got: `${node.inputs.length} inputs` });
+  if (input === undefined)
+    throw new ShapeError({ where: nodeLabel(node), rule: 'an input is missing', got: `${node.inputs.length} inputs` });
   return input;
 }
 
@@ -127,7 +128,12 @@ interface AttrKinds {
 function typedAttr<K extends keyof AttrKinds>(node: Unshaped, key: string, kind: K): AttrKinds[K] {
   const value = node.attrs[key];
   if (!isKind(value, kind)) {
-    throw new ShapeError({ where: nodeLabel(node), rule: `attribute ${key} is missing or mistyped`, got: JSON.stringify(value), expected: kind });
+    throw new ShapeError({
+      where: nodeLabel(node),
+      rule: `attribute ${key} is missing or mistyped`,
+      got: JSON.stringify(value),
+      expected: kind,
+    });
   }
   return value;
 }

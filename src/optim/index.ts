@@ -1,2 +1,1 @@
 export { adamwStep } from './adamw.ts';
-export type { Trained } from './adamw.ts';

@@ -42,7 +42,9 @@ function tensorName(group: (typeof GROUPS)[number], name: string, lane: number, 
 export function encodeCheckpoint(checkpoint: Checkpoint): ArrayBuffer {
   const { lanes, specs, step, targetStep, dataHash, runId, savedAt, vocab } = checkpoint;
   const tensors = lanes.flatMap((state, lane) =>
-    GROUPS.flatMap((group) => state[group].map((tensor) => ({ ...tensor, name: tensorName(group, tensor.name, lane, lanes.length) }))),
+    GROUPS.flatMap((group) =>
+      state[group].map((tensor) => ({ ...tensor, name: tensorName(group, tensor.name, lane, lanes.length) })),
+    ),
   );
   const cursor = step * (specs[0]?.data.gradAccum ?? 1);
   const metadata = {
@@ -76,12 +78,19 @@ export function decodeCheckpoint(file: ArrayBuffer, where: string): Checkpoint {
     });
   }
   if (metadata['version'] !== VERSION) {
-    throw new SpecError({ where, rule: 'checkpoint version', got: String(metadata['version']), expected: VERSION, cure: 'Open it with the build that wrote it.' });
+    throw new SpecError({
+      where,
+      rule: 'checkpoint version',
+      got: String(metadata['version']),
+      expected: VERSION,
+      cure: 'Open it with the build that wrote it.',
+    });
   }
   const specs = parseSpecs(metadata['specs'], where);
   const count = (key: string): number => {
     const value = Number(metadata[key]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new SpecError({ where, rule: `${key} is no count`, got: String(metadata[key]) });
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new SpecError({ where, rule: `${key} is no count`, got: String(metadata[key]) });
     return value;
   };
   const vocab = count('vocab');
@@ -96,7 +105,12 @@ export function decodeCheckpoint(file: ArrayBuffer, where: string): Checkpoint {
   });
   const expected = lanes.reduce((sum, state) => sum + GROUPS.reduce((n, kind) => n + state[kind].length, 0), 0);
   if (tensors.length !== expected) {
-    throw new SpecError({ where, rule: 'tensors do not belong to the spec of the file', got: `${tensors.length} tensors`, expected: `${expected}` });
+    throw new SpecError({
+      where,
+      rule: 'tensors do not belong to the spec of the file',
+      got: `${tensors.length} tensors`,
+      expected: `${expected}`,
+    });
   }
   return {
     runId: metadata['runId'] ?? '',
@@ -123,7 +137,10 @@ function parseSpecs(text: string | undefined, where: string): readonly RunSpec[]
 
 /** Weights alone, for `isoflop init` and for other tools: tensor names as in `parameterShapes`. */
 export function encodeWeights(weights: readonly NamedTensor[], spec: RunSpec): ArrayBuffer {
-  return encodeSafetensors({ tensors: weights, metadata: { format: 'isoflop-weights', version: VERSION, spec: JSON.stringify(spec) } });
+  return encodeSafetensors({
+    tensors: weights,
+    metadata: { format: 'isoflop-weights', version: VERSION, spec: JSON.stringify(spec) },
+  });
 }
 
 /**
@@ -138,7 +155,12 @@ export function decodeWeights(file: ArrayBuffer, spec: RunSpec, vocab: number, w
   const names = new Set(shapes.map(({ name }) => name));
   const foreign = tensors.find(({ name }) => !names.has(name) && !name.startsWith('optimizer.'));
   if (foreign !== undefined) {
-    throw new SpecError({ where, rule: 'a tensor is not of this spec', got: foreign.name, cure: 'Use weights that were made for the same model.' });
+    throw new SpecError({
+      where,
+      rule: 'a tensor is not of this spec',
+      got: foreign.name,
+      cure: 'Use weights that were made for the same model.',
+    });
   }
   return shapes.map(({ name, shape }) => requireTensor(byName.get(name), name, shape, where));
 }
@@ -147,7 +169,13 @@ function requireTensor(tensor: NamedTensor | undefined, name: string, shape: rea
   const cure = 'Use a file that was made for the same spec.';
   if (tensor === undefined) throw new SpecError({ where, rule: `tensor ${name} is missing`, cure });
   if (!sameShape(tensor.shape, shape)) {
-    throw new SpecError({ where, rule: `tensor ${name} has another shape`, got: `[${tensor.shape.join(',')}]`, expected: `[${shape.join(',')}]`, cure });
+    throw new SpecError({
+      where,
+      rule: `tensor ${name} has another shape`,
+      got: `[${tensor.shape.join(',')}]`,
+      expected: `[${shape.join(',')}]`,
+      cure,
+    });
   }
   return tensor;
 }

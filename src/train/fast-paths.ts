@@ -71,6 +71,8 @@ function casesOf({ caps }: Gpu, spec: RunSpec, vocab: number, disabled: Readonly
   const context = Math.min(spec.data.context, PROBE_CONTEXT);
   const batch = Math.min(spec.data.batch, Math.ceil(PROBE_ROWS / context));
   const small: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
-  const cases = GRAPHS.flatMap((graph) => fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps));
+  const cases = GRAPHS.flatMap((graph) =>
+    fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps),
+  );
   return [...new Map(cases.map((path) => [path.key, path])).values()];
 }

@@ -62,7 +62,8 @@ export function decodeSafetensors(file: ArrayBuffer, where: string): Safetensors
   };
   if (file.byteLength < LENGTH_BYTES) fail('no safetensors file', `${file.byteLength} bytes`, `at least ${LENGTH_BYTES}`);
   const declared = new DataView(file).getBigUint64(0, true);
-  if (declared > BigInt(MAX_HEADER_BYTES)) fail('no safetensors file', `a header of ${declared} bytes`, `at most ${MAX_HEADER_BYTES}`);
+  if (declared > BigInt(MAX_HEADER_BYTES))
+    fail('no safetensors file', `a header of ${declared} bytes`, `at most ${MAX_HEADER_BYTES}`);
   const headerBytes = Number(declared);
   if (LENGTH_BYTES + headerBytes > file.byteLength) {
     fail('the file is truncated', `${file.byteLength} bytes`, `a header of ${headerBytes} bytes and data`);
@@ -73,14 +74,21 @@ export function decodeSafetensors(file: ArrayBuffer, where: string): Safetensors
   const metadata = stringRecord(header['__metadata__'] ?? {}) ?? fail('the metadata is not text by name');
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
-    .map(([name, value]) => ({ name, entry: parseEntry(value) ?? fail(`the entry of tensor ${JSON.stringify(name)} is malformed`) }));
+    .map(([name, value]) => ({
+      name,
+      entry: parseEntry(value) ?? fail(`the entry of tensor ${JSON.stringify(name)} is malformed`),
+    }));
   let next = 0;
   const placed = new Map<string, NamedTensor>();
   for (const { name, entry } of entries.toSorted((a, b) => a.entry.from - b.entry.from || a.entry.to - b.entry.to)) {
     const { dtype, shape, from, to } = entry;
     if (dtype !== 'F32') fail(`tensor ${JSON.stringify(name)} has another dtype`, dtype, 'F32');
     if (to - from !== 4 * sizeOf(shape)) {
-      fail(`tensor ${JSON.stringify(name)} does not fill its shape [${shape.join(',')}]`, `${to - from} bytes`, `${4 * sizeOf(shape)}`);
+      fail(
+        `tensor ${JSON.stringify(name)} does not fill its shape [${shape.join(',')}]`,
+        `${to - from} bytes`,
+        `${4 * sizeOf(shape)}`,
+      );
     }
     if (from !== next) fail(`tensor ${JSON.stringify(name)} leaves a gap or overlaps`, `offset ${from}`, `${next}`);
     if (to > dataBytes) fail('the file is truncated', `${dataBytes} bytes of data`, `at least ${to}`);

@@ -54,7 +54,11 @@ export interface TrainerOptions {
  *
  * @throws as planning does.
  */
-export function planTraining(specs: readonly RunSpec[], vocab: number, options: Omit<PlanOptions, 'lanes' | 'microBatches'>): Plan {
+export function planTraining(
+  specs: readonly RunSpec[],
+  vocab: number,
+  options: Omit<PlanOptions, 'lanes' | 'microBatches'>,
+): Plan {
   const spec = sharedSpec(specs);
   const lanes = specs.length;
   const plan = planProgram(trainingGraph(spec, vocab), { ...options, lanes, microBatches: spec.data.gradAccum });
@@ -89,7 +93,11 @@ function sharedSpec(specs: readonly RunSpec[]): RunSpec {
   for (const other of others) {
     if (canShareProgram(spec, other)) continue;
     const path = differingPaths(spec, other).find((candidate) => !fieldAt(candidate).laneable) ?? '';
-    throw new SpecError({ where: `spec ${path}`, rule: 'lanes of one program cannot differ in it', cure: 'Train these runs one after another.' });
+    throw new SpecError({
+      where: `spec ${path}`,
+      rule: 'lanes of one program cannot differ in it',
+      cure: 'Train these runs one after another.',
+    });
   }
   return spec;
 }
@@ -128,7 +136,9 @@ export class Trainer {
     this.evaluator = this.side(planEvaluation);
     this.sampler = this.side(planSampling);
     this.scheduleSteps = this.specs.map((spec) => totalSteps(spec, flopsPerToken(spec, this.dataset.vocab).total));
-    this.batchers = this.specs.map(({ data, seed }) => batcherOf(data, this.dataset.train, this.dataset.vocab, data.order, seed.data));
+    this.batchers = this.specs.map(({ data, seed }) =>
+      batcherOf(data, this.dataset.train, this.dataset.vocab, data.order, seed.data),
+    );
   }
 
   /**
@@ -146,7 +156,11 @@ export class Trainer {
     const store = new Store(gpu, specs.length);
     try {
       const program = await gpu.guard('allocation', () =>
-        Program.create(store, plan, onProgress === undefined ? {} : { onProgress: (done, total) => onProgress(done, total, 'compile') }),
+        Program.create(
+          store,
+          plan,
+          onProgress === undefined ? {} : { onProgress: (done, total) => onProgress(done, total, 'compile') },
+        ),
       );
       const trainer = new Trainer(options, cleared, plan, store, program);
       if (checkpoint === undefined) trainer.initialize(options.weights);
@@ -214,7 +228,8 @@ export class Trainer {
         const tokens = part('tokens');
         batcher.fill(index, tokens, part('targets'));
         tokenOrder(tokens, this.dataset.vocab, part('order'), part('starts'));
-        if (microBatches > 1) lanePart(program.floats('micro', slot), lane, specs.length).set([micro === 0 ? 1 : 0, 1 / microBatches]);
+        if (microBatches > 1)
+          lanePart(program.floats('micro', slot), lane, specs.length).set([micro === 0 ? 1 : 0, 1 / microBatches]);
       }
     }
     metrics.epochs[i] = batchers[0]?.epochs(step * microBatches) ?? 0;
@@ -234,7 +249,7 @@ export class Trainer {
     const batches = Math.min(spec.eval.batches, Math.max(1, Math.floor(batcher.windows / spec.data.batch)));
     const lanes = this.specs.length;
     const sums = new Float64Array(lanes);
-    for (let done = 0; done < batches; ) {
+    for (let done = 0; done < batches;) {
       const k = this.evaluator.pace.next(Math.min(program.plan.slots, batches - done));
       await program.free();
       for (let i = 0; i < k; i++) {
@@ -256,7 +271,10 @@ export class Trainer {
    *
    * @param draw numbers the sample, so that two of one model differ.
    */
-  async sample(prompt: Uint8Array<ArrayBuffer>, { tokens, temperature, draw }: { tokens: number; temperature: number; draw: number }): Promise<Uint8Array> {
+  async sample(
+    prompt: Uint8Array<ArrayBuffer>,
+    { tokens, temperature, draw }: { tokens: number; temperature: number; draw: number },
+  ): Promise<Uint8Array> {
     const spec = sharedSpec(this.specs);
     const { tokenizer } = this.dataset;
     const program = await this.sampler.program();
@@ -269,7 +287,7 @@ export class Trainer {
     text.set(start);
     const lanes = this.specs.length;
     for (let lane = 0; lane < lanes; lane++) this.store.write('text', 'text', lane, text);
-    for (let cursor = start.length; cursor < end; ) {
+    for (let cursor = start.length; cursor < end;) {
       const k = this.sampler.pace.next(Math.min(program.plan.slots, end - cursor));
       await program.free();
       for (let i = 0; i < k; i++) {
@@ -306,7 +324,11 @@ export class Trainer {
   private async tensors(arena: string): Promise<readonly (readonly NamedTensor[])[]> {
     const values = await this.store.read(arena);
     return this.specs.map((_, lane) =>
-      [...values].map(([name, lanes]) => ({ name, shape: this.store.shapeOf(arena, name), data: lanes[lane] ?? new Float32Array(0) })),
+      [...values].map(([name, lanes]) => ({
+        name,
+        shape: this.store.shapeOf(arena, name),
+        data: lanes[lane] ?? new Float32Array(0),
+      })),
     );
   }
 
@@ -401,7 +423,8 @@ function requireSameRun(checkpoint: Checkpoint, { specs, dataset }: TrainerOptio
     if (saved !== undefined && path === undefined && specs.length === checkpoint.specs.length) continue;
     throw new SpecError({
       where,
-      rule: saved === undefined || path === undefined ? 'it has another number of lanes' : `it is of another spec: ${path} differs`,
+      rule:
+        saved === undefined || path === undefined ? 'it has another number of lanes' : `it is of another spec: ${path} differs`,
       cure: 'Resume with the spec in the checkpoint, or start a new run.',
     });
   }

@@ -35,10 +35,14 @@ export class Divergence {
       if ((Number.isFinite(loss) && Number.isFinite(norm)) || this.lanes.has(lane)) continue;
       this.lanes.add(lane);
       const at = { step: firstStep + Math.floor(i / this.count), lane };
-      const found: Finding = Number.isFinite(loss) ? { ...at, what: 'gradient norm', value: norm } : { ...at, what: 'loss', value: loss };
+      const found: Finding = Number.isFinite(loss)
+        ? { ...at, what: 'gradient norm', value: norm }
+        : { ...at, what: 'loss', value: loss };
       if (this.lanes.size === this.count) return this.error(found, keptStep);
       const { step, what, value } = found;
-      this.notice(`Lane ${lane} diverged at step ${step}: its ${what} is ${value}. The other lanes are not touched by it and go on.`);
+      this.notice(
+        `Lane ${lane} diverged at step ${step}: its ${what} is ${value}. The other lanes are not touched by it and go on.`,
+      );
     }
     return null;
   }

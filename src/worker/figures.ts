@@ -46,7 +46,8 @@ export class Figures {
     const key = keyOf(adapter);
     if (this.known.has(key)) return;
     const kept = await this.vault.get(key).catch(() => null);
-    if (!this.known.has(key)) this.known.set(key, kept === null ? this.nothing(adapter) : parse(kept.bytes, this.verdictKey(adapter)));
+    if (!this.known.has(key))
+      this.known.set(key, kept === null ? this.nothing(adapter) : parse(kept.bytes, this.verdictKey(adapter)));
   }
 
   peak(adapter: AdapterReport): PeakReport | null {

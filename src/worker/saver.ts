@@ -116,11 +116,14 @@ function isFinite({ lanes }: Checkpoint, diverged: ReadonlySet<number>): boolean
 }
 
 /**
- * True where no value is infinite or NaN: zero times a finite number is a zero, anything else makes the sum NaN. One pass without a
+ * True where no value is infinite or NaN: a finite number less itself is zero, anything else makes the sum NaN. One pass without a
  * branch takes a ninth of the time of `every(Number.isFinite)`: 0.1 s of 0.9 s for the 30 million values of 10 million parameters.
  */
 export function allFinite(data: Float32Array): boolean {
   let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += (data[i] ?? NaN) * 0;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i] ?? NaN;
+    sum += value - value;
+  }
   return sum === 0;
 }

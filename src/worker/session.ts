@@ -214,7 +214,12 @@ export class Session {
         notice: (text) => herald.notice(text),
       });
       const { caps } = await ports.gpu();
-      requireStartable({ specs, dataset: this.data.dataset, checkpoint: from?.checkpoint ?? null, plan: { caps, ...ports.plan } });
+      requireStartable({
+        specs,
+        dataset: this.data.dataset,
+        checkpoint: from?.checkpoint ?? null,
+        plan: { caps, ...ports.plan },
+      });
       this.abort.signal.throwIfAborted();
       await makeRoom();
       await this.build();

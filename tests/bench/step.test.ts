@@ -6,7 +6,10 @@ import { openNodeGpu } from '../../src/gpu/node-adapter.ts';
 import { parseSpec } from '../../src/spec/index.ts';
 
 it('measures a step, and every dispatch of it by kernel', async () => {
-  const spec = parseSpec({ data: { source: 'file', context: 8, batch: 2, gradAccum: 2 }, model: { layers: 2, width: 16, heads: 2 } });
+  const spec = parseSpec({
+    data: { source: 'file', context: 8, batch: 2, gradAccum: 2 },
+    model: { layers: 2, width: 16, heads: 2 },
+  });
   const bytes = new ByteTokenizer().decode(new Uint32Array(400).map((_, i) => (i * 7) % 256));
   const dataset = await prepareDataset({ kind: 'file', name: 'bytes', bytes }, { ...spec.data, tokenizer: 'byte' });
   const gpu = await Gpu.open(await openNodeGpu());

@@ -20,7 +20,11 @@ describe('isoflop', () => {
     expect(overview).toMatchObject({ status: 0, err: '' });
     for (const name of ['device', 'train', 'init', 'bench']) {
       expect(overview.out).toContain(`\n  ${name} `);
-      expect(await isoflop([name, '--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining(`usage: isoflop ${name} `) as string });
+      expect(await isoflop([name, '--help'])).toMatchObject({
+        status: 0,
+        err: '',
+        out: expect.stringContaining(`usage: isoflop ${name} `) as string,
+      });
     }
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await isoflop(['--version'])).toEqual({ status: 0, out: `isoflop ${version}\n`, err: '' });
@@ -38,9 +42,17 @@ describe('isoflop', () => {
     { words: 'train tiny.json --steps', status: 2, says: 'isoflop train: --steps: its value is missing.' },
     { words: 'train tiny.json --out --json', status: 2, says: 'isoflop train: --out: its value is missing: got --json.' },
     { words: 'train tiny.json --steps 2 --steps 3', status: 2, says: 'isoflop train: --steps: it is given twice.' },
-    { words: 'train tiny.json --steps 1e3', status: 2, says: 'isoflop train: --steps: it is not a whole number in bounds: got 1e3' },
+    {
+      words: 'train tiny.json --steps 1e3',
+      status: 2,
+      says: 'isoflop train: --steps: it is not a whole number in bounds: got 1e3',
+    },
     { words: 'train tiny.json --steps 0', status: 2, says: 'got 0, expected 1..10000000.' },
-    { words: 'train tiny.json --init w --resume c', status: 2, says: 'isoflop train: --init: a run that resumes has its weights.' },
+    {
+      words: 'train tiny.json --init w --resume c',
+      status: 2,
+      says: 'isoflop train: --init: a run that resumes has its weights.',
+    },
     { words: 'bench', status: 2, says: 'isoflop bench: BENCHMARK: it is missing.' },
     { words: 'bench fusion', status: 2, says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step.' },
     { words: 'bench step none.json', status: 1, says: /file "[^"]*none.json": there is no such file/ },
@@ -60,8 +72,16 @@ describe('isoflop', () => {
     { words: 'train tiny.json --data byte.txt', status: 1, says: /data file "byte.txt": .*got 1 /u },
     { words: 'train tiny.json --data empty.json', status: 1, says: /data file "empty.json": .*got 0 /u },
     { words: 'train tiny.json --data text.txt --init text.txt', status: 1, says: /file "[^"]*text.txt": / },
-    { words: 'train tiny.json --data text.txt --out text.txt', status: 1, says: /"[^"]*text.txt[^"]*": (it is a file, not a folder|a part of its path is a file)/ },
-    { words: 'init tiny.json --out none/w.safetensors', status: 1, says: /file "[^"]*w.safetensors": there is no such file or folder/ },
+    {
+      words: 'train tiny.json --data text.txt --out text.txt',
+      status: 1,
+      says: /"[^"]*text.txt[^"]*": (it is a file, not a folder|a part of its path is a file)/,
+    },
+    {
+      words: 'init tiny.json --out none/w.safetensors',
+      status: 1,
+      says: /file "[^"]*w.safetensors": there is no such file or folder/,
+    },
     { words: 'init tiny.json --out .', status: 1, says: 'it is a folder, not a file' },
   ])('$words: exits with $status and one line', async ({ words, status, says }) => {
     const scratch = new Scratch();
@@ -73,7 +93,10 @@ describe('isoflop', () => {
     scratch.put('list.json', []);
     scratch.put('heads.json', { ...tinySpec, model: { width: 16, heads: 3 } });
     scratch.put('typo.json', { model: { layres: 2 } });
-    const paths = words.split(' ').filter((word) => word !== '').map((word) => (/\.|^none\//.test(word) ? scratch.at(word) : word));
+    const paths = words
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => (/\.|^none\//.test(word) ? scratch.at(word) : word));
     const said = await isoflop(paths);
     expect(said.err).toMatch(/^isoflop.*\n$/);
     if (typeof says === 'string') expect(said.err).toContain(says);
@@ -89,7 +112,11 @@ describe('isoflop', () => {
 
 describe('isoflop device', () => {
   it('names adapter, features and limits in words and as JSON', async () => {
-    const json = JSON.parse((await isoflop(['device', '--json'])).out) as { adapter: string; software: boolean; limits: Record<string, number> };
+    const json = JSON.parse((await isoflop(['device', '--json'])).out) as {
+      adapter: string;
+      software: boolean;
+      limits: Record<string, number>;
+    };
     expect(json).toMatchObject({ adapter: expect.stringMatching(/./) as string, features: expect.any(Array) as string[] });
     expect(json.limits['maxBufferSize']).toBeGreaterThanOrEqual(256 * 2 ** 20);
     const { out } = await isoflop(['device']);

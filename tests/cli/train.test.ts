@@ -52,7 +52,8 @@ describe('isoflop train --json', () => {
       adapter: expect.stringMatching(/./) as string,
       checkpoint: shared.at('whole/checkpoint.safetensors'),
     });
-    for (const key of ['flopsPerToken', 'peakBytes', 'dispatchesPerStep', 'tokensPerSecond']) expect(summary[key]).toBeGreaterThan(0);
+    for (const key of ['flopsPerToken', 'peakBytes', 'dispatchesPerStep', 'tokensPerSecond'])
+      expect(summary[key]).toBeGreaterThan(0);
   });
 
   it('reads the spec from stdin, and --steps replaces its budget', async () => {
@@ -128,7 +129,8 @@ describe('isoflop train --out and --resume', () => {
     const rest = await isoflop([...train, '--resume', scratch.at('cut/checkpoint.safetensors')]);
     expect(rest).toMatchObject({ status: 0, err: '' });
     expect([...parseLines(cut.out).steps, ...parseLines(rest.out).steps]).toEqual(parseLines(whole.out).steps);
-    for (const name of ['spec.json', 'checkpoint.safetensors']) expect(scratch.bytes(`cut/${name}`)).toEqual(shared.bytes(`whole/${name}`));
+    for (const name of ['spec.json', 'checkpoint.safetensors'])
+      expect(scratch.bytes(`cut/${name}`)).toEqual(shared.bytes(`whole/${name}`));
     expect(metricsIn(scratch, 'cut')).toEqual(parseLines(whole.out).steps);
     expect(metricsIn(shared, 'whole')).toEqual(parseLines(whole.out).steps);
   });
@@ -160,11 +162,16 @@ describe('isoflop train --out and --resume', () => {
       expect(err.match(/\n/g)).toHaveLength(1);
       return err;
     };
-    expect(await resume(longer, file)).toContain('it was trained with another budget: got 12 steps, expected 20 steps. Say with --steps N');
+    expect(await resume(longer, file)).toContain(
+      'it was trained with another budget: got 12 steps, expected 20 steps. Say with --steps N',
+    );
     expect(await resume(train, file, '--steps', '4')).toContain('--steps: the checkpoint is past it: got 4, expected 12 or more');
     const foreign = scratch.put('foreign.safetensors', new Uint8Array(encodeCheckpoint({ ...saved, dataHash: '0'.repeat(64) })));
     expect(await resume(train, foreign)).toContain('it was trained on other data');
-    const weights = scratch.put('w.safetensors', new Uint8Array(encodeWeights(saved.lanes[0]?.weights ?? [], parseSpec(tinySpec))));
+    const weights = scratch.put(
+      'w.safetensors',
+      new Uint8Array(encodeWeights(saved.lanes[0]?.weights ?? [], parseSpec(tinySpec))),
+    );
     expect(await resume(train, weights)).toContain('the file is no Isoflop checkpoint');
     const cut = scratch.put('cut.safetensors', shared.bytes('whole/checkpoint.safetensors').subarray(0, -4));
     expect(await resume(train, cut)).toMatch(/file "[^"]*cut.safetensors": the file is truncated/);

@@ -3,7 +3,15 @@ import { keepVerdicts, verdictPath, verdictsIn } from '../../src/cli/verdict-fil
 import type { AdapterReport } from '../../src/gpu/index.ts';
 import { Scratch } from './run-cli.ts';
 
-const ADAPTER: AdapterReport = { vendor: 'v', architecture: 'a', device: 'd', description: 'x', software: false, features: [], limits: {} };
+const ADAPTER: AdapterReport = {
+  vendor: 'v',
+  architecture: 'a',
+  device: 'd',
+  description: 'x',
+  software: false,
+  features: [],
+  limits: {},
+};
 
 it('promise 4: remembers what passed, tries again what failed, and believes no damaged file', () => {
   const scratch = new Scratch();

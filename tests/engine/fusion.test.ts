@@ -27,7 +27,12 @@ describe('fusion rules', () => {
   it.each(FUSION_RULES.map(({ name }) => name))('%s does something on its own, and is gone when it is off', async (name) => {
     // A bias of its own stands between a matmul and what else could be fused with it.
     const bias = name === 'matmul-bias';
-    const [alone, none, all, without] = [await planOf(only(name), bias), await planOf('none', bias), await planOf('all', bias), await planOf({ [name]: false }, bias)];
+    const [alone, none, all, without] = [
+      await planOf(only(name), bias),
+      await planOf('none', bias),
+      await planOf('all', bias),
+      await planOf({ [name]: false }, bias),
+    ];
     expect(alone.dispatchesPerStep).toBeLessThan(none.dispatchesPerStep);
     expect(without.dispatchesPerStep).toBeGreaterThan(all.dispatchesPerStep);
   });
@@ -41,6 +46,8 @@ describe('fusion rules', () => {
 
   it('refuses a rule that does not exist', () => {
     expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow(SpecError);
-    expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow('spec fusion: there is no such rule: got matmul-magic');
+    expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow(
+      'spec fusion: there is no such rule: got matmul-magic',
+    );
   });
 });

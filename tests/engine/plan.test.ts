@@ -76,7 +76,9 @@ describe('the planner', () => {
   it('refuses a tensor that is larger than the adapter binds, in words', () => {
     const g = new Graph();
     g.output('y', activation(g, g.input('x', f32(2 ** 25), 'micro'), { kind: 'gelu' }), 'step');
-    expect(() => planProgram(g, { caps, lanes: 2 })).toThrow(/f32\[33554432\] for 2 lanes is larger than this adapter binds: got 268435456 bytes, expected at most 134217728\./);
+    expect(() => planProgram(g, { caps, lanes: 2 })).toThrow(
+      /f32\[33554432\] for 2 lanes is larger than this adapter binds: got 268435456 bytes, expected at most 134217728\./,
+    );
   });
 
   it('gives submits as many steps as their uploads leave room for', () => {

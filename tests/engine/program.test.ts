@@ -78,12 +78,16 @@ describe('a program', () => {
     await program.run(1);
     gpu.simulateLoss();
     await expect(program.run(1)).rejects.toThrow(DeviceError);
-    expect(faults).toEqual([expect.stringMatching(/^GPU device: it was lost: got .*\. The run resumes from its last checkpoint on a new device\.$/)]);
+    expect(faults).toEqual([
+      expect.stringMatching(/^GPU device: it was lost: got .*\. The run resumes from its last checkpoint on a new device\.$/),
+    ]);
   });
 
   it('promise 6: says which command the GPU refused', async () => {
     const gpu = await testGpu();
-    await expect(gpu.guard('kernel x', () => gpu.device.createBuffer({ size: 4, usage: 0xffff }))).rejects.toThrow(/^kernel x: the GPU refused a command: got .*usage/i);
+    await expect(gpu.guard('kernel x', () => gpu.device.createBuffer({ size: 4, usage: 0xffff }))).rejects.toThrow(
+      /^kernel x: the GPU refused a command: got .*usage/i,
+    );
     await expect(gpu.guard('kernel x', () => 7)).resolves.toBe(7);
   });
 
@@ -94,13 +98,23 @@ describe('a program', () => {
         throw new KernelError({ where: 'here', rule: 'ours' });
       }),
     ).rejects.toThrow('here: ours.');
-    const source = { path: 'test/broken', code: '@compute @workgroup_size(1) fn main() { let x: f32 = 1u; }', bindings: [], sizes: [], overrides: new Set<string>() };
+    const source = {
+      path: 'test/broken',
+      code: '@compute @workgroup_size(1) fn main() { let x: f32 = 1u; }',
+      bindings: [],
+      sizes: [],
+      overrides: new Set<string>(),
+    };
     const layout = gpu.bindLayout(source, new Set());
-    await expect(gpu.guard('kernel', () => gpu.pipeline(source, {}, layout))).rejects.toThrow(/^kernel test\/broken: it does not compile on this adapter: got line 1:\d+ /);
+    await expect(gpu.guard('kernel', () => gpu.pipeline(source, {}, layout))).rejects.toThrow(
+      /^kernel test\/broken: it does not compile on this adapter: got line 1:\d+ /,
+    );
   });
 
   it('refuses a buffer beyond the adapter before the GPU sees it', async () => {
     const gpu = await testGpu();
-    expect(() => gpu.buffer('huge', 2 ** 40, 'storage')).toThrow(/buffer "huge": larger than this adapter takes: got 1099511627776 bytes/);
+    expect(() => gpu.buffer('huge', 2 ** 40, 'storage')).toThrow(
+      /buffer "huge": larger than this adapter takes: got 1099511627776 bytes/,
+    );
   });
 });

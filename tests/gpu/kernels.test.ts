@@ -11,7 +11,12 @@ function templateOf(path: string): Record<string, number> {
 
 function headerOf(path: string): string {
   const lines = shaderText(path).split('\n');
-  return lines.slice(0, lines.findIndex((line) => !line.startsWith('//'))).join('\n');
+  return lines
+    .slice(
+      0,
+      lines.findIndex((line) => !line.startsWith('//')),
+    )
+    .join('\n');
 }
 
 describe.each(kernelPaths)('shaders/%s.wgsl', (path) => {
@@ -22,24 +27,33 @@ describe.each(kernelPaths)('shaders/%s.wgsl', (path) => {
   it('declares what reflection finds: one entry point main, bindings, the fields of Sizes', () => {
     expect(reflection.entry.compute.map(({ name }) => name)).toEqual(['main']);
     const found = reflection.getBindGroups()[0] ?? [];
-    expect(source.bindings.map(({ name, index }) => `${index} ${name}`).toSorted()).toEqual(found.filter(Boolean).map(({ name, binding }) => `${binding} ${name}`).toSorted());
+    expect(source.bindings.map(({ name, index }) => `${index} ${name}`).toSorted()).toEqual(
+      found
+        .filter(Boolean)
+        .map(({ name, binding }) => `${binding} ${name}`)
+        .toSorted(),
+    );
     const sizes = reflection.structs.find(({ name }) => name === 'Sizes');
     expect(source.sizes.map(({ name }) => name)).toEqual((sizes?.members ?? []).map(({ name }) => name));
   });
 
   it('has a header that names the kernel, every binding by number, the dispatch and every override', () => {
     expect(header).toContain(`// ${path.split('/').at(-1)}: `);
-    for (const { name, index } of source.bindings.filter(({ kind }) => kind !== 'sizes')) expect(header).toMatch(new RegExp(`\\b${index} ${name}\\b`));
+    for (const { name, index } of source.bindings.filter(({ kind }) => kind !== 'sizes'))
+      expect(header).toMatch(new RegExp(`\\b${index} ${name}\\b`));
     expect(header).toContain('// dispatch');
     // Overrides that follow from others are the kernel's own business.
-    const own = [...shaderText(path).matchAll(/^override\s+(\w+)\s*:\s*\w+\s*=\s*(?:\d+u?|true|false|[\d.]+)\s*;/gm)].map((match) => match[1] ?? '');
+    const own = [...shaderText(path).matchAll(/^override\s+(\w+)\s*:\s*\w+\s*=\s*(?:\d+u?|true|false|[\d.]+)\s*;/gm)].map(
+      (match) => match[1] ?? '',
+    );
     for (const name of own) expect(header).toContain(name);
   });
 
   it('keeps to what every adapter has: 8 storage buffers, no float atomics, and no feature that its header does not ask for', () => {
     expect(source.bindings.filter(({ kind }) => kind !== 'sizes').length).toBeLessThanOrEqual(8);
     expect(source.code).not.toMatch(/atomic<f32>/);
-    for (const [, feature = ''] of source.code.matchAll(/^enable\s+(\w+)/gm)) expect(header).toMatch(new RegExp(`^// needs .*\\b${feature}\\b`, 'm'));
+    for (const [, feature = ''] of source.code.matchAll(/^enable\s+(\w+)/gm))
+      expect(header).toMatch(new RegExp(`^// needs .*\\b${feature}\\b`, 'm'));
   });
 });
 
@@ -48,7 +62,8 @@ describe('a kernel declaration', () => {
     const source = kernelSource('matmul/plain', {});
     const values = Object.fromEntries(source.sizes.map(({ name }, i) => [name, i + 1]));
     const view = new DataView(packSizes(source, values));
-    for (const [i, { type }] of source.sizes.entries()) expect(type === 'f32' ? view.getFloat32(4 * i, true) : view.getUint32(4 * i, true)).toBe(i + 1);
+    for (const [i, { type }] of source.sizes.entries())
+      expect(type === 'f32' ? view.getFloat32(4 * i, true) : view.getUint32(4 * i, true)).toBe(i + 1);
   });
 
   it('refuses sizes that are missing, unknown or not whole', () => {

@@ -32,7 +32,15 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.close());
 
-function shapesOf({ M, N, K, batch = 1, transpose = 'NN', bias = false, residual = false }: Case): readonly (readonly number[])[] {
+function shapesOf({
+  M,
+  N,
+  K,
+  batch = 1,
+  transpose = 'NN',
+  bias = false,
+  residual = false,
+}: Case): readonly (readonly number[])[] {
   const lead = batch === 1 ? [] : [batch];
   const a = transpose.startsWith('T') ? [K, M] : [M, K];
   const b = transpose.endsWith('T') ? [N, K] : [K, N];
@@ -59,7 +67,12 @@ function graphOf(c: Case): { graph: Graph; attrs: Attrs } {
 }
 
 /** Runs one variant on `lanes` and gives each output of each lane. */
-async function run(graph: Graph, variant: string, software: boolean, lanes: readonly (readonly Float64Array[])[]): Promise<Float32Array[][]> {
+async function run(
+  graph: Graph,
+  variant: string,
+  software: boolean,
+  lanes: readonly (readonly Float64Array[])[],
+): Promise<Float32Array[][]> {
   const caps = { ...gpu.caps, software };
   const plan = planProgram(graph, { caps, lanes: lanes.length, slots: 1, variants: { matmul: variant } });
   const store = new Store(gpu, lanes.length);
@@ -109,7 +122,10 @@ describe('matmul', () => {
     for (const { name, software } of variantsOf(graph)) {
       const got = await run(graph, name, software, lanes);
       for (const [lane, values] of lanes.entries()) {
-        const want = referenceOf('matmul')(values.map((data, i) => tensor(shapes[i] ?? [], data)), attrs);
+        const want = referenceOf('matmul')(
+          values.map((data, i) => tensor(shapes[i] ?? [], data)),
+          attrs,
+        );
         for (const [i, { data, shape }] of want.entries()) {
           const because = `${name}, lane ${lane}, output ${i}: f32 sums of ${c.K} products of normals, squared by relu2`;
           expectClose(got[lane]?.[i] ?? [], data, { rtol: 2e-5, atol: 3e-6 * Math.sqrt(c.K), because, shape });

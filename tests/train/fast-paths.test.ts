@@ -26,21 +26,30 @@ function sabotage(name: 'activation_backward' | 'embedding_backward' | 'matmul',
 const halfDone = (plain: Variant): Variant => ({
   name: 'broken',
   supports: () => true,
-  lower: (node, caps) => plain.lower(node, caps).map((dispatch) => ({ ...dispatch, sizes: Object.fromEntries(Object.entries(dispatch.sizes).map(([key, value]) => [key, key === 'alpha' ? 2 * value : value])), grid: [Math.max(1, Math.floor(dispatch.grid[0] / 2)), dispatch.grid[1], dispatch.grid[2]] })),
+  lower: (node, caps) =>
+    plain.lower(node, caps).map((dispatch) => ({
+      ...dispatch,
+      sizes: Object.fromEntries(Object.entries(dispatch.sizes).map(([key, value]) => [key, key === 'alpha' ? 2 * value : value])),
+      grid: [Math.max(1, Math.floor(dispatch.grid[0] / 2)), dispatch.grid[1], dispatch.grid[2]],
+    })),
 });
 
 /** Does not compile. */
 const unbuildable = (plain: Variant): Variant => ({
   name: 'broken',
   supports: () => true,
-  lower: (node, caps) => plain.lower(node, caps).map((dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, NO_SUCH_OVERRIDE: 1 } })),
+  lower: (node, caps) =>
+    plain.lower(node, caps).map((dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, NO_SUCH_OVERRIDE: 1 } })),
 });
 
 /** Makes every kernel of an op wrong, the plain one too. */
 function sabotageAll(name: 'norm_backward', breakIt: (dispatch: Dispatch) => Dispatch): void {
   const op: Op = OPS[name];
   const { variants } = op;
-  const broken = variants.map((variant): Variant => ({ ...variant, lower: (node, caps) => variant.lower(node, caps).map(breakIt) }));
+  const broken = variants.map((variant): Variant => ({
+    ...variant,
+    lower: (node, caps) => variant.lower(node, caps).map(breakIt),
+  }));
   Object.assign(op, { variants: broken });
   mended.push(() => void Object.assign(op, { variants }));
 }
@@ -54,7 +63,13 @@ describe('the check of fast paths', () => {
     const { disabled, verdicts } = await checkFastPaths(gpu, spec, 11, known);
     expect([...disabled]).toEqual([]);
     expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
-    expect(verdicts.map(({ path }) => path)).toEqual(expect.arrayContaining([expect.stringMatching(/^attention\//), expect.stringMatching(/^matmul\//), expect.stringMatching(/^cross_entropy_fused\//)]));
+    expect(verdicts.map(({ path }) => path)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^attention\//),
+        expect.stringMatching(/^matmul\//),
+        expect.stringMatching(/^cross_entropy_fused\//),
+      ]),
+    );
     let tried = 0;
     await checkFastPaths(gpu, spec, 11, new Map([...known].map(([key, verdict]) => [key, { ...verdict, excess: (tried += 1) }])));
     expect(tried).toBe(known.size);
@@ -85,7 +100,8 @@ describe('the check of fast paths', () => {
     const gpu = await testGpu();
     const known: KnownVerdicts = new Map();
     const first = await checkFastPaths(gpu, spec, 11, known);
-    for (const [key, verdict] of known) if (verdict.path.startsWith('attention/')) known.set(key, { ...verdict, ok: false, fused: true });
+    for (const [key, verdict] of known)
+      if (verdict.path.startsWith('attention/')) known.set(key, { ...verdict, ok: false, fused: true });
     const second = await checkFastPaths(gpu, spec, 11, known);
     expect(first.spec.fusion).toBe('all');
     expect(second.spec.fusion).toEqual({ attention: false });
@@ -97,7 +113,12 @@ describe('the check of fast paths', () => {
       supports: () => true,
       lower: (node, caps) => plain.lower(node, caps).map((dispatch) => ({ ...dispatch, grid: [1, 1, 1] })),
     }));
-    const { disabled } = await checkFastPaths(await testGpu(), tinySpec({ data: { context: 16, batch: 4 }, model: { width: 32 } }), 11, new Map());
+    const { disabled } = await checkFastPaths(
+      await testGpu(),
+      tinySpec({ data: { context: 16, batch: 4 }, model: { width: 32 } }),
+      11,
+      new Map(),
+    );
     expect([...disabled]).toEqual(['embedding_backward/broken']);
   });
 
@@ -109,13 +130,19 @@ describe('the check of fast paths', () => {
 
   it.each([true, false])('promise 4: leaves no fast path of a plan untried (software adapter: %s)', async (software) => {
     const caps = { ...(await testGpu()).caps, software };
-    for (const model of [{ width: 64, heads: 4 }, { width: 8, heads: 2 }]) {
+    for (const model of [
+      { width: 64, heads: 4 },
+      { width: 8, heads: 2 },
+    ]) {
       const large = tinySpec({ data: { context: 128, batch: 16 }, model: { ...model, layers: 1 } });
       const plan = planProgram(trainingGraph(large, 256), { caps });
       const probe = trainingGraph({ ...large, data: { ...large.data, context: 96, batch: 2 } }, 256);
       const tried = new Set(fastPaths(plan, probe, caps).map(({ node, variant }) => `${node.op}/${variant}`));
       const plain = (op: string): string => opOf(op).variants.at(-1)?.name ?? '';
-      const fast = plan.steps.filter(({ node, variant }) => variant !== plain(node.op) && opOf(node.op).updates === undefined && opOf(node.op).checkedWith === undefined);
+      const fast = plan.steps.filter(
+        ({ node, variant }) =>
+          variant !== plain(node.op) && opOf(node.op).updates === undefined && opOf(node.op).checkedWith === undefined,
+      );
       expect(fast.length).toBeGreaterThan(0);
       for (const { node, variant } of fast) expect(tried).toContain(`${node.op}/${variant}`);
     }

@@ -94,7 +94,10 @@ describe('a run', () => {
     try {
       await trace(trainer, 8, 8);
       const options = { tokens: 12, temperature: 0, draw: 1 };
-      const [a, b] = [await trainer.sample(new Uint8Array([0x63]), options), await trainer.sample(new Uint8Array([0x63]), options)];
+      const [a, b] = [
+        await trainer.sample(new Uint8Array([0x63]), options),
+        await trainer.sample(new Uint8Array([0x63]), options),
+      ];
       expect(a).toHaveLength(12);
       expect(b).toEqual(a);
     } finally {
@@ -108,8 +111,12 @@ describe('a run', () => {
     const checkpoint = await trainer.snapshot('run', STEPS, 0);
     trainer.destroy();
     const hotter = { ...spec, optimizer: { ...spec.optimizer, lr: 1 } };
-    await expect(testTrainer([hotter], { dataset, checkpoint })).rejects.toThrow('checkpoint: it is of another spec: optimizer.lr differs');
-    await expect(testTrainer([spec], { dataset: { ...dataset, contentHash: 'f00' }, checkpoint })).rejects.toThrow('it was trained on other data');
+    await expect(testTrainer([hotter], { dataset, checkpoint })).rejects.toThrow(
+      'checkpoint: it is of another spec: optimizer.lr differs',
+    );
+    await expect(testTrainer([spec], { dataset: { ...dataset, contentHash: 'f00' }, checkpoint })).rejects.toThrow(
+      'it was trained on other data',
+    );
     await expect(testTrainer([spec, spec], { dataset, checkpoint })).rejects.toThrow('it has another number of lanes');
   });
 });

@@ -12,10 +12,17 @@ import { tinySpec } from '../reference/specs.ts';
 const words = fc.uint32Array({ minLength: 64, maxLength: 64 });
 const files: fc.Arbitrary<Safetensors> = fc
   .record({
-    names: fc.uniqueArray(fc.string({ minLength: 1, unit: 'grapheme' }).filter((name) => name !== '__metadata__' && name !== '__proto__'), { maxLength: 5 }),
+    names: fc.uniqueArray(
+      fc.string({ minLength: 1, unit: 'grapheme' }).filter((name) => name !== '__metadata__' && name !== '__proto__'),
+      { maxLength: 5 },
+    ),
     shapes: fc.array(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), { minLength: 5, maxLength: 5 }),
     bits: words,
-    metadata: fc.dictionary(fc.string().filter((key) => key !== '__proto__'), fc.string(), { maxKeys: 3 }),
+    metadata: fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      fc.string(),
+      { maxKeys: 3 },
+    ),
   })
   .map(({ names, shapes, bits, metadata }) => ({
     metadata,
@@ -25,7 +32,8 @@ const files: fc.Arbitrary<Safetensors> = fc
     }),
   }));
 
-const bitsOf = ({ tensors }: Safetensors): unknown => tensors.map(({ name, shape, data }) => [name, shape, [...new Uint32Array(data.buffer.slice(0))]]);
+const bitsOf = ({ tensors }: Safetensors): unknown =>
+  tensors.map(({ name, shape, data }) => [name, shape, [...new Uint32Array(data.buffer.slice(0))]]);
 
 /** Reads, and lets nothing but a one-line SpecError pass. */
 function survives(read: () => unknown): boolean {
@@ -106,10 +114,15 @@ describe('safetensors', () => {
       return file.buffer;
     };
     const f32 = (from: number, to: number, shape: number[]): unknown => ({ dtype: 'F32', shape, data_offsets: [from, to] });
-    const read = (entries: Record<string, unknown>, bytes: number) => (): unknown => decodeSafetensors(made(entries, bytes), 'file "x"');
-    expect(read({ a: f32(0, 8, [2]), b: f32(4, 12, [2]) }, 12)).toThrow('file "x": tensor "b" leaves a gap or overlaps: got offset 4, expected 8');
+    const read = (entries: Record<string, unknown>, bytes: number) => (): unknown =>
+      decodeSafetensors(made(entries, bytes), 'file "x"');
+    expect(read({ a: f32(0, 8, [2]), b: f32(4, 12, [2]) }, 12)).toThrow(
+      'file "x": tensor "b" leaves a gap or overlaps: got offset 4, expected 8',
+    );
     expect(read({ a: f32(4, 8, [1]) }, 8)).toThrow('tensor "a" leaves a gap or overlaps');
-    expect(read({ a: { dtype: 'BF16', shape: [2], data_offsets: [0, 4] } }, 4)).toThrow('tensor "a" has another dtype: got BF16, expected F32');
+    expect(read({ a: { dtype: 'BF16', shape: [2], data_offsets: [0, 4] } }, 4)).toThrow(
+      'tensor "a" has another dtype: got BF16, expected F32',
+    );
     expect(read({ a: f32(0, 8, [3]) }, 8)).toThrow('tensor "a" does not fill its shape [3]');
     expect(read({ a: f32(0, 4, [1]) }, 8)).toThrow('bytes follow the last tensor');
     expect(read({ a: f32(0, 4, [1]), __metadata__: { n: 1 } }, 4)).toThrow('the metadata is not text by name');
@@ -123,17 +136,25 @@ describe('a checkpoint', () => {
 
   it('is told apart from weights and from foreign files', () => {
     const weights = encodeWeights(initialWeights(spec, 11), spec);
-    expect(() => decodeCheckpoint(weights, 'file "w"')).toThrow('file "w": the file is no Isoflop checkpoint: got isoflop-weights');
-    expect(() => decodeCheckpoint(encodeSafetensors({ tensors: [], metadata: {} }), 'file "w"')).toThrow('got no format in its metadata');
+    expect(() => decodeCheckpoint(weights, 'file "w"')).toThrow(
+      'file "w": the file is no Isoflop checkpoint: got isoflop-weights',
+    );
+    expect(() => decodeCheckpoint(encodeSafetensors({ tensors: [], metadata: {} }), 'file "w"')).toThrow(
+      'got no format in its metadata',
+    );
   });
 
   it('serves as weights for a new run of its spec, and no other', () => {
     const one: Checkpoint = { ...checkpoint, specs: [spec], lanes: checkpoint.lanes.slice(0, 1) };
     expect(decodeWeights(encodeCheckpoint(one), spec, 11, 'file')).toEqual(initialWeights(spec, 11));
     const wider = tinySpec({ model: { width: 16 } });
-    expect(() => decodeWeights(encodeCheckpoint(one), wider, 11, 'file')).toThrow('tensor embed.weight has another shape: got [11,8], expected [11,16]');
+    expect(() => decodeWeights(encodeCheckpoint(one), wider, 11, 'file')).toThrow(
+      'tensor embed.weight has another shape: got [11,8], expected [11,16]',
+    );
     const deeper = tinySpec({ model: { layers: 2 } });
     expect(() => decodeWeights(encodeCheckpoint(one), deeper, 11, 'file')).toThrow('tensor blocks.1.norm1.gain is missing');
-    expect(() => decodeWeights(encodeWeights(initialWeights(deeper, 11), deeper), spec, 11, 'file')).toThrow('a tensor is not of this spec');
+    expect(() => decodeWeights(encodeWeights(initialWeights(deeper, 11), deeper), spec, 11, 'file')).toThrow(
+      'a tensor is not of this spec',
+    );
   });
 });

@@ -5,7 +5,14 @@ import type { StepMetrics } from '../../src/train/index.ts';
 /** Two steps from step 7 on. */
 function metrics(lossNats: number[], gradNorm: number[]): StepMetrics {
   const learningRate = new Float32Array(lossNats.length);
-  return { firstStep: 7, steps: 2, lossNats: Float32Array.from(lossNats), gradNorm: Float32Array.from(gradNorm), learningRate, epochs: new Float32Array(2) };
+  return {
+    firstStep: 7,
+    steps: 2,
+    lossNats: Float32Array.from(lossNats),
+    gradNorm: Float32Array.from(gradNorm),
+    learningRate,
+    epochs: new Float32Array(2),
+  };
 }
 
 it('promise 6: a gradient norm that is not finite ends the run, though the loss of its step is finite', () => {
@@ -23,6 +30,10 @@ it('promise 2: a lane whose gradient norm is not finite is marked, and the other
   const notices: string[] = [];
   const watch = new Divergence(2, (text) => notices.push(text));
   expect(watch.check(metrics([1, 2, 1, 2], [1, Infinity, 1, NaN]), null)).toBeNull();
-  expect(notices).toEqual(['Lane 1 diverged at step 7: its gradient norm is Infinity. The other lanes are not touched by it and go on.']);
-  expect(watch.check(metrics([NaN, NaN, NaN, NaN], [1, 1, 1, 1]), null)?.message).toContain('step 7, lane 0: the loss of the last lane is not finite');
+  expect(notices).toEqual([
+    'Lane 1 diverged at step 7: its gradient norm is Infinity. The other lanes are not touched by it and go on.',
+  ]);
+  expect(watch.check(metrics([NaN, NaN, NaN, NaN], [1, 1, 1, 1]), null)?.message).toContain(
+    'step 7, lane 0: the loss of the last lane is not finite',
+  );
 });

@@ -4,7 +4,15 @@ import { Figures } from '../../src/worker/figures.ts';
 import { Vault } from '../../src/worker/storage.ts';
 import { MemoryFiles } from './memory-files.ts';
 
-const ADAPTER: AdapterReport = { vendor: 'v', architecture: 'a', device: 'd', description: 'x', software: false, features: [], limits: { maxBufferSize: 1 } };
+const ADAPTER: AdapterReport = {
+  vendor: 'v',
+  architecture: 'a',
+  device: 'd',
+  description: 'x',
+  software: false,
+  features: [],
+  limits: { maxBufferSize: 1 },
+};
 const PASSED = { key: 'tiled f32[8,8]', path: 'matmul/tiled', ok: true, excess: 0.1, fused: false };
 const FAILED = { ...PASSED, key: 'vec4 f32[8,8]', path: 'matmul/vec4', ok: false, excess: Infinity };
 const FOUND = new Map([PASSED, FAILED].map((verdict) => [verdict.key, verdict]));
@@ -33,14 +41,20 @@ it('promise 4: verdicts hold for one adapter with its features and limits, one b
   const first = await nextPage(files);
   await first.keepVerdicts(ADAPTER, FOUND);
   await first.keepPeak(ADAPTER, { matmulFlopsPerSecond: 5, kernel: 'k' });
-  for (const adapter of [{ ...ADAPTER, features: ['subgroups'] }, { ...ADAPTER, limits: { maxBufferSize: 2 } }]) {
+  for (const adapter of [
+    { ...ADAPTER, features: ['subgroups'] },
+    { ...ADAPTER, limits: { maxBufferSize: 2 } },
+  ]) {
     const next = await nextPage(files, adapter);
     expect(next.verdicts(adapter).size).toBe(0);
     expect(next.peak(adapter)?.matmulFlopsPerSecond).toBe(5);
     // Also where the adapter changes under the page.
     expect(first.verdicts(adapter).size).toBe(0);
   }
-  for (const by of [{ build: 'other', browser: 'c' }, { build: 'b', browser: 'other' }]) {
+  for (const by of [
+    { build: 'other', browser: 'c' },
+    { build: 'b', browser: 'other' },
+  ]) {
     expect((await nextPage(files, ADAPTER, by)).verdicts(ADAPTER).size).toBe(0);
   }
   const software = { ...ADAPTER, software: true };

@@ -18,6 +18,8 @@ export interface HarnessOptions {
   readonly slots?: number;
   readonly fetch?: HostPorts['fetch'];
   readonly build?: string;
+  /** Longest that anything in the worker sleeps. */
+  readonly sleepMs?: number;
 }
 
 /** A host with everything around it in memory, and what it said. */
@@ -28,7 +30,14 @@ export class Harness {
   private nextId = 1;
   private readonly watchers = new Set<() => void>();
 
-  constructor({ open = testGpu, files = new MemoryFiles(), slots = 16, fetch, build = 'test' }: HarnessOptions = {}) {
+  constructor({
+    open = testGpu,
+    files = new MemoryFiles(),
+    slots = 16,
+    fetch,
+    build = 'test',
+    sleepMs = 100,
+  }: HarnessOptions = {}) {
     this.files = files;
     const ports: HostPorts = {
       post: (event, transfer) => {
@@ -39,7 +48,7 @@ export class Harness {
       files,
       now: () => performance.now(),
       wallClock: () => 1_700_000_000_000 + this.nextId,
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 100))),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, sleepMs))),
       userAgent: 'test',
       build,
       plan: { slots },

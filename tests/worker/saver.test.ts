@@ -43,7 +43,8 @@ it('promise 7: saves every five seconds, less often where that is dear, but ever
 
 it('promise 7: a state counts as good exactly where every value is finite', () => {
   for (const value of [NaN, Infinity, -Infinity]) {
-    for (const at of [0, 3, 4]) expect(allFinite(Float32Array.from({ length: 5 }, (_, i) => (i === at ? value : 3e38)))).toBe(false);
+    for (const at of [0, 3, 4])
+      expect(allFinite(Float32Array.from({ length: 5 }, (_, i) => (i === at ? value : 3e38)))).toBe(false);
   }
   expect(allFinite(new Float32Array(0))).toBe(true);
   expect(allFinite(Float32Array.of(-0, 1e-45, -3.4e38, 3.4e38, 3.4e38))).toBe(true);

@@ -142,9 +142,13 @@ describe('a run', { timeout: 120_000 }, () => {
     expect(h.losses(0)).toEqual(expected.losses);
     expect(h.of('fault')).toEqual([]);
     // A gradient fails before the loss that follows from it.
-    const failures = h.of('metrics').flatMap(({ firstStep, lanes, lossNats, gradNorm }) =>
-      [...lossNats].flatMap((loss, i) => (i % lanes === 1 && !Number.isFinite(loss + (gradNorm[i] ?? NaN)) ? [firstStep + (i - 1) / lanes] : [])),
-    );
+    const failures = h
+      .of('metrics')
+      .flatMap(({ firstStep, lanes, lossNats, gradNorm }) =>
+        [...lossNats].flatMap((loss, i) =>
+          i % lanes === 1 && !Number.isFinite(loss + (gradNorm[i] ?? NaN)) ? [firstStep + (i - 1) / lanes] : [],
+        ),
+      );
     expect(h.of('notice').map(({ text }) => text)).toEqual([
       expect.stringMatching(
         new RegExp(`^Lane 1 diverged at step ${failures[0]}: its (loss|gradient norm) is (NaN|-?Infinity)\\. The other lanes`),

@@ -22,7 +22,11 @@ it('samples without a prompt that the data has no symbols for, and says so once'
   await sample();
   texts.set({ prompt: 'fed', temperature: 1, tokens: 2, everyMs: 1 });
   await sample();
-  expect(said).toEqual([['', 'ab'], ['', 'ab'], ['fed', 'fedab']]);
+  expect(said).toEqual([
+    ['', 'ab'],
+    ['', 'ab'],
+    ['fed', 'fedab'],
+  ]);
   expect(notices).toEqual([
     'Samples start without the prompt "The ": this data has no symbols for all of it. Choose a prompt of symbols that the samples show.',
   ]);

@@ -20,10 +20,15 @@ export const fusedAttention: Rule = {
     const bare = [mixed, scores.node].every((matmul) => !hasEpilogue(matmul.attrs) && matmul.attrs['transposeA'] === false);
     if (!bare || mixed.attrs['transposeB'] !== false || mixed.attrs['alpha'] !== 1) return false;
     const sections = [q, k, v].every((part, i) => part?.node === split && part.index === i);
-    if (!sections || !flagAttr(scores.node, 'transposeB') || [probabilities, scores].some((value) => uses(value) !== 1)) return false;
+    if (!sections || !flagAttr(scores.node, 'transposeB') || [probabilities, scores].some((value) => uses(value) !== 1))
+      return false;
     const qkv = split.inputs[0];
     if (qkv === undefined) return false;
-    const sizes = { heads: numberAttr(split, 'heads'), kvHeads: numberAttr(split, 'kvHeads'), headSize: numberAttr(split, 'headSize') };
+    const sizes = {
+      heads: numberAttr(split, 'heads'),
+      kvHeads: numberAttr(split, 'kvHeads'),
+      headSize: numberAttr(split, 'headSize'),
+    };
     const [o] = attention(g, get(qkv), { ...sizes, scale: numberAttr(scores.node, 'alpha') }, node.name);
     if (o !== undefined) replace(y, o);
     return true;

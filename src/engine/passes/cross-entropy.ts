@@ -23,7 +23,8 @@ export const fusedCrossEntropy: Rule = {
     const scale = constantOf(backward?.inputs[4]);
     const dlogits = backward?.outputs[0];
     const [logits, targets, hyper] = node.inputs;
-    if (scale === undefined || dlogits === undefined || logits === undefined || targets === undefined || hyper === undefined) return false;
+    if (scale === undefined || dlogits === undefined || logits === undefined || targets === undefined || hyper === undefined)
+      return false;
     const fused = crossEntropyFused(g, get(logits), get(targets), get(hyper), { scale }, node.name);
     replace(losses, fused.losses);
     replace(lse, fused.lse);

@@ -44,7 +44,8 @@ export const matmulBias: Rule = {
     const [x, bias] = node.inputs;
     const product = soleMatmul(x, rewriting);
     const y = node.outputs[0];
-    if (node.op !== 'bias_add' || product === undefined || bias === undefined || y === undefined || hasEpilogue(product.attrs)) return false;
+    if (node.op !== 'bias_add' || product === undefined || bias === undefined || y === undefined || hasEpilogue(product.attrs))
+      return false;
     const [fused] = withEpilogue(product, rewriting, node.name, { bias: rewriting.get(bias) });
     if (fused !== undefined) rewriting.replace(y, fused);
     return true;
@@ -60,9 +61,11 @@ export const matmulActivation: Rule = {
     const pre = node.inputs[0];
     const y = node.outputs[0];
     const kind = node.attrs['kind'];
-    if (node.op !== 'activation' || (kind !== 'gelu' && kind !== 'relu2') || pre?.node.op !== 'matmul' || y === undefined) return false;
+    if (node.op !== 'activation' || (kind !== 'gelu' && kind !== 'relu2') || pre?.node.op !== 'matmul' || y === undefined)
+      return false;
     const { activation, residual } = matmulView(pre.node);
-    if (activation !== 'none' || residual !== undefined || rewriting.readers(pre).some((reader) => reader.id < node.id)) return false;
+    if (activation !== 'none' || residual !== undefined || rewriting.readers(pre).some((reader) => reader.id < node.id))
+      return false;
     const [fused, fusedPre] = withEpilogue(pre.node, rewriting, node.name, { activation: kind });
     if (fused !== undefined) rewriting.replace(y, fused);
     if (fusedPre !== undefined) rewriting.replace(pre, fusedPre);

@@ -17,7 +17,14 @@ export const normBackwardResidual: Rule = {
       if (through?.node.op !== 'norm_backward' || round === undefined || round === through) continue;
       if (uses(through) !== 1 || flagAttr(through.node, 'addend')) continue;
       const inputs = [...through.node.inputs, round].map(get);
-      const [fused] = addOp(g, 'norm_backward', normOps.norm_backward, inputs, { ...through.node.attrs, addend: true }, node.name);
+      const [fused] = addOp(
+        g,
+        'norm_backward',
+        normOps.norm_backward,
+        inputs,
+        { ...through.node.attrs, addend: true },
+        node.name,
+      );
       if (fused !== undefined) replace(y, fused);
       return true;
     }
