@@ -1,5 +1,7 @@
 import { SpecError } from '../base/errors.ts';
 import { sameShape } from '../base/shape.ts';
+import type { Dataset } from '../data/index.ts';
+import { differingPaths } from '../spec/schema.ts';
 import { parameterShapes } from '../spec/shapes.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { parseSpec } from '../spec/validate.ts';
@@ -178,4 +180,19 @@ function requireTensor(tensor: NamedTensor | undefined, name: string, shape: rea
     });
   }
   return tensor;
+}
+
+/** @throws SpecError unless the run of `specs` on `dataset` is the one that the checkpoint was made of; names decide nothing. */
+export function requireSameRun(checkpoint: Checkpoint, specs: readonly RunSpec[], dataset: Pick<Dataset, 'contentHash'>): void {
+  const refuse = (rule: string, cure: string): never => {
+    throw new SpecError({ where: 'checkpoint', rule, cure });
+  };
+  if (checkpoint.dataHash !== dataset.contentHash)
+    refuse('it was trained on other data', 'Choose the data that the run was started on.');
+  const cure = 'Resume with the spec in the checkpoint, or start a new run.';
+  if (specs.length !== checkpoint.specs.length) refuse('it has another number of lanes', cure);
+  for (const [lane, spec] of specs.entries()) {
+    const path = differingPaths(checkpoint.specs[lane] ?? spec, spec).find((candidate) => candidate !== 'name');
+    if (path !== undefined) refuse(`it is of another spec: ${path} differs`, cure);
+  }
 }

@@ -1,6 +1,13 @@
 /** A run: its state on the GPU, the loop that drives it, evaluation, checkpoints, sampling. No DOM. */
 export { adapterKey, passedVerdicts, readVerdicts } from './adapter-key.ts';
-export { decodeCheckpoint, decodeWeights, encodeCheckpoint, encodeWeights, type Checkpoint } from './checkpoint.ts';
+export {
+  decodeCheckpoint,
+  decodeWeights,
+  encodeCheckpoint,
+  encodeWeights,
+  requireSameRun,
+  type Checkpoint,
+} from './checkpoint.ts';
 export { type KnownVerdicts } from './fast-paths.ts';
 export { initialWeights } from './init.ts';
 export { evaluatesAt, Loop, type Split } from './loop.ts';

@@ -9,6 +9,7 @@ import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
 import { totalSteps } from '../spec/steps.ts';
 import { flopsPerToken } from '../spec/counts.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { requireSameRun } from './checkpoint.ts';
 import type { Checkpoint, LaneState } from './checkpoint.ts';
 import { ACCUMULATED, evaluationGraph, MOMENTS, samplingGraph, textTokens, trainingGraph, WEIGHTS } from './graphs.ts';
 import { fillHyper } from './hyper.ts';
@@ -148,7 +149,7 @@ export class Trainer {
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, specs, dataset, checkpoint, onProgress } = options;
-    if (checkpoint !== undefined) requireSameRun(checkpoint, options);
+    if (checkpoint !== undefined) requireSameRun(checkpoint, specs, dataset);
     const cleared = await clear(options);
     const planOptions = { ...options.plan, disabled: cleared.disabled };
     const shared = specs.map((spec) => ({ ...spec, fusion: cleared.spec.fusion }));
@@ -404,28 +405,4 @@ function batcherOf(data: RunSpec['data'], tokens: Tokens, vocab: number, order: 
 function lanePart<T extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(view: T, lane: number, lanes: number): T {
   const size = view.length / lanes;
   return view.subarray(lane * size, (lane + 1) * size) as T;
-}
-
-function requireSameRun(checkpoint: Checkpoint, { specs, dataset }: TrainerOptions): void {
-  const where = 'checkpoint';
-  if (checkpoint.dataHash !== dataset.contentHash) {
-    throw new SpecError({
-      where,
-      rule: 'it was trained on other data',
-      got: dataset.contentHash.slice(0, 12),
-      expected: checkpoint.dataHash.slice(0, 12),
-      cure: 'Choose the data that the run was started on.',
-    });
-  }
-  for (const [lane, spec] of specs.entries()) {
-    const saved = checkpoint.specs[lane];
-    const path = saved === undefined ? undefined : differingPaths(saved, spec).find((candidate) => candidate !== 'name');
-    if (saved !== undefined && path === undefined && specs.length === checkpoint.specs.length) continue;
-    throw new SpecError({
-      where,
-      rule:
-        saved === undefined || path === undefined ? 'it has another number of lanes' : `it is of another spec: ${path} differs`,
-      cure: 'Resume with the spec in the checkpoint, or start a new run.',
-    });
-  }
 }

@@ -1,7 +1,6 @@
-import { SpecError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
-import { differingPaths, type RunSpec } from '../spec/index.ts';
-import { planTraining, type Checkpoint } from '../train/index.ts';
+import type { RunSpec } from '../spec/index.ts';
+import { planTraining, requireSameRun, type Checkpoint } from '../train/index.ts';
 
 export interface Start {
   /** One spec a lane. */
@@ -20,17 +19,4 @@ export interface Start {
 export function requireStartable({ specs, dataset, checkpoint, plan }: Start): void {
   if (checkpoint !== null) requireSameRun(checkpoint, specs, dataset);
   planTraining(specs, dataset.vocab, plan);
-}
-
-function requireSameRun(checkpoint: Checkpoint, specs: readonly RunSpec[], { contentHash }: Dataset): void {
-  const refuse = (rule: string, cure: string): never => {
-    throw new SpecError({ where: 'checkpoint', rule, cure });
-  };
-  if (checkpoint.dataHash !== contentHash) refuse('it was trained on other data', 'Choose the data that the run was started on.');
-  const cure = 'Resume with the spec in the checkpoint, or start a new run.';
-  if (specs.length !== checkpoint.specs.length) refuse('it has another number of lanes', cure);
-  for (const [lane, spec] of specs.entries()) {
-    const path = differingPaths(checkpoint.specs[lane] ?? spec, spec).find((candidate) => candidate !== 'name');
-    if (path !== undefined) refuse(`it is of another spec: ${path} differs`, cure);
-  }
 }

@@ -242,7 +242,11 @@ describe('the host', { timeout: 120_000 }, () => {
     const h = new Harness({ sleepMs: 10_000 });
     const spec = tinySpec({ data: { source: 'file', context: 16, batch: 4, tokenizer: 'bpe', merges: 2000 } });
     // Words that are all different take a tokenizer seconds.
-    const words = Array.from({ length: 2 ** 15 }, (_, i) => Math.imul(i + 1, 0x9e3779b1).toString(36).replaceAll(/[^a-z]/g, ''));
+    const words = Array.from({ length: 2 ** 15 }, (_, i) =>
+      Math.imul(i + 1, 0x9e3779b1)
+        .toString(36)
+        .replaceAll(/[^a-z]/g, ''),
+    );
     const noise = new TextEncoder().encode(words.join(' '));
     await h.ask({ type: 'addFile', name: 'noise', bytes: noise.buffer });
     const started = h.ask({ type: 'start', runId: 'a', specs: [spec] });
