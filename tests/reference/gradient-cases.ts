@@ -124,6 +124,16 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     },
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b')], attrs: product({ activation: 'relu2' }) },
   ],
+  norm_backward: ['layernorm', 'rmsnorm'].map((kind) => ({
+    inputs: [
+      real([2, 3, 5], 'dy'),
+      real([2, 3, 5], 'x', 2),
+      real([5], 'gain', 1),
+      real([6, 2], 'stats', 1),
+      real([2, 3, 5], 'addend'),
+    ],
+    attrs: { kind, addend: true },
+  })),
   attention_backward: [attentionBackward(grouped, 5, 0.5), attentionBackward(single, 4, 0.7)],
   cross_entropy_fused: [{ inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)], attrs: { scale: 1 / 6 } }],
 };

@@ -41,7 +41,7 @@ interface Runner {
 
 globalThis.runPeers = async (options) => {
   countCommands();
-  const gpu = await Gpu.open(navigator.gpu);
+  const gpu = await Gpu.open();
   const fault = new Promise<never>((_, reject) => void gpu.onFault(reject));
   return Promise.race([fault, measure(gpu, options)]);
 };
