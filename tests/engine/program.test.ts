@@ -111,6 +111,18 @@ describe('a program', () => {
     );
   });
 
+  it('promise 6: says that the GPU is out of memory, and what to do', async () => {
+    const gpu = await testGpu();
+    const pop = vi.spyOn(gpu.device, 'popErrorScope').mockResolvedValueOnce(new GPUOutOfMemoryError('no room for 4 GiB'));
+    const guarded = gpu.guard('allocation', () => 1);
+    await expect(guarded).rejects.toThrow(
+      'allocation: the GPU is out of memory: got no room for 4 GiB. Choose a smaller model, batch, context or fewer lanes, or close other tabs.',
+    );
+    await expect(guarded).rejects.toThrow(DeviceError);
+    pop.mockRestore();
+    await gpu.device.popErrorScope();
+  });
+
   it('refuses a buffer beyond the adapter before the GPU sees it', async () => {
     const gpu = await testGpu();
     expect(() => gpu.buffer('huge', 2 ** 40, 'storage')).toThrow(
