@@ -56,8 +56,6 @@ export function adviceFor(error: WireError): string {
       return error.where.startsWith('spec') ? 'Change the setting and start again.' : 'Nothing that was here before is lost.';
     case 'ProtocolError':
       return 'Reload the page; checkpoints in this browser are kept.';
-    case 'NonFiniteError':
-      return 'Lower the learning rate, lengthen the warm-up, or switch on clipping or qk-norm.';
     default:
       return 'Please report it with the device report; checkpoints in this browser are kept.';
   }
