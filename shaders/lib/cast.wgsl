@@ -22,40 +22,39 @@ struct CastFormat {
   is_scale: bool,
 }
 
+// significand / 2^drop to nearest even, drop from 1.
+fn cast_round_nearest(significand: u32, drop: u32) -> u32 {
+  // With one bit to round by.
+  let shift = drop - 1u;
+  let halves = select(significand >> (shift & 31u), 0u, shift > 31u);
+  let is_above = (halves << (shift & 31u)) != significand;
+  return (halves >> 1u) + select(0u, halves & 1u, is_above || (halves & 2u) != 0u);
+}
+
 // significand / 2^drop as a whole number. Stochastic: up where the dropped bits and as many of the highest random ones carry; what
 // lies beyond 32 dropped bits counts as 0.
 fn cast_round_off(significand: u32, drop: u32, rounding: u32, random: u32) -> u32 {
-  if (drop == 0u) {
-    return significand;
-  }
   let is_wide = drop > 31u;
-  let shift = drop & 31u;
-  let whole = select(significand >> shift, 0u, is_wide);
-  if (rounding == CAST_ZERO) {
-    return whole;
-  }
-  let rest = select(significand & ((1u << shift) - 1u), significand, is_wide);
+  var whole = select(significand >> (drop & 31u), 0u, is_wide);
   if (rounding == CAST_NEAREST) {
-    if (drop > 32u) {
-      return 0u;
-    }
-    let half = 1u << ((drop - 1u) & 31u);
-    return whole + select(0u, 1u, rest > half || (rest == half && (whole & 1u) == 1u));
+    whole = cast_round_nearest(significand, max(drop, 1u));
   }
-  let width = min(drop, 32u);
-  let kept = select(rest >> ((drop - width) & 31u), 0u, drop > 63u);
-  let spare = (32u - width) & 31u;
-  return whole + select(0u, 1u, kept > (0xffffffffu >> spare) - (random >> spare));
+  if (rounding == CAST_STOCHASTIC) {
+    let rest = select(significand & ((1u << (drop & 31u)) - 1u), significand, is_wide);
+    let width = min(drop, 32u);
+    let kept = select(rest >> ((drop - width) & 31u), 0u, drop > 63u);
+    let spare = (32u - width) & 31u;
+    whole += select(0u, 1u, kept > (0xffffffffu >> spare) - (random >> spare));
+  }
+  return select(whole, significand, drop == 0u);
 }
 
-// significand with its top bit at 23, and the exponent field of an f32 without bounds: magnitude = x * 2^(y - 150).
+// significand with its top bit at 23, and the exponent field of an f32 without bounds: magnitude = x * 2^(y - 150). Of 0: x = 0.
 fn cast_parts(magnitude: u32) -> vec2i {
   let field = magnitude >> 23u;
-  if (field > 0u) {
-    return vec2i(i32((magnitude & 0x7fffffu) | 0x800000u), i32(field));
-  }
   let shift = countLeadingZeros(magnitude) - 8u;
-  return vec2i(i32(magnitude << (shift & 31u)), 1 - i32(shift));
+  let normal = vec2i(i32((magnitude & 0x7fffffu) | 0x800000u), i32(field));
+  return select(vec2i(i32(magnitude << (shift & 31u)), 1 - i32(shift)), normal, field > 0u);
 }
 
 fn cast_encode_scale(magnitude: u32, limit: u32, f: CastFormat, rounding: u32, random: u32) -> u32 {
@@ -86,69 +85,53 @@ fn cast_encode(word: u32, f: CastFormat, rounding: u32, saturate: bool, random: 
     return cast_encode_scale(magnitude, finite_limit, f, rounding, random);
   }
   let sign = select(0u, 1u << f.sign_shift, is_negative);
-  if (magnitude > F32_INFINITY) {
-    return f.nan_magnitude | select(0u, sign, f.nan_magnitude > f.max_magnitude);
-  }
-  if (magnitude == F32_INFINITY) {
-    return sign | limit;
-  }
-  if (magnitude == 0u) {
-    return sign;
-  }
   let parts = cast_parts(magnitude);
   // The exponent field it would have; below 1 it is subnormal and loses more bits.
   let wanted = parts.y - 127 + f.bias;
-  if (wanted > i32(f.max_magnitude >> f.mantissa_bits) + 1) {
-    return sign | finite_limit;
-  }
   let drop = 23u - f.mantissa_bits + u32(max(1 - wanted, 0));
   // The significand's top bit adds the one that is missing to the exponent field; a carry adds another.
   let rounded = (u32(max(wanted, 1) - 1) << f.mantissa_bits) + cast_round_off(u32(parts.x), drop, rounding, random);
-  return sign | select(rounded, finite_limit, rounded > f.max_magnitude);
+  let is_beyond = wanted > i32(f.max_magnitude >> f.mantissa_bits) + 1 || rounded > f.max_magnitude;
+  let number = select(select(rounded, finite_limit, is_beyond), limit, magnitude == F32_INFINITY);
+  let nan_sign = select(0u, sign, f.nan_magnitude > f.max_magnitude);
+  return select(sign | number, nan_sign | f.nan_magnitude, magnitude > F32_INFINITY);
 }
 
 // The f32 word of a code; every NaN is the quiet one of its sign.
 fn cast_decode(code: u32, f: CastFormat) -> u32 {
   let magnitude = code & ((1u << f.sign_shift) - 1u);
   let sign = select(((code >> f.sign_shift) & 1u) << 31u, 0u, f.is_scale);
-  if (magnitude > f.max_magnitude) {
-    let is_infinity = magnitude == f.overflow_magnitude && f.overflow_magnitude != f.nan_magnitude;
-    return sign | select(F32_NAN, F32_INFINITY, is_infinity);
-  }
   // value = significand * 2^unit
   let field = magnitude >> f.mantissa_bits;
   let hidden = 1u << f.mantissa_bits;
   let fraction = magnitude & (hidden - 1u);
   let significand = select(fraction, fraction | hidden, field > 0u || f.is_scale);
   let unit = select(max(i32(field), 1), i32(field), f.is_scale) - f.bias - i32(f.mantissa_bits);
-  if (significand == 0u) {
-    return sign;
-  }
   let top = 31u - countLeadingZeros(significand);
   let exponent = i32(top) + unit + 127;
-  if (exponent < 1) {
-    return sign | (significand << u32(unit + 149));
-  }
-  return sign | (u32(exponent) << 23u) | ((significand << (23u - top)) & 0x7fffffu);
+  let subnormal = significand << (u32(unit + 149) & 31u);
+  let normal = (u32(exponent) << 23u) | ((significand << ((23u - top) & 31u)) & 0x7fffffu);
+  let number = select(select(normal, subnormal, exponent < 1), 0u, significand == 0u);
+  let is_infinity = magnitude == f.overflow_magnitude && f.overflow_magnitude != f.nan_magnitude;
+  return sign | select(number, select(F32_NAN, F32_INFINITY, is_infinity), magnitude > f.max_magnitude);
 }
 
 // The bits of an f32 magnitude with this exponent field, from a significand whose top bit is at 31, to nearest even. The lowest bit may
 // stand for all that is below it. A carry beyond the largest f32 is its infinity.
 fn cast_rounded(significand: u32, field: i32) -> u32 {
-  if (field > 254) {
-    return F32_INFINITY;
-  }
-  let drop = 8u + u32(max(1 - field, 0));
-  return (u32(max(field, 1) - 1) << 23u) + cast_round_off(significand, drop, CAST_NEAREST, 0u);
+  let drop = min(8u + u32(max(1 - field, 0)), 33u);
+  let number = (u32(max(field, 1) - 1) << 23u) + cast_round_nearest(significand, drop);
+  return select(number, F32_INFINITY, field > 254);
+}
+
+// Zeros, Inf and NaN, which products and quotients pass as they stand.
+fn cast_is_fixed(magnitude: u32) -> bool {
+  return magnitude >= F32_INFINITY || magnitude == 0u;
 }
 
 // The f32 product of a word and a factor that is above 0 and finite, rounded to nearest even, subnormals kept. NaN passes as it stands.
 fn cast_times(word: u32, factor: u32) -> u32 {
   let magnitude = word & F32_MAGNITUDE;
-  let sign = word ^ magnitude;
-  if (magnitude >= F32_INFINITY || magnitude == 0u) {
-    return word;
-  }
   let a = cast_parts(magnitude);
   let b = cast_parts(factor);
   // Significands at the top of their words: the product has its own top bit at 63 or 62.
@@ -158,5 +141,14 @@ fn cast_times(word: u32, factor: u32) -> u32 {
   let top = select((high << 1u) | (low >> 31u), high, has_carry);
   let below = select(low << 1u, low, has_carry);
   let significand = top | select(0u, 1u, below != 0u);
-  return sign | cast_rounded(significand, a.y + b.y - 127 + select(0, 1, has_carry));
+  let product = cast_rounded(significand, a.y + b.y - 127 + select(0, 1, has_carry));
+  return select((word ^ magnitude) | product, word, cast_is_fixed(magnitude));
+}
+
+// `cast_times` by a power of two, given as the bits of an f32: adds to the exponent.
+fn cast_times_power(word: u32, factor: u32) -> u32 {
+  let magnitude = word & F32_MAGNITUDE;
+  let parts = cast_parts(magnitude);
+  let product = cast_rounded(u32(parts.x) << 8u, parts.y + cast_parts(factor).y - 127);
+  return select((word ^ magnitude) | product, word, cast_is_fixed(magnitude));
 }

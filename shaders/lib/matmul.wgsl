@@ -1,4 +1,4 @@
-// matmul: sizes and bindings of the kernels that multiply two matrices. Comes after lib/epilogue.
+// matmul: sizes and bindings of the kernels that multiply two matrices. Comes after lib/epilogue, with lib/operands-f32 or -coded.
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 
@@ -14,8 +14,6 @@ struct Sizes {
   alpha: f32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<Vec>;
 @group(0) @binding(2) var<storage, read> bias: array<Vec>;
 @group(0) @binding(3) var<storage, read> residual: array<Vec>;
 @group(0) @binding(4) var<storage, read_write> y: array<Vec>;

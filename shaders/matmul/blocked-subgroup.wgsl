@@ -13,7 +13,7 @@
 // override  TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // needs     the feature subgroups
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/subgroups, lib/vec{{WIDTH}}, lib/activation, lib/epilogue, lib/matmul, lib/quad{{WIDTH}}, lib/matmul-block
+// uses lib/subgroups, lib/vec{{WIDTH}}, lib/activation, lib/epilogue, lib/matmul, lib/operands-f32, lib/quad{{WIDTH}}, lib/matmul-block
 
 fn row_places(base: u32, row: u32, thread: u32) -> u32 {
   return base + min(row + thread, sizes.m - 1u) * select(sizes.k, 1u, TRANSPOSE_A);

@@ -13,7 +13,7 @@
 // template  WIDTH: 4 columns a load and store where N, b_lane and b_batch are multiples of 4; else 1
 // override  TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec{{WIDTH}}, lib/activation, lib/epilogue, lib/matmul, lib/quad{{WIDTH}}, lib/matmul-block
+// uses lib/vec{{WIDTH}}, lib/activation, lib/epilogue, lib/matmul, lib/operands-f32, lib/quad{{WIDTH}}, lib/matmul-block
 
 fn row_places(base: u32, row: u32, thread: u32) -> vec4u {
   return base + min(row + vec4u(0u, 1u, 2u, 3u), vec4u(sizes.m - 1u)) * select(sizes.k, 1u, TRANSPOSE_A);

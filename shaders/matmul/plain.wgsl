@@ -3,16 +3,18 @@
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
 //   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
 //
-// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
+// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
 //           3 residual f32[L,batch,M,N] read
 //           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with OPERANDS coded, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
 //           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
 // dispatch  [ceil(N/WORKGROUP_X), ceil(M/WORKGROUP_Y), L*batch]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256
 //           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+// template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul
+// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul, lib/operands-{{OPERANDS}}
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
@@ -25,19 +27,19 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   }
   let lane = wg.z / sizes.batch;
   let batch = wg.z - lane * sizes.batch;
-  let a_base = lane * sizes.a_lane + batch * sizes.a_batch;
-  let b_base = lane * sizes.b_lane + batch * sizes.b_batch;
+  let a_base = batch * sizes.a_batch;
+  let b_base = batch * sizes.b_batch;
   let a_row = select(sizes.k, 1u, TRANSPOSE_A);
   let a_step = select(1u, sizes.m, TRANSPOSE_A);
   let b_column = select(1u, sizes.k, TRANSPOSE_B);
   let b_step = select(sizes.n, 1u, TRANSPOSE_B);
-  var a_at = a_base + row * a_row;
-  var b_at = b_base + column * b_column;
+  var a_place = a_base + row * a_row;
+  var b_place = b_base + column * b_column;
   var sum = 0.0;
   for (var k = 0u; k < sizes.k; k++) {
-    sum += a[a_at] * b[b_at];
-    a_at += a_step;
-    b_at += b_step;
+    sum += a_at(lane, a_place) * b_at(lane, b_place);
+    a_place += a_step;
+    b_place += b_step;
   }
   finish((wg.z * sizes.m + row) * sizes.n + column, lane * sizes.n + column, sum);
 }

@@ -4,9 +4,10 @@
 //   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
 //   SPLITS > 1: workgroup z works on slice z % SPLITS of k and writes its bare sum; split-reduce finishes
 //
-// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read · 2 bias f32[L,N] read
+// group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
 //           3 residual f32[L,batch,M,N] read
 //           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with OPERANDS coded, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
 //           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
@@ -14,9 +15,10 @@
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile; 16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes
 //           of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
 //           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+// template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul
+// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul, lib/operands-{{OPERANDS}}
 override WORKGROUP_X: u32 = 16;
 override WORKGROUP_Y: u32 = 16;
 override BLOCK_K: u32 = 16;
@@ -32,18 +34,18 @@ override THREADS = WORKGROUP_X * WORKGROUP_Y;
 var<workgroup> a_tile: array<vec4f, A_WORDS>;
 var<workgroup> b_tile: array<vec4f, B_WORDS>;
 
-fn load_a(base: u32, row: u32, k: u32, k_end: u32) -> f32 {
+fn load_a(lane: u32, base: u32, row: u32, k: u32, k_end: u32) -> f32 {
   if (row >= sizes.m || k >= k_end) {
     return 0.0;
   }
-  return a[base + select(row * sizes.k + k, k * sizes.m + row, TRANSPOSE_A)];
+  return a_at(lane, base + select(row * sizes.k + k, k * sizes.m + row, TRANSPOSE_A));
 }
 
-fn load_b(base: u32, column: u32, k: u32, k_end: u32) -> f32 {
+fn load_b(lane: u32, base: u32, column: u32, k: u32, k_end: u32) -> f32 {
   if (column >= sizes.n || k >= k_end) {
     return 0.0;
   }
-  return b[base + select(k * sizes.n + column, column * sizes.k + k, TRANSPOSE_B)];
+  return b_at(lane, base + select(k * sizes.n + column, column * sizes.k + k, TRANSPOSE_B));
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -55,8 +57,8 @@ fn main(
   let matrix = wg.z / SPLITS;
   let lane = matrix / sizes.batch;
   let batch = matrix - lane * sizes.batch;
-  let a_base = lane * sizes.a_lane + batch * sizes.a_batch;
-  let b_base = lane * sizes.b_lane + batch * sizes.b_batch;
+  let a_base = batch * sizes.a_batch;
+  let b_base = batch * sizes.b_batch;
   let first_row = wg.y * WORKGROUP_Y * 4u;
   let first_column = wg.x * WORKGROUP_X * 4u;
   let slice = ((sizes.k + SPLITS - 1u) / SPLITS + BLOCK_K - 1u) / BLOCK_K * BLOCK_K;
@@ -74,10 +76,10 @@ fn main(
       let k = select(i % BLOCK_K, i / WORKGROUP_Y, TRANSPOSE_A);
       let row = first_row + 4u * quad;
       a_tile[k * A_PITCH + quad] = vec4f(
-        load_a(a_base, row, k0 + k, k_end),
-        load_a(a_base, row + 1u, k0 + k, k_end),
-        load_a(a_base, row + 2u, k0 + k, k_end),
-        load_a(a_base, row + 3u, k0 + k, k_end),
+        load_a(lane, a_base, row, k0 + k, k_end),
+        load_a(lane, a_base, row + 1u, k0 + k, k_end),
+        load_a(lane, a_base, row + 2u, k0 + k, k_end),
+        load_a(lane, a_base, row + 3u, k0 + k, k_end),
       );
     }
     for (var i = thread; i < BLOCK_K * WORKGROUP_X; i += THREADS) {
@@ -85,10 +87,10 @@ fn main(
       let k = select(i / WORKGROUP_X, i % BLOCK_K, TRANSPOSE_B);
       let column = first_column + 4u * quad;
       b_tile[k * B_PITCH + quad] = vec4f(
-        load_b(b_base, column, k0 + k, k_end),
-        load_b(b_base, column + 1u, k0 + k, k_end),
-        load_b(b_base, column + 2u, k0 + k, k_end),
-        load_b(b_base, column + 3u, k0 + k, k_end),
+        load_b(lane, b_base, column, k0 + k, k_end),
+        load_b(lane, b_base, column + 1u, k0 + k, k_end),
+        load_b(lane, b_base, column + 2u, k0 + k, k_end),
+        load_b(lane, b_base, column + 3u, k0 + k, k_end),
       );
     }
     workgroupBarrier();

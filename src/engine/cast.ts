@@ -1,69 +1,62 @@
-import { STREAM } from '../base/random.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { kernelSource, packSizes } from '../gpu/kernel.ts';
-import { bitsOf, checkBlocks, PLAIN, tensorEncodeScale } from '../numerics/index.ts';
+import { Graph } from '../graph/graph.ts';
+import { f32, u32, wordsOf } from '../graph/types.ts';
+import type { Type, Value } from '../graph/types.ts';
+import { bitsOf, checkBlocks, floatOf, PLAIN } from '../numerics/index.ts';
 import type { BlockCasts, BlockFormat, BlockMode, Casts, CastOptions, Format } from '../numerics/index.ts';
-import { FLAT_WORKGROUP, flatGrid } from '../ops/launch.ts';
+import { amax } from '../ops/amax.ts';
+import { quantize } from '../ops/quantize.ts';
+import type { CastAttrs, Quantized } from '../ops/quantize.ts';
+import { planProgram } from './plan.ts';
+import { Program } from './program.ts';
+import { Store } from './store.ts';
 
-/** Words a dispatch: three buffers of 1 MiB. */
-const CHUNK = 1 << 18;
-const ROUNDINGS = { nearest: 0, zero: 1, stochastic: 2 } as const;
-const BLOCK_SCALES = { e8m0: 0, e4m3: 1, f32: 2 } as const;
+/** Elements that are cast at once. */
+const CHUNK = 1 << 20;
 
-/** The overrides by which a kernel with `lib/cast` knows a format. */
-function formatOverrides(format: Format): Readonly<Record<string, number | boolean>> {
-  return {
-    MANTISSA_BITS: format.mantissaBits,
-    BIAS: format.bias,
-    SIGN_SHIFT: format.signShift,
-    MAX_MAGNITUDE: format.maxMagnitude,
-    OVERFLOW_MAGNITUDE: format.overflowMagnitude,
-    NAN_MAGNITUDE: format.nanMagnitude,
-    IS_SCALE: format.special === 'scale',
-  };
-}
+/** Shared by casts of tensors and of blocks. */
+const TENSORWISE = { margin: 0, blockScale: 'none', blockRows: 0, blockColumns: 0 } as const;
 
 /**
- * Casts f32 words on the GPU, outside of any program: what `castWords` of numerics gives, bit for bit.
+ * Casts f32 words on the GPU with the kernels that training uses: what `castWords` of numerics gives, bit for bit.
  *
+ * @param format one that `formatNamed` finds by its name.
  * @throws KernelError, DeviceError when the GPU has something against it.
  */
 export async function castOnGpu(
   gpu: Gpu,
   words: Uint32Array<ArrayBuffer>,
   format: Format,
-  options: CastOptions = PLAIN,
+  { round, saturate, scale, draw }: CastOptions = PLAIN,
 ): Promise<Casts> {
-  const { round, saturate, scale, draw } = options;
-  const { seed, tensor = 0, step = 0 } = draw;
   const casts: Casts = { codes: new Uint32Array(words.length), values: new Uint32Array(words.length) };
+  const cast: CastAttrs = {
+    ...TENSORWISE,
+    format: format.name,
+    scaling: 'delayed',
+    powerOfTwo: isPowerOfTwo(scale),
+    rounding: round,
+    saturate,
+    tensor: draw.tensor ?? 0,
+  };
   for (let first = 0; first < words.length; first += CHUNK) {
     const x = words.subarray(first, first + CHUNK);
-    const outputs = await runOnce(gpu, `cast to ${format.name}`, {
-      kernel: 'numerics/cast-forward',
-      overrides: { ROUNDING: ROUNDINGS[round], SATURATE: saturate, ...formatOverrides(format) },
-      sizes: {
-        count: x.length,
-        scale: bitsOf(scale),
-        inverse: bitsOf(1 / scale),
-        first,
-        seed,
-        stream: STREAM.rounding,
-        tensor,
-        step,
-      },
-      threads: x.length,
-      x,
-      outputs: { code: x.length, value: x.length },
-    });
-    casts.codes.set(outputs.code, first);
-    casts.values.set(outputs.value, first);
+    const feeds = { scale: Uint32Array.of(bitsOf(scale)), draw: Uint32Array.of(draw.seed, draw.step ?? 0) };
+    const { codes, values } = await quantizeOnce(gpu, f32(x.length), { x, ...feeds }, { ...cast, first });
+    casts.codes.set(codes, first);
+    casts.values.set(values, first);
   }
   return casts;
 }
 
+/** Of a normal f32 above 0; a subnormal is taken for another number, which changes no bit of a cast. */
+function isPowerOfTwo(scale: number): boolean {
+  return scale >= 2 ** -126 && (bitsOf(scale) & 0x7fffff) === 0;
+}
+
 /**
- * Casts a matrix x f32[rows, columns] in blocks on the GPU, outside of any program: what `castBlocks` of numerics gives, bit for bit.
+ * Casts a matrix x f32[rows, columns] in blocks on the GPU with the kernels that training uses: what `castBlocks` of numerics gives, bit
+ * for bit.
  *
  * @throws SpecError when the blocks do not divide the matrix; KernelError, DeviceError when the GPU has something against it.
  */
@@ -75,74 +68,91 @@ export async function castBlocksOnGpu(
   { round, draw }: BlockMode,
 ): Promise<BlockCasts> {
   checkBlocks(format, rows, columns);
-  const { seed, tensor = 0, step = 0 } = draw;
-  const blocks = (rows * columns) / (format.rows * format.columns);
-  const encodeScale = tensorEncodeScale(x, format);
-  const tensorScale = Math.fround(1 / encodeScale);
-  const scales = { encode_scale: bitsOf(encodeScale), decode_scale: bitsOf(tensorScale) };
-  const { code, value, scale } = await runOnce(gpu, `cast to ${format.name}`, {
-    kernel: 'numerics/cast-blocks-forward',
-    overrides: {
-      KIND: BLOCK_SCALES[format.scale],
-      ROUNDING: ROUNDINGS[round],
-      ROWS: format.rows,
-      COLUMNS: format.columns,
-      ...formatOverrides(format.element),
-    },
-    sizes: { blocks, columns, ...scales, seed, stream: STREAM.rounding, tensor, step },
-    threads: blocks,
-    x: new Uint32Array(x.buffer, x.byteOffset, x.length),
-    outputs: { code: x.length, value: x.length, scale: blocks },
-  });
-  return { codes: Uint8Array.from(code), values: new Float32Array(value.buffer), scales: scale, tensorScale };
-}
-
-interface Once<Name extends string> {
-  readonly kernel: string;
-  readonly overrides: Readonly<Record<string, number | boolean>>;
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly threads: number;
-  readonly x: Uint32Array<ArrayBuffer>;
-  /** Words of each buffer that the kernel writes. */
-  readonly outputs: Readonly<Record<Name, number>>;
-}
-
-/** One dispatch of a kernel that reads `x` and writes words, and what it wrote. */
-async function runOnce<Name extends string>(
-  gpu: Gpu,
-  where: string,
-  { kernel, overrides, sizes, threads, x, outputs }: Once<Name>,
-): Promise<Record<Name, Uint32Array<ArrayBuffer>>> {
-  const source = kernelSource(kernel);
-  const lengths: Readonly<Record<string, number>> = { x: x.length, ...outputs };
-  const buffers = new Map<string, GPUBuffer>();
-  const bufferOf = (name: string): GPUBuffer => {
-    const usage = name === 'sizes' ? 'uniform' : 'storage';
-    const buffer = buffers.get(name) ?? gpu.buffer(name, 4 * (lengths[name] ?? source.sizes.length), usage);
-    buffers.set(name, buffer);
-    return buffer;
+  const cast: CastAttrs = {
+    ...TENSORWISE,
+    format: format.element.name,
+    scaling: 'block',
+    powerOfTwo: false,
+    rounding: round,
+    saturate: true,
+    tensor: draw.tensor ?? 0,
+    blockScale: format.scale,
+    blockRows: format.rows,
+    blockColumns: format.columns,
   };
-  return gpu.guard(where, async () => {
+  const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
+  const feeds = { x: words, draw: Uint32Array.of(draw.seed, draw.step ?? 0) };
+  const { codes, values, scales } = await quantizeOnce(gpu, f32(rows, columns), feeds, { ...cast, first: 0 });
+  const blocks = x.length / (format.rows * format.columns);
+  return {
+    codes: Uint8Array.from(codes),
+    values: new Float32Array(values.buffer),
+    scales: format.scale === 'f32' ? scales.slice(1) : unpack(scales.subarray(1), 8, blocks),
+    tensorScale: floatOf(scales[0] ?? 0),
+  };
+}
+
+interface Feeds {
+  readonly x: Uint32Array<ArrayBuffer>;
+  readonly draw: Uint32Array<ArrayBuffer>;
+  readonly scale?: Uint32Array<ArrayBuffer>;
+}
+
+interface Words {
+  /** One a word. */
+  readonly codes: Uint32Array<ArrayBuffer>;
+  readonly values: Uint32Array<ArrayBuffer>;
+  readonly scales: Uint32Array<ArrayBuffer>;
+}
+
+/** Runs the op `quantize` on a tensor of this type, by itself. */
+async function quantizeOnce(gpu: Gpu, type: Type, feeds: Feeds, cast: CastAttrs & { readonly first: number }): Promise<Words> {
+  const g = new Graph();
+  const named = new Map<string, Uint32Array<ArrayBuffer>>([['x', feeds.x]]);
+  const input = (name: 'scale' | 'draw', of: Type): Value => {
+    named.set(name, feeds[name] ?? new Uint32Array(wordsOf(of)));
+    return g.input(name, of, 'step');
+  };
+  const x = g.input('x', type, 'step');
+  const sources = {
+    ...(cast.scaling === 'delayed' ? { scale: input('scale', f32(1)) } : {}),
+    ...(cast.blockScale === 'e4m3' ? { amax: amax(g, x, { of: 'finite' }) } : {}),
+    ...(cast.rounding === 'stochastic' ? { draw: input('draw', u32(2)) } : {}),
+  };
+  const outputs: Quantized = quantize(g, x, { ...cast, values: true }, sources);
+  for (const [name, value] of Object.entries<Value>({ ...outputs })) g.output(name, value, 'step');
+  const store = new Store(gpu, 1);
+  try {
+    const program = await Program.create(store, planProgram(g, { caps: gpu.caps, slots: 1 }));
     try {
-      const layout = gpu.bindLayout(source, new Set());
-      const pipeline = await gpu.pipeline(source, { WORKGROUP: FLAT_WORKGROUP, ...overrides }, layout);
-      const entries = source.bindings.map(({ name, index }) => ({ binding: index, resource: { buffer: bufferOf(name) } }));
-      const group = gpu.device.createBindGroup({ label: source.path, layout, entries });
-      gpu.write(bufferOf('x'), 0, x);
-      gpu.write(bufferOf('sizes'), 0, packSizes(source, sizes));
-      const encoder = gpu.device.createCommandEncoder({ label: source.path });
-      const pass = encoder.beginComputePass({ label: source.path });
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...flatGrid(threads));
-      pass.end();
-      gpu.device.queue.submit([encoder.finish()]);
-      const read: Partial<Record<Name, Uint32Array<ArrayBuffer>>> = {};
-      for (const name of Object.keys(outputs) as Name[])
-        read[name] = new Uint32Array(await gpu.read(bufferOf(name), 0, 4 * outputs[name]));
-      return read as Record<Name, Uint32Array<ArrayBuffer>>;
+      for (const [name, words] of named) wordsIn(program.slot(name, 0)).set(words);
+      const reading = await program.run(1);
+      const read = (name: string): Uint32Array<ArrayBuffer> => wordsIn(reading.get(name, 0)).slice();
+      return {
+        codes: unpack(read('codes'), CODE_BITS[outputs.codes.type.dtype], feeds.x.length),
+        values: read('values'),
+        scales: read('scales'),
+      };
     } finally {
-      for (const buffer of buffers.values()) buffer.destroy();
+      program.destroy();
     }
+  } finally {
+    store.destroy();
+  }
+}
+
+const CODE_BITS = { f32: 32, u32: 32, u16: 16, u8: 8, u4: 4 } as const;
+
+function wordsIn({ buffer, byteOffset, length }: Float32Array | Uint32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+/** `count` codes of `bits` bits that lie in words from the lowest bits up. */
+function unpack(words: Uint32Array, bits: number, count: number): Uint32Array<ArrayBuffer> {
+  const perWord = 32 / bits;
+  const mask = 2 ** bits - 1;
+  return Uint32Array.from({ length: count }, (_, i) => {
+    const word = words[Math.floor(i / perWord)] ?? 0;
+    return ((word >>> (bits * (i % perWord))) & mask) >>> 0;
   });
 }

@@ -69,7 +69,8 @@ export async function tryPath(gpu: Gpu, { node, variant, key }: Case): Promise<V
     const shared = plain?.outputs ?? node.outputs.length;
     const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, 'plain');
     const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant });
-    excess = Math.max(...got.map((values, i) => worst(values, at(want, i))));
+    const compare = opOf(node.op).exact === true ? unlike : worst;
+    excess = Math.max(...got.map((values, i) => compare(values, at(want, i))));
   } catch (error) {
     if (!gpu.alive) throw error;
     excess = Infinity;
@@ -162,13 +163,24 @@ function isStructural(node: Node): boolean {
 function fill(program: Program, input: Node, node: Node): void {
   const name = String(input.attrs['name']);
   const view = program.slot(name, 0);
-  if (view instanceof Float32Array) normals(view, 1, name, 1);
-  else {
-    const position = Number(name.slice('in'.length));
-    const { words } = opOf(node.op);
-    if (words === undefined) throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its u32 inputs' });
+  const position = Number(name.slice('in'.length));
+  const { words, floats } = opOf(node.op);
+  if (view instanceof Float32Array) {
+    const value = floats?.(node, position);
+    if (value === undefined) normals(view, 1, name, 1);
+    else view.fill(value);
+  } else {
+    if (words === undefined)
+      throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its inputs of integers' });
     for (let i = 0; i < view.length; i++) view[i] = words(node, position, i);
   }
+}
+
+/** For what must be equal in every bit, codes of NaN among them. */
+function unlike(got: Float32Array, want: Float32Array): number {
+  const [a, b] = [got, want].map(({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, length));
+  const same = a?.length === b?.length && a?.every((word, i) => word === b?.[i]) === true;
+  return same && a.some((word) => word !== 0) ? 0 : Infinity;
 }
 
 /** The largest difference over what is allowed. Written so that NaN fails. */

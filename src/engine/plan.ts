@@ -1,9 +1,9 @@
 import { DeviceError, GraphError, KernelError } from '../base/errors.ts';
-import { roundUp, sizeOf } from '../base/shape.ts';
+import { roundUp } from '../base/shape.ts';
 import { nodeLabel, valueLabel } from '../graph/graph.ts';
 import type { Graph, Rate } from '../graph/graph.ts';
 import { packLayout } from '../graph/pack.ts';
-import { printType } from '../graph/types.ts';
+import { printType, wordsOf } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import type { Caps, Dispatch, Operand, Scratch, Variant } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
@@ -94,7 +94,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
   for (const step of steps) requireGrids(step, lanes);
   const homes = new Map<Value | Scratch, Home>();
   const arenas = placeArenas(graph, lanes, homes);
-  const slotBytes = (type: Type): number => roundUp(4 * lanes * sizeOf(type.shape), OFFSET_ALIGN);
+  const slotBytes = (type: Type): number => roundUp(4 * lanes * wordsOf(type), OFFSET_ALIGN);
   const ringTypes = [...ringsOf(graph)];
   const bytesPerStep = ringTypes.reduce(
     (sum, { type, rate }) => sum + slotBytes(type) * (rate === 'micro' ? microBatches : 1),
@@ -102,7 +102,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
   );
   const slots = Math.max(1, Math.min(options.slots ?? 64, Math.floor(RING_BYTES / Math.max(1, bytesPerStep))));
   const rings = ringTypes.map(({ name, value, type, rate, direction }): Ring => {
-    homes.set(value, { kind: 'ring', ring: name, offset: 0, size: 4 * lanes * sizeOf(type.shape) });
+    homes.set(value, { kind: 'ring', ring: name, offset: 0, size: 4 * lanes * wordsOf(type) });
     return { name, direction, rate, type, strideBytes: slotBytes(type), slots: slots * (rate === 'micro' ? microBatches : 1) };
   });
   const pools = placePool(steps, graph, lanes, homes);
@@ -208,7 +208,7 @@ function placeArenas(graph: Graph, lanes: number, homes: Map<Value | Scratch, Ho
     const { offsets, total } = packLayout(pack.type, lanes);
     homes.set(pack, { kind: 'arena', arena: name, offset: 0, size: 4 * total });
     for (const [i, part] of parts.entries()) {
-      homes.set(part, { kind: 'arena', arena: name, offset: 4 * (offsets[i] ?? 0), size: 4 * lanes * sizeOf(part.type.shape) });
+      homes.set(part, { kind: 'arena', arena: name, offset: 4 * (offsets[i] ?? 0), size: 4 * lanes * wordsOf(part.type) });
     }
     const names = node.attrs['tensors'];
     return [{ name, type: pack.type, names: typeof names === 'string' ? names.split(' ') : [], sizeBytes: 4 * total }];
@@ -273,7 +273,7 @@ function placePool(steps: readonly Step[], graph: Graph, lanes: number, homes: M
         settle: (pool) => {
           homes.set(holder, { kind: 'pool', pool, offset: 0, size: 4 * total });
           for (const [i, member] of members.entries()) {
-            homes.set(member, { kind: 'pool', pool, offset: 4 * (offsets[i] ?? 0), size: 4 * lanes * sizeOf(member.type.shape) });
+            homes.set(member, { kind: 'pool', pool, offset: 4 * (offsets[i] ?? 0), size: 4 * lanes * wordsOf(member.type) });
           }
         },
       };
@@ -286,7 +286,7 @@ function placePool(steps: readonly Step[], graph: Graph, lanes: number, homes: M
     node.outputs.forEach((output) => claim(output, position));
     for (const input of node.inputs) claim(input, position);
     for (const scratch of scratchOf(dispatches)) {
-      const size = 4 * lanes * sizeOf(scratch.type.shape);
+      const size = 4 * lanes * wordsOf(scratch.type);
       const settle = (pool: number): void => void homes.set(scratch, { kind: 'pool', pool, offset: 0, size });
       tenants.push({ size: roundUp(size, OFFSET_ALIGN), from: position, to: position, settle });
     }

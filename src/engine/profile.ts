@@ -1,7 +1,7 @@
 import { DeviceError } from '../base/errors.ts';
-import { sizeOf } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { nodeLabel } from '../graph/graph.ts';
+import { wordsOf } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
 import { qkvSizes } from '../ops/heads.ts';
 import { matmulView } from '../ops/matmul-view.ts';
@@ -110,10 +110,7 @@ function distinctWork(plan: Plan): readonly Work[] {
 }
 
 function boundBytes({ bind }: Dispatch, lanes: number): number {
-  return Object.values(bind).reduce(
-    (sum, operand) => sum + (operand === undefined ? 0 : 4 * lanes * sizeOf(operand.type.shape)),
-    0,
-  );
+  return Object.values(bind).reduce((sum, operand) => sum + (operand === undefined ? 0 : 4 * lanes * wordsOf(operand.type)), 0);
 }
 
 /** Products over the causal half of T x T that each kernel of attention makes: q k, p v; and for the gradients dp, dq, dv, dk. */

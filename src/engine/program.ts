@@ -1,10 +1,10 @@
 import { DeviceError, KernelError } from '../base/errors.ts';
-import { sizeOf } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { kernelSource, packSizes } from '../gpu/kernel.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { nodeLabel } from '../graph/graph.ts';
 import type { Rate } from '../graph/graph.ts';
+import { wordsOf } from '../graph/types.ts';
 import type { Phase } from '../graph/types.ts';
 import type { Dispatch, Operand } from '../ops/op.ts';
 import { IDLE_SLOTS, OFFSET_ALIGN, READBACKS } from './plan.ts';
@@ -37,7 +37,7 @@ interface OutputRing {
 
 /** What one `run` gave. Valid until the {@link READBACKS}rd run after it: copy what is to be kept. */
 export interface Reading {
-  /** The output `name` at place `slot` (a step, or a micro-batch of one): `[L, ...shape]`. */
+  /** The output `name` at place `slot` (a step, or a micro-batch of one): `[L, ...shape]`; of integers, their bits. */
   get(name: string, slot: number): Float32Array;
 }
 
@@ -115,7 +115,7 @@ export class Program {
     }
   }
 
-  /** Where the host puts input `name` for place `slot`: `[L, ...shape]`, uploaded by the next {@link run}. */
+  /** Where the host puts input `name` for place `slot`: `[L, ...shape]`, packed codes as words, uploaded by the next {@link run}. */
   slot(name: string, slot: number): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
     const view = this.inputs.get(name)?.slots[slot];
     if (view === undefined) throw new KernelError({ where: `input "${name}"`, rule: `there is no place ${slot}` });
@@ -228,7 +228,7 @@ export class Program {
     const output = this.outputs.get(name);
     if (output === undefined) throw new KernelError({ where: `output "${name}"`, rule: 'the program has none of this name' });
     const { ring, offsetBytes } = output;
-    return new Float32Array(host.buffer, offsetBytes + slot * ring.strideBytes, this.plan.lanes * sizeOf(ring.type.shape));
+    return new Float32Array(host.buffer, offsetBytes + slot * ring.strideBytes, this.plan.lanes * wordsOf(ring.type));
   }
 
   /** Frees the program's buffers; the store's stay. */
@@ -245,7 +245,7 @@ function inputRings(plan: Plan, rings: ReadonlyMap<string, GPUBuffer>): Readonly
     const buffer = rings.get(ring.name);
     if (ring.direction !== 'input' || buffer === undefined) continue;
     const bytes = new ArrayBuffer(ring.strideBytes * ring.slots);
-    const elements = plan.lanes * sizeOf(ring.type.shape);
+    const elements = plan.lanes * wordsOf(ring.type);
     const View = ring.type.dtype === 'f32' ? Float32Array : Uint32Array;
     const slots = Array.from({ length: ring.slots }, (_, slot) => new View(bytes, slot * ring.strideBytes, elements));
     inputs.set(ring.name, { buffer, bytes, slots, ring });

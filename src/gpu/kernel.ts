@@ -35,8 +35,8 @@ export type Template = Readonly<Record<string, string | number>>;
 const cache = new Map<string, KernelSource>();
 
 /**
- * Reads `shaders/<path>.wgsl`: puts the snippets that a line `// uses lib/a, lib/b` names in front, fills the template, and reads
- * bindings, sizes and overrides from the declarations.
+ * Reads `shaders/<path>.wgsl`: puts the snippets that a line `// uses lib/a, lib/b` names in front, with those that they use, fills the
+ * template, and reads bindings, sizes and overrides from the declarations.
  *
  * @throws KernelError when a file, a snippet or a template value is missing, or a binding lies outside group 0.
  */
@@ -50,8 +50,7 @@ export function kernelSource(path: string, template: Template = {}): KernelSourc
     if (value === undefined) throw new KernelError({ where, rule: `template value ${name} is missing` });
     return String(value);
   });
-  const libs = [...body.matchAll(LIB)].flatMap((match) => (match[1] ?? '').split(',').map((name) => name.trim()));
-  const code = [...libs.map((name) => shaderText(name)), body].join('\n');
+  const code = [...[...snippetsOf(body)].map(shaderText), body].join('\n');
   const bindings: Binding[] = [];
   for (const [, group, index, space, access, name = ''] of code.matchAll(BINDING)) {
     if (group !== '0') throw new KernelError({ where, rule: `binding ${name} is outside group 0` });
@@ -64,6 +63,18 @@ export function kernelSource(path: string, template: Template = {}): KernelSourc
   const source: KernelSource = { path, code, bindings, sizes, overrides };
   cache.set(key, source);
   return source;
+}
+
+/** The snippets that a shader uses, and those that they use, each once. */
+function snippetsOf(text: string, found = new Set<string>()): ReadonlySet<string> {
+  for (const [, names = ''] of text.matchAll(LIB)) {
+    for (const name of names.split(',').map((part) => part.trim())) {
+      if (found.has(name)) continue;
+      found.add(name);
+      snippetsOf(shaderText(name), found);
+    }
+  }
+  return found;
 }
 
 /** The bytes of a kernel's `Sizes` uniform. @throws KernelError when `values` has other names than the struct. */

@@ -1,8 +1,8 @@
-import { roundUp, sizeOf } from '../base/shape.ts';
-import { PACK_ALIGN } from './types.ts';
+import { roundUp } from '../base/shape.ts';
+import { PACK_ALIGN, wordsOf } from './types.ts';
 import type { Type } from './types.ts';
 
-/** Where the parts of a pack lie for L lanes, in elements: part i is `[L, ...part]` from `offsets[i]`. */
+/** Where the parts of a pack lie for L lanes, in words of 4 bytes: part i is `[L, ...part]` from `offsets[i]`. */
 export interface PackLayout {
   readonly offsets: readonly number[];
   readonly total: number;
@@ -14,7 +14,7 @@ export function packLayout(type: Type, lanes: number): PackLayout {
   let total = 0;
   for (const part of type.parts ?? [type.shape]) {
     offsets.push(total);
-    total += roundUp(lanes * sizeOf(part), PACK_ALIGN);
+    total += roundUp(lanes * wordsOf({ dtype: type.dtype, shape: part }), PACK_ALIGN);
   }
   return { offsets, total };
 }

@@ -1,6 +1,9 @@
 import { sameShape, sizeOf } from '../base/shape.ts';
 
-export type Dtype = 'f32' | 'u32';
+/** Element types. `u16`, `u8` and `u4` are codes of number formats, packed into words from the lowest bits up. */
+export type Dtype = 'f32' | 'u32' | 'u16' | 'u8' | 'u4';
+
+const DTYPE_BITS: { readonly [D in Dtype]: number } = { f32: 32, u32: 32, u16: 16, u8: 8, u4: 4 };
 
 /**
  * The type of one lane of a tensor. The leading lane dimension is left out everywhere in the graph: it is the program's business
@@ -29,6 +32,11 @@ export function u32(...shape: number[]): Type {
 
 export function packOf(parts: readonly (readonly number[])[], dtype: Dtype = 'f32'): Type {
   return { dtype, shape: [parts.reduce((sum, part) => sum + sizeOf(part), 0)], parts };
+}
+
+/** Words of 4 bytes that one lane of a tensor takes; every lane begins on a word. */
+export function wordsOf({ dtype, shape }: Type): number {
+  return Math.ceil((sizeOf(shape) * DTYPE_BITS[dtype]) / 32);
 }
 
 export function sameType(a: Type, b: Type): boolean {

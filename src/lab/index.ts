@@ -1,7 +1,67 @@
 export type { DataReport, RunState } from '../worker/protocol.ts';
+export type { Format, Rounding } from '../numerics/index.ts';
+export { castSentences, castVerdict } from './cast-sentences.ts';
+export { castSteps, wordOf, type CastOutcome, type CastSteps } from './cast-steps.ts';
+export { MAX_SCALE, scaleOf, type ExplorerState } from './explorer-state.ts';
+export { COMPARE_START, MAP_MEASURES, type CompareState, type MapMeasure } from './compare-state.ts';
+export { COMPARISON_PRESETS, type ComparisonPreset } from './comparison-presets.ts';
+export { ComparedArm, type Band } from './comparison-arm.ts';
+export { ComparisonDesk, type ComparisonDeskTopic } from './comparison-desk.ts';
+export { comparisonJson, gapsCsv, lossesCsv, stabilityCsv, tensorsCsv } from './comparison-export.ts';
+export { comparisonFromJson } from './comparison-import.ts';
+export {
+  armSpecs,
+  changedFields,
+  COMPARISON_START,
+  comparisonFromText,
+  comparisonToText,
+  recipeArm,
+  withChange,
+  type ArmChoice,
+  type ComparisonSetup,
+  type Recipe,
+} from './comparison-setup.ts';
+export {
+  castOf,
+  probesOf,
+  readStability,
+  readTensor,
+  stabilityMeasures,
+  stabilitySeries,
+  TENSOR_MEASURES,
+  tensorAt,
+  tensorMap,
+  tensorSeries,
+  type MapRow,
+  type ProbeSeries,
+  type Reading,
+  type StabilityMeasure,
+  type TensorMap,
+  type TensorMeasure,
+} from './comparison-tensors.ts';
+export { Comparison, type ComparisonTopic } from './comparison.ts';
 export { deviceMarkdown, deviceName, fileName, runCsv } from './export.ts';
+export { codesCsv, explorerJson, LISTED_BITS } from './format-export.ts';
+export { binades, blockWords, distanceAbove, formatFacts, type FormatFacts } from './format-facts.ts';
+export {
+  bitsText,
+  codeAt,
+  codeBits,
+  codeHex,
+  codeKind,
+  codeValue,
+  FORMAT_GROUPS,
+  formatChoice,
+  formatTitle,
+  placeNear,
+  places,
+  type FormatChoice,
+} from './formats.ts';
 export { Lab, type LabTopic } from './lab.ts';
 export { adviceFor, type Alert } from './messages.ts';
+export { cellWords, errorWords, f32Words, numberWords, power } from './number-words.ts';
+export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
+export { Observable } from './observable.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
 export { align, Column, decimate, lowerBound, Smoother, type Points } from './series.ts';
 export { SpecDraft } from './spec-draft.ts';

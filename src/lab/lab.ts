@@ -11,6 +11,7 @@ import type {
   SamplingSettings,
   WireError,
 } from '../worker/protocol.ts';
+import { ComparisonDesk } from './comparison-desk.ts';
 import { Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { orderStored, Run, runTitle, type Progress } from './run.ts';
@@ -59,6 +60,15 @@ export class Lab extends Observable<LabTopic> {
   run: Run | null = null;
   /** Earlier runs of this page, oldest first. */
   readonly earlier: Run[] = [];
+  readonly comparisons = new ComparisonDesk({
+    base: () => this.form.spec,
+    request: (request) => {
+      const error = this.deviceError?.message ?? 'the worker is not there yet.';
+      return this.#client?.request(request) ?? Promise.reject(new Error(error));
+    },
+    report: (error, where) => this.report(error, where),
+    newRunId,
+  });
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
   readonly #connect: () => WorkerPort;
@@ -327,6 +337,7 @@ export class Lab extends Observable<LabTopic> {
       this.progress = { task: event.task, done: event.done, total: event.total };
       this.emit('progress');
     }
+    this.comparisons.receive(event);
     const { run } = this;
     if (run === null || !('runId' in event) || event.runId !== run.runId) return;
     run.apply(event, performance.now());
@@ -345,6 +356,7 @@ export class Lab extends Observable<LabTopic> {
       this.deviceState = 'crashed';
       this.deviceError = error;
       if (this.run?.active === true) this.run.failed(error);
+      this.comparisons.crashed(error);
       this.emit('device', 'run');
     }
     this.#alert(error, runId, recovering);

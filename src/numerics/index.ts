@@ -8,3 +8,5 @@ export { defineFormat, FORMATS, formatNamed } from './format.ts';
 export type { Format, FormatParts } from './format.ts';
 export { amaxOf, CURRENT_SCALING, currentScale, DELAYED_SCALING, DELAYED_START, delayedStep } from './scale.ts';
 export type { DelayedOptions, DelayedState } from './scale.ts';
+export { isRole, ROLES, siteName } from './site.ts';
+export type { Cast, Role, Scaling, Site } from './site.ts';

@@ -1,11 +1,12 @@
 import { sizeOf } from '../base/shape.ts';
 import type { Template } from '../gpu/kernel.ts';
 import { f32 } from '../graph/types.ts';
-import type { Node } from '../graph/types.ts';
+import type { Node, Value } from '../graph/types.ts';
 import { matmulView } from './matmul-view.ts';
-import type { MatmulView } from './matmul-view.ts';
+import type { Codes, MatmulView } from './matmul-view.ts';
 import { outputAt } from './op.ts';
 import type { Caps, Dispatch, Scratch, Variant } from './op.ts';
+import { codeOverrides, lowerDequantize } from './quantize-kernels.ts';
 
 const ACTIVATIONS = { none: 0, gelu: 1, relu2: 2 } as const;
 
@@ -24,21 +25,24 @@ const SPLIT_FROM = 1024;
 const SPLIT_PART = 256;
 const MOST_SPLITS = 16;
 
-function groups({ M, N, batch }: MatmulView, { rows, cols, x, y }: Tile): readonly [number, number, number] {
+/** A matmul whose operands may lie in scratch memory. */
+type Loaded = Omit<MatmulView, 'a' | 'b'> & { readonly a: Value | Scratch; readonly b: Value | Scratch };
+
+function groups({ M, N, batch }: Loaded, { rows, cols, x, y }: Tile): readonly [number, number, number] {
   return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
 }
 
-function busy(view: MatmulView, tile: Tile): boolean {
+function busy(view: Loaded, tile: Tile): boolean {
   return groups(view, tile).reduce((product, count) => product * count, 1) >= BUSY_WORKGROUPS;
 }
 
-function sizesOf({ M, N, K, batch, a, b, alpha }: MatmulView): Dispatch['sizes'] {
+function sizesOf({ M, N, K, batch, a, b, alpha }: Loaded): Dispatch['sizes'] {
   const [aLane, bLane] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
   return { m: M, n: N, k: K, batch, a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, alpha };
 }
 
 /** Overrides and bindings of what follows the sum over k. */
-function epilogue(node: Node, { activation, bias, residual }: MatmulView): Pick<Dispatch, 'bind' | 'overrides'> {
+function epilogue(node: Node, { activation, bias, residual }: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
   const pre = activation === 'none' ? undefined : outputAt(node, 1);
   const flags = {
     HAS_BIAS: bias !== undefined,
@@ -49,26 +53,55 @@ function epilogue(node: Node, { activation, bias, residual }: MatmulView): Pick<
   return { bind: { bias, residual, y: outputAt(node, 0), pre }, overrides: flags };
 }
 
-/** A variant of one dispatch, in tiles of one size. `template` makes the kernel's text fit, `overrides` its constants. */
-function variant(
+function isCoded({ aCodes, bCodes }: Loaded): boolean {
+  return aCodes !== undefined || bCodes !== undefined;
+}
+
+/** Bindings, overrides and template of kernels that load either f32 or codes. */
+function operands(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> & { readonly template: Template } {
+  const { a, b, aCodes, bCodes } = view;
+  const turned = { TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB };
+  if (!isCoded(view)) return { bind: { a, b }, overrides: turned, template: { OPERANDS: 'f32' } };
+  return {
+    bind: { a, b, a_scales: aCodes?.scales, b_scales: bCodes?.scales },
+    overrides: { ...turned, ...behind('A_', aCodes), ...behind('B_', bCodes) },
+    template: { OPERANDS: 'coded' },
+  };
+}
+
+/** The overrides of `lib/operands-coded` for one operand. */
+function behind(prefix: 'A_' | 'B_', codes: Codes | undefined): NonNullable<Dispatch['overrides']> {
+  if (codes === undefined) return {};
+  const overrides = { CODED: true, ...codeOverrides(codes.cast) };
+  return Object.fromEntries(Object.entries(overrides).map(([name, value]) => [prefix + name, value]));
+}
+
+/** One way to compute a matmul whose operands may lie in scratch memory. */
+interface Way {
+  readonly name: string;
+  fits(view: Loaded, caps: Caps): boolean;
+  lower(node: Node, view: Loaded, caps: Caps): readonly Dispatch[];
+}
+
+/** One dispatch, in tiles of one size. `template` makes the kernel's text fit, `overrides` its constants. */
+function way(
   name: string,
   tile: Tile,
-  supports: (view: MatmulView, caps: Caps) => boolean,
+  fits: Way['fits'],
   { kernel = name, overrides = {}, template }: { kernel?: string; overrides?: Record<string, number>; template?: Template } = {},
-): Variant {
+): Way {
   return {
     name,
-    supports: (node, caps) => supports(matmulView(node), caps),
-    lower: (node) => {
-      const view = matmulView(node);
-      const end = epilogue(node, view);
+    fits,
+    lower: (node, view) => {
+      const [start, end] = [operands(view), epilogue(node, view)];
       return [
         {
           kernel: `matmul/${kernel}`,
-          bind: { a: view.a, b: view.b, ...end.bind },
+          bind: { ...start.bind, ...end.bind },
           sizes: sizesOf(view),
-          overrides: { TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB, ...end.overrides, ...overrides },
-          ...(template === undefined ? {} : { template }),
+          overrides: { ...start.overrides, ...end.overrides, ...overrides },
+          template: template ?? start.template,
           grid: groups(view, tile),
         },
       ];
@@ -76,9 +109,9 @@ function variant(
   };
 }
 
-/** A variant whose kernel takes the workgroup's size from overrides. */
-function sized(name: string, tile: Tile, supports: (view: MatmulView, caps: Caps) => boolean, kernel = name): Variant {
-  return variant(name, tile, supports, { kernel, overrides: { WORKGROUP_X: tile.x, WORKGROUP_Y: tile.y } });
+/** A way whose kernel takes the workgroup's size from overrides. */
+function sized(name: string, tile: Tile, fits: Way['fits'], kernel = name): Way {
+  return way(name, tile, fits, { kernel, overrides: { WORKGROUP_X: tile.x, WORKGROUP_Y: tile.y } });
 }
 
 const WIDE: Tile = { rows: 4, cols: 4, x: 16, y: 16 };
@@ -86,49 +119,39 @@ const NARROW: Tile = { rows: 4, cols: 4, x: 8, y: 8 };
 const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
 
 /** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
-function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Variant {
-  const fits = ({ M, N, transposeB }: MatmulView): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
-  return variant(
+function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
+  const fits = ({ M, N, transposeB }: Loaded): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
+  return way(
     width === 1 ? kernel : `${kernel}-vec4`,
     BLOCK,
-    (view, { software, subgroups }) => software && (subgroups || kernel === 'blocked') && fits(view),
+    (view, { software, subgroups }) => software && !isCoded(view) && (subgroups || kernel === 'blocked') && fits(view),
     { kernel, template: { WIDTH: width } },
   );
 }
 
 /** Parts that K is cut into: a function of the shape alone (promise 2). */
-function splitsOf(view: MatmulView): number {
+function splitsOf(view: Loaded): number {
   const most = Math.min(MOST_SPLITS, view.K / SPLIT_PART);
   return 2 ** Math.floor(Math.log2(Math.max(1, most)));
 }
 
 /** Few tiles, a long sum: the weight gradients of narrow models. Partial sums, then their sum in order and the epilogue. */
-const splitK: Variant = {
+const splitK: Way = {
   name: 'tiled-split-k',
-  supports: (node, { software }) => {
-    const view = matmulView(node);
-    return !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8;
-  },
-  lower: (node) => {
-    const view = matmulView(node);
+  fits: (view, { software }) => !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8,
+  lower: (node, view) => {
     const { M, N, batch, alpha } = view;
     const splits = splitsOf(view);
     const partials: Scratch = { scratch: 'partial sums', type: f32(batch, splits, M, N) };
-    const end = epilogue(node, view);
+    const [start, end] = [operands(view), epilogue(node, view)];
     const [x, y] = groups(view, NARROW);
-    const overrides = {
-      WORKGROUP_X: NARROW.x,
-      WORKGROUP_Y: NARROW.y,
-      SPLITS: splits,
-      TRANSPOSE_A: view.transposeA,
-      TRANSPOSE_B: view.transposeB,
-    };
     return [
       {
         kernel: 'matmul/tiled',
-        bind: { a: view.a, b: view.b, bias: undefined, residual: undefined, y: partials, pre: undefined },
+        bind: { ...start.bind, bias: undefined, residual: undefined, y: partials, pre: undefined },
         sizes: sizesOf({ ...view, alpha: 1 }),
-        overrides,
+        overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits },
+        template: start.template,
         grid: [x, y, batch * splits],
       },
       {
@@ -142,13 +165,25 @@ const splitK: Variant = {
   },
 };
 
-const skinny = ({ M, N }: MatmulView): boolean => Math.min(M, N) < 8;
+const skinny = ({ M, N }: Loaded): boolean => Math.min(M, N) < 8;
+
+function decodedOperand(
+  name: string,
+  x: Value | Scratch,
+  codes: Codes | undefined,
+): readonly [Value | Scratch, readonly Dispatch[]] {
+  if (codes === undefined) return [x, []];
+  const y: Scratch = { scratch: `${name} decoded`, type: f32(...x.type.shape) };
+  return [y, lowerDequantize({ codes: x, scales: codes.scales, y }, codes.cast)];
+}
+
+const PLAIN = sized('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true);
 
 /**
  * Best first. Software adapters run four invocations as one vector and pay dearly for barriers, so they get register blocks without
  * workgroup memory, and where subgroups let threads share what they load, fewer of the costly loads; GPUs get tiles through workgroup memory, smaller ones or a split K where the large ones would be too few.
  */
-export const matmulVariants: readonly [Variant, ...Variant[]] = [
+const LOADING: readonly Way[] = [
   blocked('blocked-subgroup', 4),
   blocked('blocked-subgroup', 1),
   blocked('blocked', 4),
@@ -161,5 +196,27 @@ export const matmulVariants: readonly [Variant, ...Variant[]] = [
   ),
   splitK,
   sized('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), 'tiled'),
-  sized('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true),
 ];
+
+/** Decodes operands that are codes into scratch memory, for adapters on which every load of a matmul is dear; the product is that of f32. */
+const decoded: Way = {
+  name: 'decoded',
+  fits: (view, { software }) => software && isCoded(view),
+  lower: (node, view, caps) => {
+    const [a, decodeA] = decodedOperand('a', view.a, view.aCodes);
+    const [b, decodeB] = decodedOperand('b', view.b, view.bCodes);
+    const plain: Loaded = { ...view, a, b, aCodes: undefined, bCodes: undefined };
+    const best = LOADING.find((candidate) => candidate.fits(plain, caps)) ?? PLAIN;
+    return [...decodeA, ...decodeB, ...best.lower(node, plain, caps)];
+  },
+};
+
+function variantOf({ name, fits, lower }: Way): Variant {
+  return {
+    name,
+    supports: (node, caps) => fits(matmulView(node), caps),
+    lower: (node, caps) => lower(node, matmulView(node), caps),
+  };
+}
+
+export const matmulVariants: readonly [Variant, ...Variant[]] = [variantOf(decoded), ...LOADING.map(variantOf), variantOf(PLAIN)];

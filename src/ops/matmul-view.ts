@@ -1,7 +1,15 @@
 import { sameShape, sizeOf } from '../base/shape.ts';
-import type { Value } from '../graph/types.ts';
+import type { Attrs, Value } from '../graph/types.ts';
 import { flagAttr, inputAt, numberAttr, requireShape, textAttr } from './op.ts';
 import type { Unshaped } from './op.ts';
+import { castOf, requireCodes } from './quantize.ts';
+import type { CastAttrs } from './quantize.ts';
+
+/** What the codes of an operand stand for. */
+export interface Codes {
+  readonly cast: CastAttrs;
+  readonly scales: Value | undefined;
+}
 
 /** A matmul in the terms of its kernels. */
 export interface MatmulView {
@@ -16,6 +24,9 @@ export interface MatmulView {
   readonly activation: 'none' | 'gelu' | 'relu2';
   readonly a: Value;
   readonly b: Value;
+  /** Operands that are codes, and how these are to be read; undefined for f32. */
+  readonly aCodes: Codes | undefined;
+  readonly bCodes: Codes | undefined;
   readonly bias: Value | undefined;
   readonly residual: Value | undefined;
 }
@@ -52,7 +63,40 @@ export function matmulView(node: Unshaped): MatmulView {
     activation === 'none' || activation === 'gelu' || activation === 'relu2',
     `no kernel applies activation ${activation}`,
   );
-  return { batch, M, N, K, transposeA, transposeB, alpha: numberAttr(node, 'alpha'), activation, a, b, bias, residual };
+  const codes = (prefix: 'a.' | 'b.', operand: Value): Codes | undefined => {
+    const attrs = attrsBehind(node.attrs, prefix);
+    if (attrs === undefined) {
+      requireShape(node, operand.type.dtype === 'f32', 'an operand is neither f32 nor codes');
+      return undefined;
+    }
+    const cast = castOf({ ...node, attrs });
+    const scales = cast.scaling === 'none' ? undefined : inputAt(node, next++);
+    requireCodes(node, cast, operand, scales);
+    return { cast, scales };
+  };
+  const [aCodes, bCodes] = [codes('a.', a), codes('b.', b)];
+  return {
+    batch,
+    M,
+    N,
+    K,
+    transposeA,
+    transposeB,
+    alpha: numberAttr(node, 'alpha'),
+    activation,
+    a,
+    b,
+    aCodes,
+    bCodes,
+    bias,
+    residual,
+  };
+}
+
+/** The attributes whose names begin with `prefix`, without it; undefined where there are none. */
+function attrsBehind(attrs: Attrs, prefix: string): Attrs | undefined {
+  const own = Object.entries(attrs).filter(([key]) => key.startsWith(prefix));
+  return own.length === 0 ? undefined : Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
 function matrixOf(shape: readonly number[], batched: boolean): { rows: number; cols: number; batch: readonly number[] } {

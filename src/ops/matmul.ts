@@ -6,8 +6,10 @@ import type { Attrs, Node, Type, Value } from '../graph/types.ts';
 import { activation as activationNode, add, biasAdd } from './elementwise.ts';
 import { matmulVariants } from './matmul-kernels.ts';
 import { matmulView } from './matmul-view.ts';
+import type { Codes } from './matmul-view.ts';
 import { addOp, flagAttr } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
+import { codeWord, dequantize } from './quantize.ts';
 
 /** What the kernel does to a product before it is stored, in this order: bias, activation, residual. */
 export interface MatmulEpilogue {
@@ -22,6 +24,9 @@ export interface MatmulOptions extends MatmulEpilogue {
   /** Leading dimensions are a batch; otherwise they are merged into the rows. */
   readonly batched?: boolean;
   readonly alpha?: number;
+  /** Set where `a` or `b` are codes that `quantize` gave, which are multiplied by what they stand for. */
+  readonly aCodes?: Codes;
+  readonly bCodes?: Codes;
 }
 
 /**
@@ -33,7 +38,8 @@ export interface MatmulOptions extends MatmulEpilogue {
  */
 export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions = {}, name?: string): readonly Value[] {
   const { transposeA = false, transposeB = false, batched = false, alpha = 1, bias, residual, activation } = options;
-  const inputs = [a, b, ...(bias === undefined ? [] : [bias]), ...(residual === undefined ? [] : [residual])];
+  const { aCodes, bCodes } = options;
+  const inputs = [a, b, bias, residual, aCodes?.scales, bCodes?.scales].filter((value) => value !== undefined);
   const attrs = {
     transposeA,
     transposeB,
@@ -42,8 +48,16 @@ export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions 
     bias: bias !== undefined,
     residual: residual !== undefined,
     activation: activation ?? 'none',
+    ...behind('a.', aCodes),
+    ...behind('b.', bCodes),
   };
   return addOp(g, 'matmul', matmulOps.matmul, inputs, attrs, name);
+}
+
+/** How codes are read, as attributes. */
+function behind(prefix: 'a.' | 'b.', codes: Codes | undefined): Attrs {
+  if (codes === undefined) return {};
+  return Object.fromEntries(Object.entries(codes.cast).map(([key, value]) => [prefix + key, value]));
 }
 
 /** {@link matmulNode}'s first output. */
@@ -64,9 +78,9 @@ function shape(node: Unshaped): readonly Type[] {
  *     y = alpha aT b     da = alpha b dyT      db = alpha a dy
  */
 function vjp(g: Graph, node: Node, [dy]: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-  const { a, b, transposeA, transposeB, alpha, activation, bias, residual } = matmulView(node);
+  const { a, b, transposeA, transposeB, alpha, aCodes, bCodes } = matmulView(node);
   if (dy === undefined) return [];
-  if (activation !== 'none' || bias !== undefined || residual !== undefined || (transposeA && transposeB)) {
+  if (hasEpilogue(node.attrs) || aCodes !== undefined || bCodes !== undefined || (transposeA && transposeB)) {
     throw new GraphError({
       where: nodeLabel(node),
       rule: 'a fused matmul has no gradient',
@@ -79,10 +93,16 @@ function vjp(g: Graph, node: Node, [dy]: readonly (Value | undefined)[]): readon
   return [matmul(g, dy, b, { ...options, transposeB: true }), matmul(g, a, dy, { ...options, transposeA: true })];
 }
 
-/** The epilogue as ops of its own. */
+function decoded(g: Graph, x: Value, codes: Codes | undefined): Value {
+  return codes === undefined ? x : dequantize(g, x, codes.scales, codes.cast);
+}
+
+/** Decoding and epilogue as ops of their own. */
 function plain(g: Graph, inputs: readonly Value[], attrs: Attrs): readonly Value[] {
   const node: Unshaped = { id: g.nodes.length, op: 'matmul', name: 'plain', inputs, attrs };
-  const { a, b, bias, residual, activation, transposeA, transposeB, alpha } = matmulView(node);
+  const view = matmulView(node);
+  const { bias, residual, activation, transposeA, transposeB, alpha } = view;
+  const [a, b] = [decoded(g, view.a, view.aCodes), decoded(g, view.b, view.bCodes)];
   const product = matmul(g, a, b, { transposeA, transposeB, alpha, batched: flagAttr(node, 'batched') });
   const pre = bias === undefined ? product : biasAdd(g, product, bias);
   const active = activation === 'none' ? pre : activationNode(g, pre, { kind: activation });
@@ -96,5 +116,15 @@ export function hasEpilogue(attrs: Attrs): boolean {
 }
 
 export const matmulOps = {
-  matmul: { shape, vjp, plain, variants: matmulVariants },
+  matmul: {
+    shape,
+    vjp,
+    plain,
+    words: (node, input, i) => {
+      const { aCodes, bCodes } = matmulView(node);
+      const codes = input === 0 ? aCodes : input === 1 ? bCodes : node.inputs[input] === aCodes?.scales ? aCodes : bCodes;
+      return codes === undefined ? 0 : codeWord(codes.cast, input > 1, i);
+    },
+    variants: matmulVariants,
+  },
 } satisfies Record<string, Op>;

@@ -61,8 +61,12 @@ export interface Op {
   readonly plain?: (g: Graph, inputs: readonly Value[], attrs: Attrs) => readonly Value[];
   /** The op whose check on the user's device covers this one too: it follows from that op's gradient. */
   readonly checkedWith?: string;
-  /** Element i of an input of u32 when the op's kernels are tried on made-up data; an op with such inputs must have it. */
+  /** Word i of an input of u32 or of packed codes when the op's kernels are tried on made-up data; an op with such inputs must have it. */
   readonly words?: (node: Unshaped, input: number, i: number) => number;
+  /** What fills an f32 input then where normals make no sense of it, such as a scale. */
+  readonly floats?: (node: Unshaped, input: number) => number | undefined;
+  /** Its variants give the same bits, whatever they are given: their check on the user's device allows no difference. */
+  readonly exact?: true;
   /** In order of preference, the plain one last; the first that is supported and has not failed its check is used. */
   readonly variants: readonly [Variant, ...Variant[]];
 }

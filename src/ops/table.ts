@@ -1,7 +1,9 @@
 import { GraphError } from '../base/errors.ts';
 import type { OpRules } from '../graph/check.ts';
+import { amaxOps } from './amax.ts';
 import { attentionOps } from './attention.ts';
 import { crossEntropyOps } from './cross-entropy.ts';
+import { delayedScaleOps } from './delayed-scale.ts';
 import { elementwiseOps } from './elementwise.ts';
 import { embeddingOps } from './embedding.ts';
 import { headsOps } from './heads.ts';
@@ -11,11 +13,14 @@ import type { Op } from './op.ts';
 import { optimizerOps } from './optimizer.ts';
 import { positionOps } from './position.ts';
 import { qkNormOps } from './qk-norm.ts';
+import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { ropeOps } from './rope.ts';
+import { roundStateOps } from './round-state.ts';
 import { samplingOps } from './sampling.ts';
 import { softmaxOps } from './softmax.ts';
 import { swigluOps } from './swiglu.ts';
+import { tensorStatsOps } from './tensor-stats.ts';
 
 /** Every op: shape rule, VJP, kernels. The references of the tests are a total table over the same names. */
 export const OPS = {
@@ -32,8 +37,13 @@ export const OPS = {
   ...attentionOps,
   ...crossEntropyOps,
   ...reduceOps,
+  ...delayedScaleOps,
   ...optimizerOps,
+  ...roundStateOps,
   ...samplingOps,
+  ...amaxOps,
+  ...quantizeOps,
+  ...tensorStatsOps,
 } satisfies Record<string, Op>;
 
 export type OpName = keyof typeof OPS;

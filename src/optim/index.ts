@@ -1,1 +1,2 @@
 export { adamwStep } from './adamw.ts';
+export type { Rounding } from './adamw.ts';

@@ -1,7 +1,7 @@
-import type { BudgetSpec, FusionSpec, RunSpec } from './run-spec.ts';
+import type { BudgetSpec, FusionSpec, OverridesSpec, RunSpec } from './run-spec.ts';
 
 /** What a spec's field can hold; everything else in a spec is a section. */
-type Leaf = string | number | boolean | null | FusionSpec;
+type Leaf = string | number | boolean | null | FusionSpec | OverridesSpec;
 
 type PathsOf<T> = T extends unknown
   ? { [K in keyof T & string]: T[K] extends Leaf ? K : `${K}.${PathsOf<T[K]>}` }[keyof T & string]
@@ -86,7 +86,15 @@ export interface RulesField extends FieldCommon {
   readonly default: FusionSpec;
 }
 
-export type Field = NumberField | ChoiceField | ToggleField | TextField | RulesField;
+/** Casts by selector, in order: what `precision.ts` reads. */
+export interface CastsField extends FieldCommon {
+  readonly kind: 'casts';
+  readonly default: OverridesSpec;
+  /** Entries at most. */
+  readonly maxEntries: number;
+}
+
+export type Field = NumberField | ChoiceField | ToggleField | TextField | RulesField | CastsField;
 
 type FieldFor<V> = [V] extends [boolean]
   ? ToggleField
@@ -98,7 +106,9 @@ type FieldFor<V> = [V] extends [boolean]
         ? string extends V
           ? TextField
           : ChoiceField<V>
-        : RulesField;
+        : [V] extends [OverridesSpec]
+          ? CastsField
+          : RulesField;
 
 /** One row for every field of {@link RunSpec}, of the kind its type asks for: a row too few, too many or of another kind does not compile. */
 export type FieldTable = { readonly [P in SpecPath]: FieldFor<ValueAt<P>> };

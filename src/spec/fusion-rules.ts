@@ -11,6 +11,8 @@ export const FUSION_RULES = [
   ['norm-backward-residual', 'Adds the gradient of the residual stream inside the backward pass of the norm.'],
   ['attention', 'Computes attention forward and backward without storing the T x T scores.'],
   ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],
+  ['cast-store', 'Writes the values that a cast gives beside their codes, instead of decoding the codes again.'],
+  ['matmul-decode', 'Decodes operands that are kept as codes while the matmul loads them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];
 
 export type FusionRule = (typeof FUSION_RULES)[number][0];

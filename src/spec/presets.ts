@@ -9,6 +9,8 @@ export interface Preset {
   readonly blurb: string;
   /** What differs from the defaults. */
   readonly spec: SpecInput;
+  /** What differs between it and the run to hold it against: the cure, or the trouble that it cures. */
+  readonly compare?: SpecInput;
 }
 
 export const PRESETS: readonly Preset[] = [
@@ -93,6 +95,7 @@ export const PRESETS: readonly Preset[] = [
       schedule: { kind: 'constant', warmupSteps: 50 },
       budget: { steps: 1000 },
     },
+    compare: { model: { qkNorm: false } },
   },
   {
     id: 'z-loss',
@@ -105,6 +108,58 @@ export const PRESETS: readonly Preset[] = [
       optimizer: { lr: 0.01, weightDecay: 0 },
       schedule: { kind: 'constant' },
     },
+    compare: { loss: { zLoss: 0 } },
+  },
+  {
+    id: 'fp8',
+    title: 'Train in FP8 and see what it costs',
+    blurb:
+      'Every matmul of the blocks reads E4M3 forward and E5M2 gradients, each tensor scaled by its own amax; hold its loss against bf16 over several seeds.',
+    spec: { name: 'fp8', precision: { recipe: 'fp8-current' } },
+    compare: { precision: { recipe: 'bf16' } },
+  },
+  {
+    id: 'nvfp4',
+    title: 'Train in four bits',
+    blurb:
+      'NVFP4 has eight magnitudes and a scale for every 16 elements; stochastic rounding keeps the mean of gradients. Look at the SQNR of each role.',
+    spec: { name: 'nvfp4', precision: { recipe: 'nvfp4' } },
+    compare: { precision: { recipe: 'bf16' } },
+  },
+  {
+    id: 'delayed-overflow',
+    title: 'Overflow a delayed scale after a spike',
+    blurb:
+      'Scales are made of the last step’s amax alone, and a hot start without warm-up lets tensors outgrow them: watch overflow per tensor. Current scaling does not fall behind.',
+    spec: {
+      name: 'delayed overflow',
+      optimizer: { lr: 0.02, clip: null },
+      schedule: { kind: 'constant', warmupSteps: 0 },
+      budget: { steps: 600 },
+      precision: { recipe: 'fp8-delayed', amaxHistoryLen: 1, amaxAlgo: 'most_recent' },
+    },
+    compare: { precision: { recipe: 'fp8-current' } },
+  },
+  {
+    id: 'gradient-underflow',
+    title: 'Lose the gradients below E4M3',
+    blurb:
+      'Without a scale whatever is below 2^-10 becomes 0 in E4M3, and gradients of a mean loss are smaller than that: the blocks stop learning. Current scaling brings them back.',
+    spec: { name: 'gradient underflow', precision: { recipe: 'fp8-none', format: 'e4m3' }, budget: { steps: 1000 } },
+    compare: { precision: { recipe: 'fp8-current' } },
+  },
+  {
+    id: 'stochastic-rounding',
+    title: 'Rescue weights in bf16 by stochastic rounding',
+    blurb:
+      'A small step is less than half a unit of bf16, so rounding to nearest loses it; rounding up now and then keeps the mean. Compare with nearest.',
+    spec: {
+      name: 'stochastic rounding',
+      optimizer: { lr: 2e-4 },
+      schedule: { kind: 'constant' },
+      precision: { recipe: 'bf16-pure', rounding: 'stochastic' },
+    },
+    compare: { precision: { rounding: 'nearest' } },
   },
   {
     id: 'wsd',

@@ -2,6 +2,9 @@ import { unreachable } from '../base/errors.ts';
 import { withDefaults } from './defaults.ts';
 import type { Field } from './field.ts';
 import { FUSION_RULES } from './fusion-rules.ts';
+import { CAST_FORMATS } from './cast-text.ts';
+import { ROLES } from '../numerics/site.ts';
+import { RECIPES } from './recipes.ts';
 import { FIELD_GROUPS, fieldAt } from './schema.ts';
 import type { Init } from './shapes.ts';
 import { parameterShapes } from './shapes.ts';
@@ -19,11 +22,26 @@ export function specReference(): string {
     );
   });
   const rules = FUSION_RULES.map(([name, does]) => `- ${code(name)}: ${does}`);
+  const recipes = Object.entries(RECIPES).map(([name, { help }]) => `- ${code(name)}: ${help}`);
   return [
     'A spec is a JSON object. Every field may be left out; a field that is not listed here is an error. `version`, if given, is 1.',
     'Fields marked *Lane* may differ between runs that train together in one program.',
     '',
     groups.join('\n\n'),
+    '',
+    'Recipes of `precision`:',
+    '',
+    ...recipes,
+    '',
+    'An entry of `precision.overrides` casts what it selects, and a later entry wins over earlier ones. A selector is a role, a layer, or',
+    `\`layer:role\`. Roles are ${ROLES.map(code).join(', ')};`,
+    'their first words (`fprop`, `attention`, `optimizer`, ...) and `activation`, `weight`, `gradient` and `output` (that tensor of every matmul of a',
+    'linear layer) stand for several. Layers are `head`, `blocks.0`, `blocks.0.attn`, `blocks.0.attn.qkv`, ..., each with all that is in it;',
+    'embedding, weights and optimizer states are of no layer. The head follows the blocks in `bf16` and `bf16-pure`, elsewhere only a selector that',
+    'says `head`; logits are cast by `head:fprop.output` alone. A cast is `format[/scaling][/rounding]`: a format of',
+    CAST_FORMATS.map(code).join(', '),
+    'or `e<X>m<Y>`, where `f32` is no cast; scaling `none`, `current` or `delayed` (operands only), and `block` for block formats; rounding',
+    '`nearest`, `stochastic` or `zero`.',
     '',
     'Rules of `fusion`:',
     '',
@@ -84,6 +102,8 @@ function valuesCell(field: Field): string {
       return `text of at most ${field.maxLength} characters`;
     case 'rules':
       return '`"all"`, `"none"`, `{"rule": true or false}`';
+    case 'casts':
+      return '`{"selector": "cast"}`';
     default:
       return unreachable(field);
   }

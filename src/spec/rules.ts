@@ -1,29 +1,11 @@
 import { parameterCount } from './counts.ts';
-import type { SpecPath } from './field.ts';
-import type { RunSpec } from './run-spec.ts';
+import { PRECISION_RULES } from './precision-rules.ts';
+import type { Rule } from './rule.ts';
 import { cooldownSteps } from './schedule.ts';
 import { FIELDS } from './fields.ts';
 import { headSize, kvHeadCount, mlpWidth, vocabSize } from './shapes.ts';
 import { budgetKind, tokensPerStep, totalSteps } from './steps.ts';
 import { numeral } from './words.ts';
-
-/** What a rule found. */
-interface Finding {
-  readonly rule: string;
-  readonly got: string;
-  readonly expected: string;
-  readonly cure: string;
-}
-
-/** A rule between fields that are each fine alone. */
-interface Rule {
-  /** The field that a form marks. */
-  readonly marks: SpecPath | ((spec: RunSpec) => SpecPath);
-  /** What it reads: fields, or sections with all their fields. The rule is not asked while one of them is at fault. */
-  readonly reads: readonly (SpecPath | 'model' | 'data' | 'budget' | 'schedule')[];
-  /** The finding, or `undefined` where the spec keeps the rule. */
-  readonly broken: (spec: RunSpec) => Finding | undefined;
-}
 
 /** 1.6 GB of f32 weights, gradients and two moments: beyond a lab of micro-models, and beyond what a tab is given. */
 const MAX_PARAMETERS = 100e6;
@@ -189,4 +171,5 @@ export const RULES: readonly Rule[] = [
           };
     },
   },
+  ...PRECISION_RULES,
 ];

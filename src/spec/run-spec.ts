@@ -108,8 +108,37 @@ export interface EvalSpec {
 }
 
 export interface PrecisionSpec {
-  readonly recipe: 'f32';
+  /** What is cast, and to what: a row of `RECIPES`. */
+  readonly recipe:
+    | 'f32'
+    | 'bf16'
+    | 'bf16-pure'
+    | 'fp8-current'
+    | 'fp8-delayed'
+    | 'fp8-none'
+    | 'fp8-block'
+    | 'mxfp8'
+    | 'mxfp4'
+    | 'nvfp4'
+    | 'fp8-lm';
+  /** FP8 formats of recipes that have a choice; `hybrid` is E4M3 forward, E5M2 backward; `recipe`: the recipe's own. */
+  readonly format: 'recipe' | 'hybrid' | 'e4m3' | 'e5m2';
+  /** Scales of tensors: rounded down to a power of two, or f32 as they come. */
+  readonly scale: 'power-of-two' | 'f32';
+  /** Powers of two left free below the format's maximum, by scales of tensors. */
+  readonly margin: number;
+  /** Steps whose amax counts, by delayed scaling. */
+  readonly amaxHistoryLen: number;
+  readonly amaxAlgo: 'max' | 'most_recent';
+  /** Elements along the side of a block; `null`: the format's own 128, 32 or 16. */
+  readonly blockSize: number | null;
+  /** `recipe`: to nearest, but gradients in NVFP4 stochastically. `stochastic`: the weights of `bf16-pure`, the gradient operands of the others. */
+  readonly rounding: 'recipe' | 'nearest' | 'stochastic';
+  readonly overrides: OverridesSpec;
 }
+
+/** Casts by selector, over what the recipe does; a later entry wins over earlier ones. `precision.ts` reads both. */
+export type OverridesSpec = { readonly [selector: string]: string };
 
 /** Every rule on, every rule off, or named rules over `all`. Rule names are those of `fusion-rules.ts`. */
 export type FusionSpec = 'all' | 'none' | { readonly [rule: string]: boolean };

@@ -62,7 +62,15 @@ function replaced(base: unknown, keys: readonly string[], value: unknown): unkno
 
 /** Paths whose values differ between two specs, in the order of the table. A budget of another kind differs in both kinds. */
 export function differingPaths(a: RunSpec, b: RunSpec): SpecPath[] {
-  return SPEC_PATHS.filter((path) => !sameValue(getField(a, path), getField(b, path)));
+  return SPEC_PATHS.filter((path) => {
+    const [x, y] = [getField(a, path), getField(b, path)];
+    return !sameValue(x, y) || (fieldAt(path).kind === 'casts' && !sameOrder(x, y));
+  });
+}
+
+/** Later entries of overrides win over earlier ones, so their order counts. */
+function sameOrder(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function sameValue(a: unknown, b: unknown): boolean {

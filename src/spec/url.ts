@@ -1,6 +1,7 @@
 import { deflateSync, inflateSync, strFromU8, strToU8 } from 'fflate';
 import { SpecError } from '../base/errors.ts';
-import { putAt } from './defaults.ts';
+import { putAt, withDefaults } from './defaults.ts';
+import type { SpecInput } from './field.ts';
 import type { RunSpec } from './run-spec.ts';
 import { differingPaths, getField } from './schema.ts';
 import { parseSpec } from './validate.ts';
@@ -23,6 +24,23 @@ const BASE_1 =
   '"weightDecay":0.1,"clip":1},"schedule":{"kind":"cosine","warmupSteps":100,"cooldown":0.2,"finalRatio":0.1},"eval":{"everySteps":50,' +
   '"batches":8},"precision":{"recipe":"f32"},"fusion":"all"}';
 
+/**
+ * What links mean by fields that are younger than BASE_1: a field that joins the table joins this list with the default of that day, and
+ * no entry ever changes.
+ */
+const SINCE_BASE_1: SpecInput = {
+  precision: {
+    format: 'recipe',
+    scale: 'power-of-two',
+    margin: 0,
+    amaxHistoryLen: 1024,
+    amaxAlgo: 'max',
+    blockSize: null,
+    rounding: 'recipe',
+    overrides: {},
+  },
+};
+
 const DICTIONARY_1 = strToU8(
   '"gutenberg""code""names""file""constant""linear""none""learned""layernorm""relu2""swiglu":true,"bias":true,"tied":true,"qkNorm":true,' +
     '"sequential""random""bpe""tokens":1000000,"flops":1e12,"matmul-bias":false,"matmul-activation":false,"matmul-residual":false,' +
@@ -34,7 +52,7 @@ const DICTIONARY_1 = strToU8(
 /** Longest hash that is read; a spec with every field its own is a tenth of it. */
 const MAX_LENGTH = 8192;
 
-const baseSpec: RunSpec = parseSpec(JSON.parse(BASE_1));
+const baseSpec: RunSpec = parseSpec(JSON.parse(BASE_1), { base: withDefaults(SINCE_BASE_1) });
 
 /** The hash of a valid spec, without the `#`: shorter the nearer the spec is to the defaults. */
 export function specToHash(spec: RunSpec): string {

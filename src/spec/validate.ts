@@ -1,11 +1,14 @@
 import type { Fault } from '../base/errors.ts';
 import { SpecError, unreachable } from '../base/errors.ts';
+import { parseCast } from './cast-text.ts';
 import { buildSpec, defaultSpec, isRecord } from './defaults.ts';
-import type { Field, NumberField } from './field.ts';
+import type { CastsField, Field, NumberField } from './field.ts';
 import { FUSION_RULE_NAMES } from './fusion-rules.ts';
+import { parseSelector } from './precision.ts';
 import { RULES } from './rules.ts';
-import type { RunSpec } from './run-spec.ts';
+import type { OverridesSpec, RunSpec } from './run-spec.ts';
 import { fieldAt, isSpecPath, SPEC_PATHS, valueAt } from './schema.ts';
+import type { Complaint } from './words.ts';
 import { either, nearest, numeral, quoted, shown } from './words.ts';
 
 /** A fault of a spec; `path` is the field or section it is about (empty for the whole), so that a form can show it there. */
@@ -19,8 +22,6 @@ export interface ParseOptions {
   /** Where omitted fields take their values from; a valid spec. Default: {@link defaultSpec}. */
   readonly base?: RunSpec;
 }
-
-type Complaint = Omit<SpecFault, 'where' | 'path' | 'cause'>;
 
 interface Reading {
   readonly spec: RunSpec;
@@ -85,6 +86,7 @@ function read(value: unknown, { fusionRules = FUSION_RULE_NAMES, base = defaultS
     if (given === undefined) return path.startsWith('budget.') && budgets.length > 0 ? undefined : valueAt(base, path);
     const field = fieldAt(path);
     if (field.kind === 'rules') return checkRules(path, given, fusionRules, report);
+    if (field.kind === 'casts') return checkCasts(path, given, field, report);
     const complaint = complaintAbout(field, given);
     if (complaint !== undefined) report(path, complaint);
     // -0 is not JSON; adding 0 makes it 0.
@@ -97,8 +99,8 @@ function read(value: unknown, { fusionRules = FUSION_RULE_NAMES, base = defaultS
   for (const rule of RULES) {
     const finding = rule.reads.every(sound) ? rule.broken(spec) : undefined;
     if (finding === undefined) continue;
-    const path = typeof rule.marks === 'function' ? rule.marks(spec) : rule.marks;
-    report(path, finding);
+    const { at, ...complaint } = finding;
+    report(at ?? (typeof rule.marks === 'function' ? rule.marks(spec) : rule.marks), complaint);
   }
   return { spec, faults };
 }
@@ -148,7 +150,7 @@ function suggestion(section: string, key: string): Pick<Complaint, 'cure'> {
   return { cure: `Fields here are ${keysOf(section).join(', ')}.` };
 }
 
-function complaintAbout(field: Exclude<Field, { kind: 'rules' }>, value: unknown): Complaint | undefined {
+function complaintAbout(field: Exclude<Field, { kind: 'rules' | 'casts' }>, value: unknown): Complaint | undefined {
   switch (field.kind) {
     case 'int':
     case 'float':
@@ -225,7 +227,42 @@ function checkRules(
   return switches;
 }
 
+function checkCasts(
+  path: string,
+  value: unknown,
+  { maxEntries }: CastsField,
+  report: (path: string, complaint: Complaint) => void,
+): OverridesSpec {
+  const casts: Record<string, string> = {};
+  if (!isRecord(value)) {
+    const expected = 'an object such as {"fprop.weight":"e4m3/current"}';
+    report(path, { rule: 'is not a set of casts', got: shown(value), expected });
+    return casts;
+  }
+  const entries = Object.entries(value).filter(([, cast]) => cast !== undefined);
+  if (entries.length > maxEntries) {
+    report(path, { rule: 'has too many entries', got: String(entries.length), expected: `${maxEntries} at most` });
+    return casts;
+  }
+  for (const [selector, cast] of entries) {
+    const at = `${path}.${selector}`;
+    const selected = parseSelector(selector);
+    if ('complaint' in selected) {
+      report(at, selected.complaint);
+      continue;
+    }
+    if (typeof cast !== 'string') {
+      report(at, { rule: 'is not a cast', got: shown(cast), expected: 'text such as "e4m3/current"' });
+      continue;
+    }
+    const read = parseCast(cast);
+    if ('complaint' in read) report(at, read.complaint);
+    else casts[selector] = cast;
+  }
+  return casts;
+}
+
 /** A path as it stands in a message: plain words as they are, anything else quoted. */
 function onOneLine(path: string): string {
-  return /^[\w.-]{1,80}$/.test(path) ? path : quoted(path);
+  return /^[\w.:-]{1,80}$/.test(path) ? path : quoted(path);
 }

@@ -1,3 +1,8 @@
+import type { Fault } from '../base/errors.ts';
+
+/** What is wrong with a value, wherever that is. */
+export type Complaint = Omit<Fault, 'where' | 'cause'>;
+
 const SHOWN_CHARACTERS = 48;
 
 /** Text on one line, quoted, with control characters and line separators escaped, cut where it is long. */

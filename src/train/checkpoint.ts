@@ -8,6 +8,10 @@ import { parseSpec } from '../spec/validate.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 import type { NamedTensor } from './safetensors.ts';
 
+/** What the GPU keeps from step to step: weights, moments, and what delayed scaling remembers. */
+export const STATE_ARENAS = ['weights', 'm', 'v', 'scales', 'amaxHistory'] as const;
+export type StateArena = (typeof STATE_ARENAS)[number];
+
 /** Everything that the rest of a run follows from, to the bit. */
 export interface Checkpoint {
   readonly runId: string;
@@ -24,28 +28,33 @@ export interface Checkpoint {
   readonly lanes: readonly LaneState[];
 }
 
-/** Tensors by name, without prefixes. */
-export interface LaneState {
-  readonly weights: readonly NamedTensor[];
-  readonly m: readonly NamedTensor[];
-  readonly v: readonly NamedTensor[];
-}
+/** Tensors of each arena by name, without prefixes; the arenas of delayed scaling are empty in runs without it. */
+export type LaneState = { readonly [G in StateArena]: readonly NamedTensor[] };
 
 const FORMAT = 'isoflop-checkpoint';
 const VERSION = '1';
-const GROUPS = ['weights', 'm', 'v'] as const;
 
-/** `blocks.0.mlp.fc.weight`, `optimizer.m.blocks.0.mlp.fc.weight`; of several lanes, behind `lane.<i>.`. */
-function tensorName(group: (typeof GROUPS)[number], name: string, lane: number, lanes: number): string {
-  const prefix = lanes === 1 ? '' : `lane.${lane}.`;
-  return group === 'weights' ? `${prefix}${name}` : `${prefix}optimizer.${group}.${name}`;
+/** What stands before a tensor's name in a file: `blocks.0.mlp.fc.weight`, `optimizer.m.blocks.0.mlp.fc.weight`. */
+const PREFIXES = {
+  weights: '',
+  m: 'optimizer.m.',
+  v: 'optimizer.v.',
+  scales: 'scaling.scale.',
+  amaxHistory: 'scaling.amaxHistory.',
+} as const satisfies { readonly [G in StateArena]: string };
+const PARAMETERS = ['weights', 'm', 'v'] as const;
+const SCALING = ['scales', 'amaxHistory'] as const;
+
+/** Of several lanes, names stand behind `lane.<i>.`. */
+function prefixOf(group: StateArena, lane: number, lanes: number): string {
+  return `${lanes === 1 ? '' : `lane.${lane}.`}${PREFIXES[group]}`;
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): ArrayBuffer {
   const { lanes, specs, step, targetStep, dataHash, runId, savedAt, vocab } = checkpoint;
   const tensors = lanes.flatMap((state, lane) =>
-    GROUPS.flatMap((group) =>
-      state[group].map((tensor) => ({ ...tensor, name: tensorName(group, tensor.name, lane, lanes.length) })),
+    STATE_ARENAS.flatMap((group) =>
+      state[group].map((tensor) => ({ ...tensor, name: `${prefixOf(group, lane, lanes.length)}${tensor.name}` })),
     ),
   );
   const cursor = step * (specs[0]?.data.gradAccum ?? 1);
@@ -98,14 +107,27 @@ export function decodeCheckpoint(file: ArrayBuffer, where: string): Checkpoint {
   const vocab = count('vocab');
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const lanes = specs.map((spec, lane): LaneState => {
-    const group = (kind: (typeof GROUPS)[number]): NamedTensor[] =>
+    const parameters = (kind: (typeof PARAMETERS)[number]): readonly NamedTensor[] =>
       parameterShapes(spec, vocab).map(({ name, shape }) => {
-        const tensor = byName.get(tensorName(kind, name, lane, specs.length));
-        return { ...requireTensor(tensor, tensorName(kind, name, lane, specs.length), shape, where), name };
+        const full = `${prefixOf(kind, lane, specs.length)}${name}`;
+        return { ...requireTensor(byName.get(full), full, shape, where), name };
       });
-    return { weights: group('weights'), m: group('m'), v: group('v') };
+    // Which tensors have a scale follows from the graph: the trainer holds them against it.
+    const scaling = (kind: (typeof SCALING)[number]): readonly NamedTensor[] => {
+      const prefix = prefixOf(kind, lane, specs.length);
+      return tensors.flatMap((tensor) =>
+        tensor.name.startsWith(prefix) ? [{ ...tensor, name: tensor.name.slice(prefix.length) }] : [],
+      );
+    };
+    return {
+      weights: parameters('weights'),
+      m: parameters('m'),
+      v: parameters('v'),
+      scales: scaling('scales'),
+      amaxHistory: scaling('amaxHistory'),
+    };
   });
-  const expected = lanes.reduce((sum, state) => sum + GROUPS.reduce((n, kind) => n + state[kind].length, 0), 0);
+  const expected = lanes.reduce((sum, state) => sum + STATE_ARENAS.reduce((n, kind) => n + state[kind].length, 0), 0);
   if (tensors.length !== expected) {
     throw new SpecError({
       where,
@@ -155,7 +177,7 @@ export function decodeWeights(file: ArrayBuffer, spec: RunSpec, vocab: number, w
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const shapes = parameterShapes(spec, vocab);
   const names = new Set(shapes.map(({ name }) => name));
-  const foreign = tensors.find(({ name }) => !names.has(name) && !name.startsWith('optimizer.'));
+  const foreign = tensors.find(({ name }) => !names.has(name) && !/^(optimizer|scaling)\./.test(name));
   if (foreign !== undefined) {
     throw new SpecError({
       where,

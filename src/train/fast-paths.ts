@@ -38,13 +38,14 @@ export async function checkFastPaths(
   vocab: number,
   known: KnownVerdicts,
   onProgress?: (done: number, total: number) => void,
+  graphs = GRAPHS,
 ): Promise<Cleared> {
   const disabled = new Set<string>();
   const badOps = new Set<string>();
   const used = new Map<string, Verdict>();
   for (;;) {
     const cleared: RunSpec = { ...spec, fusion: withoutOps(spec.fusion, badOps) };
-    const cases = casesOf(gpu, cleared, vocab, disabled).filter(({ key }) => !used.has(key));
+    const cases = casesOf(gpu, cleared, vocab, disabled, graphs).filter(({ key }) => !used.has(key));
     for (const [i, path] of cases.entries()) {
       const verdict = known.get(path.key) ?? (await tryPath(gpu, path));
       known.set(path.key, verdict);
@@ -67,11 +68,17 @@ function checkedWith(op: string): readonly string[] {
   return Object.entries(OPS).flatMap(([name, row]) => ((row as Op).checkedWith === op ? [name] : []));
 }
 
-function casesOf({ caps }: Gpu, spec: RunSpec, vocab: number, disabled: ReadonlySet<string>): readonly Case[] {
+function casesOf(
+  { caps }: Gpu,
+  spec: RunSpec,
+  vocab: number,
+  disabled: ReadonlySet<string>,
+  graphs: typeof GRAPHS,
+): readonly Case[] {
   const context = Math.min(spec.data.context, PROBE_CONTEXT);
   const batch = Math.min(spec.data.batch, Math.ceil(PROBE_ROWS / context));
   const small: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
-  const cases = GRAPHS.flatMap((graph) =>
+  const cases = graphs.flatMap((graph) =>
     fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps),
   );
   return [...new Map(cases.map((path) => [path.key, path])).values()];

@@ -12,5 +12,6 @@ export { type KnownVerdicts } from './fast-paths.ts';
 export { initialWeights } from './init.ts';
 export { evaluatesAt, Loop, type Split } from './loop.ts';
 export { measurePeak } from './peak.ts';
+export type { NotFinite } from './probe.ts';
 export { hashBytes, openDataset, type TokenizerShelf } from './sources.ts';
 export { planTraining, Trainer, type StepMetrics, type TrainerOptions } from './trainer.ts';

@@ -1,22 +1,29 @@
 import { SpecError } from '../base/errors.ts';
+import type { Probe } from '../base/probe.ts';
 import { STREAM } from '../base/random.ts';
 import { Batcher, tokenOrder } from '../data/index.ts';
 import type { Dataset, Tokens } from '../data/index.ts';
-import { planProgram, Program, Store } from '../engine/index.ts';
+import { DRAW, planProgram, Program, SCALES, Store } from '../engine/index.ts';
 import type { Arena, Plan, PlanOptions } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Graph } from '../graph/index.ts';
+import { DELAYED_START } from '../numerics/index.ts';
 import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
 import { totalSteps } from '../spec/steps.ts';
 import { flopsPerToken } from '../spec/counts.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
-import { requireSameRun } from './checkpoint.ts';
-import type { Checkpoint, LaneState } from './checkpoint.ts';
-import { ACCUMULATED, evaluationGraph, MOMENTS, samplingGraph, textTokens, trainingGraph, WEIGHTS } from './graphs.ts';
+import { requireSameRun, STATE_ARENAS } from './checkpoint.ts';
+import type { Checkpoint, LaneState, StateArena } from './checkpoint.ts';
+import { ACCUMULATED, evaluationGraph, samplingGraph, textTokens, trainingGraph, WEIGHTS } from './graphs.ts';
 import { fillHyper } from './hyper.ts';
-import { initialWeights } from './init.ts';
+import { initialWeights, roundedWeights } from './init.ts';
 import { checkFastPaths } from './fast-paths.ts';
 import type { Cleared, KnownVerdicts } from './fast-paths.ts';
 import { Pace } from './pace.ts';
+import { firstNotFinite, lanesOf, Prober, readProbe } from './probe.ts';
+import type { LaneFigures, NotFinite } from './probe.ts';
+import { probeGraph } from './probe-graph.ts';
+import type { ProbeLayout } from './probe-graph.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** Steps `firstStep ..`, 1-based; `lossNats` and `gradNorm` are `[n, L]`. */
@@ -84,6 +91,13 @@ function planSampling(spec: RunSpec, vocab: number, options: PlanOptions): Plan 
   return planProgram(samplingGraph(spec, vocab), { ...options, slots: SAMPLED_TOKENS });
 }
 
+function planProbe(graph: Graph, options: PlanOptions): Plan {
+  return planProgram(graph, { ...options, slots: 1 });
+}
+
+type GraphOf = (spec: RunSpec, vocab: number) => Graph;
+type LaneReader<T> = (layout: ProbeLayout, figures: LaneFigures, lane: number, step: number) => T;
+
 /** Most tokens that one submit samples. */
 const SAMPLED_TOKENS = 32;
 
@@ -123,6 +137,7 @@ export class Trainer {
   private readonly pace = new Pace();
   private readonly evaluator: Side;
   private readonly sampler: Side;
+  private readonly prober: Prober<Side>;
 
   private constructor(options: TrainerOptions, cleared: Cleared, plan: Plan, store: Store, program: Program) {
     this.options = options;
@@ -136,6 +151,7 @@ export class Trainer {
     this.program = program;
     this.evaluator = this.side(planEvaluation);
     this.sampler = this.side(planSampling);
+    this.prober = new Prober((graph) => this.side((spec, vocab, plan) => planProbe(graph(spec, vocab), plan), graph));
     this.scheduleSteps = this.specs.map((spec) => totalSteps(spec, flopsPerToken(spec, this.dataset.vocab).total));
     this.batchers = this.specs.map(({ data, seed }) =>
       batcherOf(data, this.dataset.train, this.dataset.vocab, data.order, seed.data),
@@ -223,17 +239,24 @@ export class Trainer {
     }
     for (let micro = 0; micro < microBatches; micro++) {
       const slot = i * microBatches + micro;
-      const index = (step - 1) * microBatches + micro;
-      for (const [lane, batcher] of batchers.entries()) {
-        const part = (name: string): Uint32Array<ArrayBuffer> => lanePart(program.words(name, slot), lane, specs.length);
-        const tokens = part('tokens');
-        batcher.fill(index, tokens, part('targets'));
-        tokenOrder(tokens, this.dataset.vocab, part('order'), part('starts'));
-        if (microBatches > 1)
-          lanePart(program.floats('micro', slot), lane, specs.length).set([micro === 0 ? 1 : 0, 1 / microBatches]);
-      }
+      this.fillBatch(program, slot, (step - 1) * microBatches + micro);
+      if (microBatches === 1) continue;
+      for (const lane of specs.keys())
+        lanePart(program.floats('micro', slot), lane, specs.length).set([micro === 0 ? 1 : 0, 1 / microBatches]);
     }
     metrics.epochs[i] = batchers[0]?.epochs(step * microBatches) ?? 0;
+  }
+
+  /** Puts the run's batch `index` into place `slot` of a program that trains on it. */
+  private fillBatch(program: Program, slot: number, index: number): void {
+    const { specs, batchers } = this;
+    fillDraws(program, slot, specs, index);
+    for (const [lane, batcher] of batchers.entries()) {
+      const part = (name: string): Uint32Array<ArrayBuffer> => lanePart(program.words(name, slot), lane, specs.length);
+      const tokens = part('tokens');
+      batcher.fill(index, tokens, part('targets'));
+      tokenOrder(tokens, this.dataset.vocab, part('order'), part('starts'));
+    }
   }
 
   /**
@@ -259,6 +282,7 @@ export class Trainer {
           batcher.fill(done + i, lanePart(all, lane, lanes), lanePart(targets, lane, lanes));
           lanePart(hyper, lane, lanes).fill(0);
         }
+        fillDraws(program, i, this.specs, done + i);
       }
       const reading = await timed(this.evaluator.pace, k, () => program.run(k));
       for (let i = 0; i < k; i++) reading.get('loss', i).forEach((loss, lane) => void (sums[lane] = (sums[lane] ?? 0) + loss));
@@ -296,6 +320,7 @@ export class Trainer {
           lanePart(program.words('cursor', i), lane, lanes).set([cursor + i, spec.seed.data, STREAM.sample, draw]);
           lanePart(program.floats('temperature', i), lane, lanes).fill(temperature);
         }
+        fillDraws(program, i, this.specs, cursor + i);
       }
       await timed(this.sampler.pace, k, () => program.run(k));
       cursor += k;
@@ -305,11 +330,53 @@ export class Trainer {
     return tokenizer.decode(ids.slice(start.length));
   }
 
+  /**
+   * What the tensors of each lane are like: an extra forward and backward pass on the first micro-batch of the next step, which changes no
+   * bit of the run.
+   *
+   * @param whatIf formats whose casts are measured beside the run's (see `probeGraph`).
+   * @throws SpecError for a format that does not exist; KernelError, DeviceError.
+   */
+  probe(whatIf: readonly string[]): Promise<readonly Probe[]> {
+    return this.inspect(whatIf, readProbe);
+  }
+
+  /** The first tensor of each lane that is not finite, as {@link probe} sees it; null where all are finite. */
+  firstNotFinite(): Promise<readonly (NotFinite | null)[]> {
+    return this.inspect([], (layout, figures, _, step) => {
+      const tensor = firstNotFinite(layout, figures);
+      return tensor === null ? null : { tensor, step };
+    });
+  }
+
+  /** GPU bytes that probes of these formats take beside the plan's `peakBytes`, from the first one on. */
+  probeBytes(whatIf: readonly string[]): number {
+    const options = { caps: this.gpu.caps, ...this.options.plan, disabled: this.cleared.disabled, lanes: this.specs.length };
+    const { peakBytes, arenas } = planProbe(probeGraph(this.cleared.spec, this.dataset.vocab, whatIf).graph, options);
+    return peakBytes - bytesOf(arenas);
+  }
+
+  private async inspect<T>(whatIf: readonly string[], read: LaneReader<T>): Promise<readonly T[]> {
+    const { specs, dataset, plan, scheduleSteps } = this;
+    const { program: side, layout } = this.prober.for(this.cleared.spec, dataset.vocab, whatIf);
+    const program = await side.program();
+    await program.free();
+    const { step } = this;
+    for (const [lane, spec] of specs.entries())
+      fillHyper(lanePart(program.floats('hyper', 0), lane, specs.length), spec, step + 1, scheduleSteps[lane] ?? 0);
+    this.fillBatch(program, 0, step * plan.microBatches);
+    const reading = await program.run();
+    return lanesOf((name) => reading.get(name, 0), specs.length).map((figures, lane) => read(layout, figures, lane, step));
+  }
+
   /** The run as it is after every step submitted so far. */
   async snapshot(runId: string, targetStep: number, savedAt: number): Promise<Checkpoint> {
     const { step } = this;
-    const [weights = [], m = [], v = []] = await Promise.all([WEIGHTS, ...MOMENTS].map((arena) => this.tensors(arena)));
-    const lanes = this.specs.map((_, lane): LaneState => ({ weights: weights[lane] ?? [], m: m[lane] ?? [], v: v[lane] ?? [] }));
+    const arenas = await Promise.all(STATE_ARENAS.map((arena) => this.tensors(arena)));
+    const lanes = this.specs.map((_, lane): LaneState => {
+      const of = (arena: StateArena): readonly NamedTensor[] => arenas[STATE_ARENAS.indexOf(arena)]?.[lane] ?? [];
+      return { weights: of('weights'), m: of('m'), v: of('v'), scales: of('scales'), amaxHistory: of('amaxHistory') };
+    });
     const { contentHash: dataHash, vocab } = this.dataset;
     return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes };
   }
@@ -318,11 +385,13 @@ export class Trainer {
     this.program.destroy();
     this.evaluator.destroy();
     this.sampler.destroy();
+    this.prober.destroy();
     this.store.destroy();
   }
 
-  /** Every tensor of an arena, one list a lane. */
+  /** Every tensor of an arena, one list a lane; none where the run has no such arena. */
   private async tensors(arena: string): Promise<readonly (readonly NamedTensor[])[]> {
+    if (!this.plan.arenas.some(({ name }) => name === arena)) return [];
     const values = await this.store.read(arena);
     return this.specs.map((_, lane) =>
       [...values].map(([name, lanes]) => ({
@@ -333,25 +402,41 @@ export class Trainer {
     );
   }
 
-  /** A program beside training, made when it is first wanted. */
-  private side(plan: (spec: RunSpec, vocab: number, options: PlanOptions) => Plan): Side {
-    const { spec, disabled } = this.cleared;
-    const options = { caps: this.gpu.caps, ...this.options.plan, disabled, lanes: this.specs.length };
-    return new Side(() => Program.create(this.store, plan(spec, this.dataset.vocab, options)));
+  /** A program beside training, made when it is first wanted, after the fast paths of `unproven` were tried. */
+  private side(plan: (spec: RunSpec, vocab: number, options: PlanOptions) => Plan, unproven?: GraphOf): Side {
+    const { cleared, gpu, store, dataset, specs, options } = this;
+    return new Side(async () => {
+      const { verdicts } = options;
+      const tried =
+        unproven === undefined || verdicts === undefined
+          ? cleared
+          : await checkFastPaths(gpu, cleared.spec, dataset.vocab, verdicts, undefined, [unproven]);
+      const disabled = new Set([...cleared.disabled, ...tried.disabled]);
+      const planOptions = { caps: gpu.caps, ...options.plan, disabled, lanes: specs.length };
+      return Program.create(store, plan(cleared.spec, dataset.vocab, planOptions));
+    });
   }
 
   private initialize(weights: TrainerOptions['weights']): void {
     for (const [lane, spec] of this.specs.entries()) {
-      this.put(WEIGHTS, lane, weights?.[lane] ?? initialWeights(spec, this.dataset.vocab));
+      this.put(WEIGHTS, lane, roundedWeights(weights?.[lane] ?? initialWeights(spec, this.dataset.vocab), spec));
+      for (const name of this.plan.arenas.find((arena) => arena.name === SCALES)?.names ?? []) {
+        this.store.write(SCALES, name, lane, Float32Array.of(DELAYED_START.scale));
+      }
     }
   }
 
   private restore({ lanes, step }: Checkpoint): void {
     this.step = step;
     for (const [lane, state] of lanes.entries()) {
-      this.put(WEIGHTS, lane, state.weights);
-      this.put('m', lane, state.m);
-      this.put('v', lane, state.v);
+      for (const arena of STATE_ARENAS) {
+        const expected = this.plan.arenas.find(({ name }) => name === arena)?.names ?? [];
+        if (state[arena].length !== expected.length) {
+          const rule = `arena ${arena} has other tensors than the run`;
+          throw new SpecError({ where: 'checkpoint', rule, got: `${state[arena].length}`, expected: `${expected.length}` });
+        }
+        this.put(arena, lane, state[arena]);
+      }
     }
   }
 
@@ -399,6 +484,13 @@ async function timed<T>(pace: Pace, steps: number, run: () => Promise<T>): Promi
 
 function batcherOf(data: RunSpec['data'], tokens: Tokens, vocab: number, order: RunSpec['data']['order'], seed: number): Batcher {
   return new Batcher({ tokens, vocab, context: data.context, batch: data.batch, order, seed });
+}
+
+/** What stochastic rounding draws from in place `slot`, where the program has any: the lane's seed, and `counter`. */
+function fillDraws(program: Program, slot: number, specs: readonly RunSpec[], counter: number): void {
+  if (!program.plan.rings.some(({ name }) => name === DRAW)) return;
+  const draws = program.words(DRAW, slot);
+  for (const [lane, { seed }] of specs.entries()) lanePart(draws, lane, specs.length).set([seed.data, counter]);
 }
 
 /** One lane's part of a ring's place, `[L, ...]`. */

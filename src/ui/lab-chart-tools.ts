@@ -1,6 +1,7 @@
 import { css, html, LitElement } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { sliderOf, UNITS, weightOf, type ChartView } from './chart-view.ts';
+import type { XUnit } from '../lab/index.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 
@@ -45,6 +46,7 @@ export class LabChartTools extends LitElement {
   ];
 
   @property({ attribute: false }) view!: ChartView;
+  @property({ attribute: false }) units: readonly XUnit[] = ['step', 'tokens', 'flops', 'time'];
 
   override render(): unknown {
     const { unit, xLog, yLog, smoothing } = this.view;
@@ -52,7 +54,7 @@ export class LabChartTools extends LitElement {
       <label
         >x
         <select @change=${(event: Event): void => this.#unit(typed(event))}>
-          ${Object.entries(UNITS).map(([key, label]) => html`<option value=${key} .selected=${key === unit}>${label}</option>`)}
+          ${this.units.map((key) => html`<option value=${key} .selected=${key === unit}>${UNITS[key]}</option>`)}
         </select></label
       >
       <label

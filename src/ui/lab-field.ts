@@ -1,10 +1,11 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
-import { faultMessage } from '../base/errors.ts';
-import type { Lab } from '../lab/index.ts';
+import { faultMessage, unreachable } from '../base/errors.ts';
 import { fieldAt, getField, type ChoiceField, type Field, type NumberField, type SpecPath } from '../spec/index.ts';
+import type { FieldOwner } from './field-owner.ts';
 import { parseNumber, stepped, typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
+import './lab-casts-field.ts';
 import './lab-rules-field.ts';
 
 declare global {
@@ -46,6 +47,7 @@ export class LabField extends LitElement {
       }
       .help,
       .error,
+      lab-casts-field,
       lab-rules-field {
         grid-column: 1 / -1;
       }
@@ -66,7 +68,7 @@ export class LabField extends LitElement {
     `,
   ];
 
-  @property({ attribute: false }) lab!: Lab;
+  @property({ attribute: false }) lab!: FieldOwner;
   @property({ attribute: false }) path!: SpecPath;
   /** Changes whenever the draft does, so that the element renders again. */
   @property({ attribute: false }) draft: unknown = null;
@@ -80,8 +82,14 @@ export class LabField extends LitElement {
       <label for="input" title=${field.help}>${field.label}</label>
       <div class="control">${this.#control(field, fault !== undefined)}</div>
       ${field.kind === 'rules' ? html`<lab-rules-field .lab=${this.lab} .draft=${this.draft}></lab-rules-field>` : nothing}
+      ${field.kind === 'casts' ? html`<lab-casts-field .lab=${this.lab} .draft=${this.draft}></lab-casts-field>` : nothing}
       <p class="help" id="help">${field.help}</p>
-      ${fault === undefined ? nothing : html`<p class="error" id="error">${faultMessage(fault)}</p>`}
+      ${
+        // An entry of overrides shows its own error.
+        fault === undefined || (field.kind === 'casts' && fault.path !== this.path)
+          ? nothing
+          : html`<p class="error" id="error">${faultMessage(fault)}</p>`
+      }
     </div>`;
   }
 
@@ -121,6 +129,18 @@ export class LabField extends LitElement {
           <option value="some" .selected=${chosen === 'some'}>Each by itself</option>
         </select>`;
       }
+      case 'casts':
+        return html`<button
+          id="input"
+          type="button"
+          aria-label=${`${field.label}: add one`}
+          aria-describedby=${faulty ? 'help error' : 'help'}
+          @click=${(): void => this.#addCast()}
+        >
+          Add
+        </button>`;
+      default:
+        return unreachable(field);
     }
   }
 
@@ -181,6 +201,10 @@ export class LabField extends LitElement {
     event.preventDefault();
     this.typing = null;
     this.lab.setField(this.path, stepped(field, value, up));
+  }
+
+  #addCast(): void {
+    this.renderRoot.querySelector('lab-casts-field')?.add();
   }
 
   #rules(event: Event): void {

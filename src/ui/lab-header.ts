@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit';
-import { customElement } from 'lit/decorators.js';
+import { customElement, property } from 'lit/decorators.js';
 import { deviceName } from '../lab/index.ts';
+import { PAGES, type Address, type PageId } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
 import './lab-share.ts';
@@ -12,15 +13,7 @@ declare global {
   }
 }
 
-interface Page {
-  readonly href: string;
-  readonly label: string;
-}
-
-/** Pages of the lab; with a single one there is nothing to navigate. */
-const PAGES: readonly Page[] = [{ href: '#', label: 'Train' }];
-
-/** Name, device, share and theme. */
+/** Name, pages, device, share and theme. */
 @customElement('lab-header')
 export class LabHeader extends LabElement {
   static override readonly styles = [
@@ -94,13 +87,65 @@ export class LabHeader extends LabElement {
       }
       nav {
         display: flex;
-        gap: 4px;
+        align-self: stretch;
+        gap: 2px;
+        margin: -10px 0;
+      }
+      nav a {
+        position: relative;
+        display: flex;
+        align-items: center;
+        padding: 0 12px;
+        min-height: 40px;
+        font-weight: 600;
+        font-size: 13px;
+        color: var(--muted);
+        text-decoration: none;
+      }
+      nav a:hover {
+        color: var(--text);
+      }
+      nav a:focus-visible {
+        outline-offset: -4px;
+        border-radius: 8px;
+      }
+      nav a[aria-current='page'] {
+        color: var(--text);
+      }
+      nav a[aria-current='page']::after {
+        content: '';
+        position: absolute;
+        right: 12px;
+        bottom: -1px;
+        left: 12px;
+        height: 2px;
+        background: var(--accent);
+      }
+      .live {
+        position: absolute;
+        top: calc(50% - 9px);
+        right: 4px;
+        width: 6px;
+        height: 6px;
+        border-radius: 50%;
+        background: var(--accent);
+      }
+      @media (max-width: 1280px) {
+        .tagline {
+          display: none;
+        }
       }
       @media (max-width: 720px) {
         header {
-          padding: 10px 14px;
+          padding: 10px 14px 0;
+        }
+        nav {
+          order: 4;
+          flex-basis: 100%;
+          margin: -4px -12px 0;
         }
         .tagline {
+          display: block;
           flex-basis: 100%;
           order: 1;
         }
@@ -120,7 +165,23 @@ export class LabHeader extends LabElement {
     `,
   ];
 
-  protected override readonly topics = ['device', 'progress'] as const;
+  @property({ attribute: false }) address!: Address;
+  /** The page that is shown. */
+  @property() page: PageId = 'train';
+
+  protected override readonly topics = ['device', 'progress', 'spec', 'run'] as const;
+  protected override readonly runTopics = ['state'] as const;
+  #endView = (): void => {};
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#endView = this.address.on('view', () => this.requestUpdate());
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#endView();
+  }
 
   override render(): unknown {
     return html`<header>
@@ -133,18 +194,21 @@ export class LabHeader extends LabElement {
         </svg>
         <h1>Isoflop</h1>
       </div>
+      <nav aria-label="Pages">${PAGES.map(({ id, label }) => this.#link(id, label))}</nav>
       <span class="tagline">Train micro-transformers on your own GPU, in this tab. Nothing leaves the machine.</span>
-      ${
-        PAGES.length > 1
-          ? html`<nav aria-label="Pages">${PAGES.map((page) => html`<a href=${page.href}>${page.label}</a>`)}</nav>`
-          : nothing
-      }
       <span class="push device"
         ><span class="dot ${this.lab.deviceState}"></span><span>${this.#deviceWords()}</span>${this.#badge()}</span
       >
-      <lab-share .lab=${this.lab}></lab-share>
+      <lab-share .address=${this.address}></lab-share>
       <lab-theme-switch></lab-theme-switch>
     </header>`;
+  }
+
+  #link(page: PageId, label: string): unknown {
+    const live = page === 'train' && this.page !== 'train' && this.lab.run?.state === 'running';
+    return html`<a href=${this.address.href(page)} aria-current=${page === this.page ? 'page' : 'false'}
+      >${label}${live ? html`<span class="live" title="A run is training"></span><span class="hidden-text">, a run is training</span>` : nothing}</a
+    >`;
   }
 
   #deviceWords(): string {

@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import type { Lab } from '../lab/index.ts';
 import { FUSION_RULES, isFusionOn } from '../spec/index.ts';
+import type { FieldOwner } from './field-owner.ts';
 import { sharedStyles } from './shared-styles.ts';
 
 declare global {
@@ -32,7 +32,7 @@ export class LabRulesField extends LitElement {
     `,
   ];
 
-  @property({ attribute: false }) lab!: Lab;
+  @property({ attribute: false }) lab!: FieldOwner;
   /** Changes whenever the draft does, so that the element renders again. */
   @property({ attribute: false }) draft: unknown = null;
 

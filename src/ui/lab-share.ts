@@ -1,7 +1,6 @@
-import { css, html } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
-import { specFromHash, specToHash } from '../spec/index.ts';
-import { LabElement } from './lab-element.ts';
+import { css, html, LitElement } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { Address } from './address.ts';
 import { sharedStyles } from './shared-styles.ts';
 
 declare global {
@@ -10,9 +9,9 @@ declare global {
   }
 }
 
-/** Keeps the spec in the address, reads it from there, and copies the link. A link that cannot be read changes nothing. */
+/** Copies the link to what is shown. */
 @customElement('lab-share')
-export class LabShare extends LabElement {
+export class LabShare extends LitElement {
   static override readonly styles = [
     sharedStyles,
     css`
@@ -22,22 +21,8 @@ export class LabShare extends LabElement {
     `,
   ];
 
+  @property({ attribute: false }) address!: Address;
   @state() private copied: 'no' | 'yes' | 'refused' = 'no';
-  #endSpec = (): void => {};
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#read();
-    addEventListener('hashchange', this.#read);
-    this.#endSpec = this.lab.on('spec', () => this.#write());
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    removeEventListener('hashchange', this.#read);
-    this.#endSpec();
-  }
-
   override render(): unknown {
     const words = { no: 'Copy link', yes: 'Link copied', refused: 'Copy it from the address bar' };
     return html`<button type="button" data-action="copy-link" @click=${(): Promise<void> => this.#copy()}>
@@ -46,21 +31,8 @@ export class LabShare extends LabElement {
       <span class="hidden-text" role="status">${this.copied === 'no' ? '' : words[this.copied]}</span>`;
   }
 
-  readonly #read = (): void => {
-    if (location.hash.length < 2) return;
-    try {
-      this.lab.setSpec(specFromHash(location.hash));
-    } catch (error) {
-      this.lab.report(error, 'URL');
-    }
-  };
-
-  #write(): void {
-    if (this.lab.form.valid) history.replaceState(null, '', `#${specToHash(this.lab.form.spec)}`);
-  }
-
   async #copy(): Promise<void> {
-    this.#write();
+    this.address.write();
     try {
       await navigator.clipboard.writeText(location.href);
       this.copied = 'yes';

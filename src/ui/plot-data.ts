@@ -21,6 +21,15 @@ export interface ReferenceLine {
   readonly y: number;
 }
 
+/** What lies between two curves, filled; where either is not finite there is a gap. */
+export interface PlotBand {
+  /** Name of the custom property that holds its colour. */
+  readonly color: string;
+  readonly x: ArrayLike<number>;
+  readonly low: ArrayLike<number>;
+  readonly high: ArrayLike<number>;
+}
+
 /** A step whose value is not finite. */
 export interface Mark {
   readonly x: number;
@@ -36,8 +45,12 @@ export interface PlotFrame {
   /** What x spans while there is nothing to draw. */
   readonly emptyX: Range;
   readonly curves: readonly Curve[];
+  /** Under the curves. */
+  readonly bands?: readonly PlotBand[];
   readonly lines: readonly ReferenceLine[];
   readonly marks: readonly Mark[];
+  /** y reaches no further than this, whatever is drawn. */
+  readonly limitY?: Range;
 }
 
 export type Range = readonly [min: number, max: number];
@@ -53,7 +66,22 @@ export interface Drawn {
 export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY: Range | null): Drawn {
   const x = zoomX ?? extentOfX(frame);
   const curves = frame.curves.map((curve) => visible(curve, x, frame.xLog, Math.max(32, width)));
-  return { data: align(curves), x, y: zoomY ?? extentOfY(frame, curves, zoomX === null) };
+  const edges = (frame.bands ?? []).flatMap((band) => bandEdges(band, frame, x, width));
+  return { data: align(curves), x, y: zoomY ?? limited(extentOfY(frame, [...curves, ...edges], zoomX === null), frame.limitY) };
+}
+
+/** The edges of a band, `[low, high]`, as few points as a plot of `width` pixels needs. */
+export function bandEdges({ x, low, high }: PlotBand, { xLog }: PlotFrame, range: Range, width: number): [Points, Points] {
+  const window = { min: range[0], max: range[1], log: xLog };
+  const buckets = Math.max(32, width >> 1);
+  const kept = new Set([...decimate(x, low, window, buckets), ...decimate(x, high, window, buckets)]);
+  const indices = [...kept].sort((a, b) => a - b).filter((i) => Number.isFinite(x[i]) && (!xLog || (x[i] ?? 0) > 0));
+  const edge = (y: ArrayLike<number>): Points => ({ x: indices.map((i) => x[i] ?? 0), y: indices.map((i) => y[i] ?? Number.NaN) });
+  return [edge(low), edge(high)];
+}
+
+function limited([low, high]: Range, limit: Range | undefined): Range {
+  return limit === undefined ? [low, high] : [Math.max(low, limit[0]), Math.min(high, limit[1])];
 }
 
 function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points {

@@ -1,7 +1,7 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import type uPlot from 'uplot';
 import { short } from './format.ts';
-import type { PlotFrame, Range } from './plot-data.ts';
+import { bandEdges, type PlotBand, type PlotFrame, type Range } from './plot-data.ts';
 
 /** What the options ask of the element that owns the plot. */
 export interface PlotOwner {
@@ -89,7 +89,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
       }),
     ],
     hooks: {
-      drawAxes: [(plot): void => drawLines(plot, owner)],
+      drawAxes: [(plot): void => drawBands(plot, owner), (plot): void => drawLines(plot, owner)],
       draw: [(plot): void => drawMarks(plot, owner)],
       setSelect: [(plot): void => owner.selected(plot)],
       setCursor: [(plot): void => owner.hovered(plot)],
@@ -117,6 +117,45 @@ function haloed(ctx: CanvasRenderingContext2D, owner: PlotOwner, text: string, x
   ctx.strokeText(text, x, y);
   ctx.fillText(text, x, y);
   ctx.restore();
+}
+
+const BAND_ALPHA = 0.2;
+
+function drawBands(plot: uPlot, owner: PlotOwner): void {
+  const frame = owner.frame();
+  clipped(plot, (ctx) => {
+    ctx.globalAlpha = BAND_ALPHA;
+    for (const band of frame.bands ?? []) {
+      ctx.fillStyle = owner.color(band.color);
+      for (const part of bandParts(band, frame, owner.x(), plot.bbox.width)) {
+        ctx.beginPath();
+        for (const [x, y] of part) ctx.lineTo(plot.valToPos(x, 'x', true), plot.valToPos(y, 'y', true));
+        ctx.fill();
+      }
+    }
+  });
+}
+
+/** Outlines of the stretches of a band where both edges can be drawn: along the upper edge and back along the lower one. */
+export function bandParts(band: PlotBand, frame: PlotFrame, range: Range, width: number): Range[][] {
+  const [low, high] = bandEdges(band, frame, range, width);
+  const drawable = (value: number | undefined): value is number =>
+    value !== undefined && Number.isFinite(value) && (!frame.yLog || value > 0);
+  const parts: Range[][] = [];
+  let [upper, lower]: [Range[], Range[]] = [[], []];
+  const end = (): void => {
+    if (upper.length > 1) parts.push([...upper, ...lower.reverse()]);
+    [upper, lower] = [[], []];
+  };
+  low.x.forEach((x, i) => {
+    const [from, to] = [low.y[i], high.y[i]];
+    if (drawable(from) && drawable(to)) {
+      upper.push([x, to]);
+      lower.push([x, from]);
+    } else end();
+  });
+  end();
+  return parts;
 }
 
 /** Reference lines with their names, under the curves. */

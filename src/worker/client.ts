@@ -2,6 +2,8 @@ import { ProtocolError } from '../base/errors.ts';
 import { isEvent, isReply } from './event-check.ts';
 import { PROTOCOL_VERSION, type Command, type CommandType, type Event, type Replies, type WireError } from './protocol.ts';
 
+export { isProbe, isReply } from './event-check.ts';
+
 type WithoutId<C> = C extends Command ? Omit<C, 'id'> : never;
 
 /** A command as the caller writes it: the client numbers it. */

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../base/errors.ts';
 import { parseSpec } from '../spec/index.ts';
-import type { Command, CommandType, SamplingSettings } from './protocol.ts';
+import { MAX_ARMS, MAX_SEEDS, type ArmSpec, type Command, type CommandType, type SamplingSettings } from './protocol.ts';
 
 /** A message as its sender wrote it, before anything about it is believed. */
 class Fields {
@@ -17,12 +17,13 @@ class Fields {
     return typeof value === 'string' && value !== '' ? value : this.refuse(name, 'a string');
   }
 
-  /** A whole number, `least` or more. */
-  count(name: string, least: number): number {
+  /** A whole number, `least`..`most`. */
+  count(name: string, least: number, most = Infinity): number {
     const value = this.get(name);
-    return typeof value === 'number' && Number.isSafeInteger(value) && value >= least
+    const range = most === Infinity ? `${least} or more` : `${least}..${most}`;
+    return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most
       ? value
-      : this.refuse(name, `a whole number, ${least} or more`);
+      : this.refuse(name, `a whole number, ${range}`);
   }
 
   bytes(name: string): ArrayBuffer {
@@ -33,6 +34,22 @@ class Fields {
   list(name: string): readonly unknown[] {
     const value = this.get(name);
     return Array.isArray(value) && value.length > 0 ? value : this.refuse(name, 'a list of one or more');
+  }
+
+  arms(name: string): readonly ArmSpec[] {
+    const arms = this.list(name);
+    if (arms.length > MAX_ARMS) return this.refuse(name, `a list of ${MAX_ARMS} at most`);
+    return arms.map((arm) => {
+      if (typeof arm !== 'object' || arm === null) return this.refuse(name, 'a list of names and specs');
+      const inner = new Fields(arm, `${this.type} ${name}`);
+      return { name: inner.string('name'), spec: parseSpec(inner.get('spec')) };
+    });
+  }
+
+  words(name: string): readonly string[] {
+    const words = this.get(name);
+    const all = Array.isArray(words) && words.every((word): word is string => typeof word === 'string');
+    return all ? words : this.refuse(name, 'a list of strings');
   }
 
   flag(name: string): { [key: string]: true } {
@@ -107,6 +124,18 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
   stored: (_, id) => ({ type: 'stored', id }),
   forget: (f, id) => ({ type: 'forget', id, runId: f.string('runId') }),
   measurePeak: (_, id) => ({ type: 'measurePeak', id }),
+  compare: (f, id) => ({
+    type: 'compare',
+    id,
+    runId: f.string('runId'),
+    arms: f.arms('arms'),
+    seeds: f.count('seeds', 1, MAX_SEEDS),
+    probeEvery: f.count('probeEvery', 0),
+    whatIf: f.words('whatIf'),
+  }),
+  comparePause: (f, id) => ({ type: 'comparePause', id, runId: f.string('runId') }),
+  compareResume: (f, id) => ({ type: 'compareResume', id, runId: f.string('runId') }),
+  compareStop: (f, id) => ({ type: 'compareStop', id, runId: f.string('runId') }),
   destroyDevice: (_, id) => ({ type: 'destroyDevice', id }),
 };
 

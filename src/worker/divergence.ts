@@ -1,5 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import type { StepMetrics } from '../train/index.ts';
+import type { NotFinite, StepMetrics } from '../train/index.ts';
 
 /** A figure of a lane's step that is not finite. */
 interface Finding {
@@ -18,6 +18,8 @@ export class Divergence {
   readonly lanes = new Set<number>();
   private readonly count: number;
   private readonly notice: (text: string) => void;
+  /** What ended the run, and of what it was made. */
+  private ended: { readonly error: SpecError; readonly found: Finding; readonly keptStep: number | null } | null = null;
 
   constructor(count: number, notice: (text: string) => void) {
     this.count = count;
@@ -38,7 +40,10 @@ export class Divergence {
       const found: Finding = Number.isFinite(loss)
         ? { ...at, what: 'gradient norm', value: norm }
         : { ...at, what: 'loss', value: loss };
-      if (this.lanes.size === this.count) return this.error(found, keptStep);
+      if (this.lanes.size === this.count) {
+        this.ended = { error: this.error(found, keptStep, ''), found, keptStep };
+        return this.ended.error;
+      }
       const { step, what, value } = found;
       this.notice(
         `Lane ${lane} diverged at step ${step}: its ${what} is ${value}. The other lanes are not touched by it and go on.`,
@@ -47,14 +52,30 @@ export class Divergence {
     return null;
   }
 
-  private error({ step, lane, what, value }: Finding, keptStep: number | null): SpecError {
+  /**
+   * The error that {@link check} ended the run with, and in which tensor it shows; any other error as it is, and so this one where that is
+   * not to be found.
+   *
+   * @param find the first tensor of each lane that is not finite, as the run stands now.
+   */
+  async explain(error: unknown, find: () => Promise<readonly (NotFinite | null)[]>): Promise<unknown> {
+    const { ended } = this;
+    if (ended === null || error !== ended.error) return error;
+    const tensors = await find().catch(() => []);
+    const first = tensors[ended.found.lane];
+    if (first === null || first === undefined) return error;
+    const where = `${first.tensor} is the first tensor that is not finite in the pass after step ${first.step}. `;
+    return this.error(ended.found, ended.keptStep, where);
+  }
+
+  private error({ step, lane, what, value }: Finding, keptStep: number | null, where: string): SpecError {
     const kept = keptStep === null || keptStep === 0 ? '' : `, or go on from the checkpoint of step ${keptStep}, which is kept`;
     return new SpecError({
       where: this.count === 1 ? `step ${step}` : `step ${step}, lane ${lane}`,
       rule: this.count === 1 ? `the ${what} is not finite` : `the ${what} of the last lane is not finite`,
       got: String(value),
       expected: 'a finite number',
-      cure: `Choose a smaller learning rate, a longer warm-up or gradient clipping${kept}.`,
+      cure: `${where}Choose a smaller learning rate, a longer warm-up or gradient clipping${kept}.`,
     });
   }
 }

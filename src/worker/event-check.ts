@@ -1,3 +1,4 @@
+import type { Probe } from '../base/probe.ts';
 import type { CommandType, Event, Replies } from './protocol.ts';
 
 type Shape = { readonly [key: string]: (value: unknown) => boolean };
@@ -65,6 +66,66 @@ const DEVICE: Shape = {
   build: string,
 };
 
+const list =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(check);
+const of =
+  (shape: Shape) =>
+  (value: unknown): boolean =>
+    fits(value, shape);
+
+const ARM: Shape = {
+  name: string,
+  peakBytes: number,
+  keptBytes: nullOr(number),
+  dispatchesPerStep: number,
+  disabledVariants: strings,
+  probes: boolean,
+};
+const COMPARISON: Shape = {
+  data,
+  totalSteps: number,
+  tokensPerStep: number,
+  parameters: number,
+  lanes: number,
+  arms: list(of(ARM)),
+};
+
+const CAST: Shape = {
+  format: string,
+  scaling: string,
+  scale: number,
+  underflow: number,
+  overflow: number,
+  sqnrDb: number,
+  mse: number,
+};
+const TENSOR: Shape = {
+  site: string,
+  layer: string,
+  role: string,
+  elements: number,
+  amax: number,
+  zeros: number,
+  nonFinite: number,
+  histogram: list(number),
+  cast: nullOr(of(CAST)),
+  whatIf: list(of(CAST)),
+};
+const STABILITY: Shape = {
+  maxAttentionLogit: list(number),
+  maxOutputLogit: number,
+  meanLse: number,
+  gradNorms: list(of({ layer: string, norm: number })),
+};
+const PROBE: Shape = { step: number, lane: number, tensors: list(of(TENSOR)), stability: of(STABILITY) };
+
+/** True where a value has the form of a probe of this build. */
+export function isProbe(value: unknown): value is Probe {
+  return fits(value, PROBE);
+}
+
 const nothing = (value: unknown): boolean => value === null;
 
 const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
@@ -83,22 +144,28 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   stored: (value) => Array.isArray(value) && value.every(checkpoint),
   forget: nothing,
   measurePeak: (value) => fits(value, { matmulFlopsPerSecond: number, kernel: string }),
+  compare: of(COMPARISON),
+  comparePause: nothing,
+  compareResume: nothing,
+  compareStop: nothing,
   destroyDevice: nothing,
+};
+
+const METRICS: Shape = {
+  runId: string,
+  firstStep: number,
+  lanes: number,
+  lossNats: floats,
+  gradNorm: floats,
+  learningRate: floats,
+  epochs: floats,
 };
 
 const EVENTS: { readonly [T in Event['type']]: Shape } = {
   reply: { id: number, ok: boolean },
   progress: { runId: nullOr(string), task: string, done: number, total: number },
   state: { runId: string, state: string, step: number, totalSteps: number },
-  metrics: {
-    runId: string,
-    firstStep: number,
-    lanes: number,
-    lossNats: floats,
-    gradNorm: floats,
-    learningRate: floats,
-    epochs: floats,
-  },
+  metrics: METRICS,
   eval: { runId: string, step: number, split: string, lossNats: (value) => value instanceof Float64Array },
   speed: {
     runId: string,
@@ -107,6 +174,24 @@ const EVENTS: { readonly [T in Event['type']]: Shape } = {
     stepsPerSubmit: number,
     mfu: nullOr(number),
     etaMs: number,
+  },
+  comparisonState: { runId: string, state: string, step: number, totalSteps: number },
+  armState: {
+    runId: string,
+    arm: number,
+    state: string,
+    step: number,
+    diverged: list(of({ lane: number, step: number })),
+  },
+  armMetrics: { ...METRICS, arm: number },
+  armProbe: { runId: string, arm: number, probes: list(isProbe) },
+  armCost: { runId: string, arm: number, msPerStep: number, lowMs: number, highMs: number, submits: number },
+  armEval: {
+    runId: string,
+    arm: number,
+    step: number,
+    split: string,
+    lossNats: (value) => value instanceof Float64Array,
   },
   sample: { runId: string, step: number, prompt: string, text: string },
   saved: { runId: string, step: number, sizeBytes: number },

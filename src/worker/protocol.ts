@@ -1,7 +1,8 @@
+import type { Probe } from '../base/probe.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
 /** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /**
  * What the page asks of the training worker. Commands with an `id` get exactly one `reply`; a command that is illegal in the
@@ -45,6 +46,25 @@ export type Command =
   | { readonly type: 'forget'; readonly id: number; readonly runId: string }
   /** Measures the adapter's f32 matmul peak. Replies {@link PeakReport}. Refused while a run is running. */
   | { readonly type: 'measurePeak'; readonly id: number }
+  /**
+   * Trains several arms side by side, each on the same seeds and batches, and measures what tells them apart. Replies
+   * {@link ComparisonReport} once the first step can run. Refused while a run is going on, as a run is while a comparison is.
+   */
+  | {
+      readonly type: 'compare';
+      readonly id: number;
+      /** Names the comparison; it shares the names of runs, so that faults, notices and progress of it carry it. */
+      readonly runId: string;
+      /** 2..{@link MAX_ARMS}; the same data, seeds, budget and evaluation in all. */
+      readonly arms: readonly ArmSpec[];
+      /** Runs of each arm, the lanes of its program: run i has the arm's seeds + i. */
+      readonly seeds: number;
+      /** Steps between two looks at the tensors, which are also taken before the first step and after the last; 0: none. */
+      readonly probeEvery: number;
+      /** Formats whose casts are measured on every tensor beside what the arm itself does. */
+      readonly whatIf: readonly string[];
+    }
+  | { readonly type: 'comparePause' | 'compareResume' | 'compareStop'; readonly id: number; readonly runId: string }
   /** Destroys the GPU device on purpose, so that a user can watch the run recover. Replies null. */
   | { readonly type: 'destroyDevice'; readonly id: number };
 
@@ -67,6 +87,10 @@ export interface Replies {
   stored: readonly CheckpointReport[];
   forget: null;
   measurePeak: PeakReport;
+  compare: ComparisonReport;
+  comparePause: null;
+  compareResume: null;
+  compareStop: null;
   destroyDevice: null;
 }
 
@@ -99,6 +123,7 @@ export type Event =
       readonly lossNats: Float64Array;
     }
   | SpeedEvent
+  | ComparisonEvent
   | { readonly type: 'sample'; readonly runId: string; readonly step: number; readonly prompt: string; readonly text: string }
   /** A checkpoint reached the browser's storage. */
   | { readonly type: 'saved'; readonly runId: string; readonly step: number; readonly sizeBytes: number }
@@ -130,6 +155,104 @@ export interface SpeedEvent {
   /** Training FLOP/s over the measured f32 matmul peak of this adapter, 0..1; null until the peak is measured. */
   readonly mfu: number | null;
   readonly etaMs: number;
+}
+
+export const MAX_ARMS = 8;
+export const MAX_SEEDS = 16;
+
+/** One side of a comparison. */
+export interface ArmSpec {
+  readonly name: string;
+  readonly spec: RunSpec;
+}
+
+/**
+ *     preparing -> running <-> paused     running -> finished     any -> stopped, failed
+ *
+ * What is finished, stopped or failed has freed its memory; the next comparison is a new one.
+ */
+export type ComparisonState = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
+
+/** `waiting` for its program, `ready` to train or training, `done` with its last step, `diverged` in every lane. */
+export type ArmState = 'waiting' | 'ready' | 'done' | 'diverged';
+
+/** A lane whose loss or gradient norm was not finite; the other lanes go on. */
+export interface LaneEnd {
+  readonly lane: number;
+  readonly step: number;
+}
+
+/** What a comparison says. `arm` is the place in the command's list. A lost device or another failure is a `fault`; then it has failed. */
+export type ComparisonEvent =
+  | {
+      readonly type: 'comparisonState';
+      readonly runId: string;
+      readonly state: ComparisonState;
+      /** Steps that every arm that goes on has done. */
+      readonly step: number;
+      readonly totalSteps: number;
+    }
+  | {
+      readonly type: 'armState';
+      readonly runId: string;
+      readonly arm: number;
+      readonly state: ArmState;
+      readonly step: number;
+      /** Lanes that diverged, in the order in which they did. */
+      readonly diverged: readonly LaneEnd[];
+    }
+  | ArmMetricsEvent
+  | { readonly type: 'armProbe'; readonly runId: string; readonly arm: number; readonly probes: readonly Probe[] }
+  | ArmCostEvent
+  /** Mean held-out loss of each lane at the end, in nats per token. */
+  | {
+      readonly type: 'armEval';
+      readonly runId: string;
+      readonly arm: number;
+      readonly step: number;
+      readonly split: 'validation' | 'ood';
+      readonly lossNats: Float64Array;
+    };
+
+/** As {@link MetricsEvent}, of one arm. */
+export interface ArmMetricsEvent extends Omit<MetricsEvent, 'type'> {
+  readonly type: 'armMetrics';
+  readonly arm: number;
+}
+
+/** Time of one step of all lanes of an arm, over submits that took turns with those of the other arms. */
+export interface ArmCostEvent {
+  readonly type: 'armCost';
+  readonly runId: string;
+  readonly arm: number;
+  /** Median, and the quartiles around it. */
+  readonly msPerStep: number;
+  readonly lowMs: number;
+  readonly highMs: number;
+  readonly submits: number;
+}
+
+export interface ArmReport {
+  readonly name: string;
+  /** GPU memory of the arm at its peak, all lanes. */
+  readonly peakBytes: number;
+  /** Bytes that one lane keeps from the forward pass for the backward pass; null where that is not known. */
+  readonly keptBytes: number | null;
+  readonly dispatchesPerStep: number;
+  /** Fast paths that failed their check for this arm and are off. */
+  readonly disabledVariants: readonly string[];
+  /** Whether its tensors can be probed. */
+  readonly probes: boolean;
+}
+
+export interface ComparisonReport {
+  readonly data: DataReport;
+  readonly totalSteps: number;
+  /** Of one lane. */
+  readonly tokensPerStep: number;
+  readonly parameters: number;
+  readonly lanes: number;
+  readonly arms: readonly ArmReport[];
 }
 
 export type Task = 'adapter' | 'data' | 'tokenizer' | 'compile' | 'check' | 'peak';

@@ -394,7 +394,8 @@ export class Session {
       if (lost === null) throw error;
       await this.recover(lost);
     } catch (fatal) {
-      await this.fail(fatal);
+      const { built, divergence } = this;
+      await this.fail(await divergence.explain(fatal, async () => (await built?.trainer.firstNotFinite()) ?? []));
     }
   }
 

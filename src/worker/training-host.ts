@@ -5,6 +5,7 @@ import type { RunSpec } from '../spec/index.ts';
 import { decodeCheckpoint, measurePeak } from '../train/index.ts';
 import { toWireError } from './client.ts';
 import { idOf, readCommand } from './command-check.ts';
+import { Comparison, type ComparisonPorts } from './comparison.ts';
 import { Figures } from './figures.ts';
 import { GpuKeeper, type GpuKeeperOptions } from './gpu-keeper.ts';
 import { Library, type Opened } from './library.ts';
@@ -32,7 +33,11 @@ import { Session, type Origin, type SessionPorts } from './session.ts';
 import { Vault, type Files } from './storage.ts';
 
 /** What the host takes from the place it runs in. */
-export interface HostPorts extends Pick<GpuKeeperOptions, 'open'>, Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'> {
+export interface HostPorts
+  extends
+    Pick<GpuKeeperOptions, 'open'>,
+    Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'>,
+    Pick<ComparisonPorts, 'createTrainer'> {
   readonly post: (event: Event, transfer: Transferable[]) => void;
   readonly files: Files;
   readonly fetch?: Fetch;
@@ -60,6 +65,7 @@ export class TrainingHost {
   private session: Session | null = null;
   /** The run before {@link session}, while that one is not built: it stays, and comes back if that one cannot be. */
   private previous: Session | null = null;
+  private comparison: Comparison | null = null;
   private measuring = false;
   private prefetched: Promise<void> | null = null;
 
@@ -109,18 +115,18 @@ export class TrainingHost {
         await this.sessionOf(command).pause();
         return { value: null };
       case 'resume':
-        this.refuseWhileMeasuring(`run ${command.runId}`);
+        this.refuseWhileBusy(`run ${command.runId}`);
         this.sessionOf(command).resume();
         return { value: null };
       case 'step':
-        this.refuseWhileMeasuring(`run ${command.runId}`);
+        this.refuseWhileBusy(`run ${command.runId}`);
         await this.sessionOf(command).step();
         return { value: null };
       case 'stop':
         await this.sessionOf(command).stop();
         return { value: null };
       case 'extend':
-        this.refuseWhileMeasuring(`run ${command.runId}`);
+        this.refuseWhileBusy(`run ${command.runId}`);
         this.sessionOf(command).extend(command.steps);
         return { value: null };
       case 'sampling':
@@ -136,6 +142,17 @@ export class TrainingHost {
         return { value: await this.stored() };
       case 'forget':
         return { value: await this.forget(command) };
+      case 'compare':
+        return this.compare(command);
+      case 'comparePause':
+        await this.comparisonOf(command).pause();
+        return { value: null };
+      case 'compareResume':
+        this.comparisonOf(command).resume();
+        return { value: null };
+      case 'compareStop':
+        await this.comparisonOf(command).stop();
+        return { value: null };
       case 'measurePeak':
         return { value: await this.measurePeak() };
       case 'destroyDevice':
@@ -185,7 +202,7 @@ export class TrainingHost {
   /** The spec's data where it costs little to have; a run that is training is not slowed down for it. */
   private async dataAtHand({ data }: RunSpec): Promise<Opened | null> {
     const known = this.library.peek(data);
-    const busy = this.session !== null && isActive(this.session.state);
+    const busy = this.comparison?.active === true || (this.session !== null && isActive(this.session.state));
     if (known === null && (busy || (data.tokenizer === 'bpe' && data.source !== 'markov') || data.source === 'file')) return null;
     const late = this.ports.sleep(FORECAST_DATA_MS).then(() => null);
     // What is being prepared for a run may be given up with that run; why, is no business of a forecast's.
@@ -198,7 +215,7 @@ export class TrainingHost {
       const rule = `"start" is not possible while run ${previous.runId} is ${previous.state}`;
       throw new ProtocolError({ where: `run ${runId}`, rule, cure: 'Stop that run first.' });
     }
-    this.refuseWhileMeasuring(`run ${runId}`);
+    this.refuseWhileBusy(`run ${runId}`);
     const made = new Session(
       { runId, specs },
       {
@@ -229,6 +246,30 @@ export class TrainingHost {
     } finally {
       this.previous = null;
     }
+  }
+
+  private async compare(command: Of<'compare'>): Promise<Answer> {
+    const where = `comparison ${command.runId}`;
+    if (this.session !== null && isActive(this.session.state)) {
+      const rule = `it is not possible while run ${this.session.runId} is ${this.session.state}, as the GPU does one thing at a time`;
+      throw new ProtocolError({ where, rule, cure: 'Stop that run first.' });
+    }
+    this.refuseWhileBusy(where);
+    const made = new Comparison(command, {
+      ...this.ports,
+      emit: (event, transfer) => this.post(event, transfer),
+      gpu: () => this.keeper.get(),
+      library: this.library,
+      figures: this.figures,
+    });
+    this.comparison = made;
+    const building = this.session?.rest().then(() => made.prepare()) ?? made.prepare();
+    return { value: await building, afterwards: () => made.begin() };
+  }
+
+  private comparisonOf({ runId }: { readonly runId: string }): Comparison {
+    if (this.comparison?.runId === runId) return this.comparison;
+    throw new ProtocolError({ where: `comparison ${runId}`, rule: 'the worker has no such comparison', cure: 'Start it anew.' });
   }
 
   /** Where a run goes on from; null: from its seeds. */
@@ -275,7 +316,7 @@ export class TrainingHost {
         cure: 'Pause the run first.',
       });
     }
-    this.refuseWhileMeasuring('measurePeak');
+    this.refuseWhileBusy('measurePeak');
     this.measuring = true;
     try {
       await this.session?.rest();
@@ -295,9 +336,16 @@ export class TrainingHost {
     }
   }
 
-  private refuseWhileMeasuring(where: string): void {
+  /** The GPU does one thing at a time. */
+  private refuseWhileBusy(where: string): void {
     if (this.measuring)
       throw new ProtocolError({ where, rule: "the adapter's peak is being measured", cure: 'Try again in a few seconds.' });
+    if (this.comparison?.active === true)
+      throw new ProtocolError({
+        where,
+        rule: `a comparison is ${this.comparison.state}, and the GPU does one thing at a time`,
+        cure: 'Stop the comparison first.',
+      });
   }
 
   /** Runs `body`; a device that is lost meanwhile is the error, whatever `body` says then. */
@@ -314,6 +362,11 @@ export class TrainingHost {
   }
 
   private onLost(error: Error): void {
+    // A comparison says itself that it has failed; a run that is finished comes back by itself.
+    if (this.comparison?.active === true) {
+      if (this.session === null || !holdsDevice(this.session.state)) void this.reopen();
+      return;
+    }
     // A run that holds the device hears of it by itself, and opens the next one.
     if (this.session !== null && holdsDevice(this.session.state)) return;
     this.post({ type: 'fault', runId: null, error: toWireError(error, 'GPU device'), recovering: true });
@@ -329,6 +382,10 @@ export class TrainingHost {
   }
 
   private onGpuError(error: IsoflopError): void {
+    if (this.comparison?.active === true) {
+      this.comparison.gpuError(error);
+      return;
+    }
     const holder = [this.previous, this.session].find((session) => session !== null && holdsDevice(session.state));
     if (holder !== null && holder !== undefined) holder.gpuError(error);
     else this.post({ type: 'fault', runId: null, error: toWireError(error, 'WebGPU'), recovering: false });

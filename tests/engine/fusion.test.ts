@@ -10,9 +10,12 @@ import { testGpu } from '../support/run-graph.ts';
 
 const spec = tinySpec({ model: { layers: 2, norm: 'layernorm', position: 'learned', mlp: 'gelu', bias: true, tied: false } });
 
-async function planOf(fusion: FusionSpec, bias = true): Promise<Plan> {
+async function planOf(fusion: FusionSpec, { bias = true, cast = false } = {}): Promise<Plan> {
   const gpu = await testGpu();
-  return planProgram(trainingGraph({ ...spec, fusion, model: { ...spec.model, bias } }, 11), { caps: gpu.caps });
+  const precision = { ...spec.precision, recipe: cast ? 'fp8-current' : 'f32' } as const;
+  const graph = trainingGraph({ ...spec, fusion, precision, model: { ...spec.model, bias } }, 11);
+  // As a GPU has it: a software adapter decodes operands in a dispatch of its own.
+  return planProgram(graph, { caps: { ...gpu.caps, software: false } });
 }
 
 const only = (name: string): FusionSpec => Object.fromEntries(FUSION_RULES.map((rule) => [rule.name, rule.name === name]));
@@ -26,12 +29,12 @@ describe('fusion rules', () => {
 
   it.each(FUSION_RULES.map(({ name }) => name))('%s does something on its own, and is gone when it is off', async (name) => {
     // A bias of its own stands between a matmul and what else could be fused with it.
-    const bias = name === 'matmul-bias';
+    const options = { bias: name === 'matmul-bias', cast: name === 'cast-store' || name === 'matmul-decode' };
     const [alone, none, all, without] = [
-      await planOf(only(name), bias),
-      await planOf('none', bias),
-      await planOf('all', bias),
-      await planOf({ [name]: false }, bias),
+      await planOf(only(name), options),
+      await planOf('none', options),
+      await planOf('all', options),
+      await planOf({ [name]: false }, options),
     ];
     expect(alone.dispatchesPerStep).toBeLessThan(none.dispatchesPerStep);
     expect(without.dispatchesPerStep).toBeGreaterThan(all.dispatchesPerStep);

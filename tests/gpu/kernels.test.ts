@@ -4,10 +4,21 @@ import { KernelError } from '../../src/base/errors.ts';
 import { kernelSource, packSizes } from '../../src/gpu/kernel.ts';
 import { kernelPaths, shaderText } from '../../src/gpu/shaders.ts';
 
-/** The template values that a kernel asks for, each 4: vectors of four, registers for four. */
-function templateOf(path: string): Record<string, number> {
-  return Object.fromEntries([...shaderText(path).matchAll(/\{\{(\w+)\}\}/g)].map((match) => [match[1] ?? '', 4]));
+/** Template values that are no numbers: the kernel's text differs with each. */
+const FORMS: Readonly<Record<string, readonly string[]>> = { OPERANDS: ['f32', 'coded'] };
+
+/** The template values that a kernel asks for, each 4, for vectors of four and registers for four, or one of {@link FORMS}. */
+function templatesOf(path: string): readonly Record<string, number | string>[] {
+  const names = [...shaderText(path).matchAll(/\{\{(\w+)\}\}/g)].map((match) => match[1] ?? '');
+  return names.reduce<readonly Record<string, number | string>[]>(
+    (all, name) => all.flatMap((one) => (FORMS[name] ?? [4]).map((value) => ({ ...one, [name]: value }))),
+    [{}],
+  );
 }
+
+const kernels = kernelPaths.flatMap((path) =>
+  templatesOf(path).map((template) => ({ path, template, form: Object.values(template).join(' ') })),
+);
 
 function headerOf(path: string): string {
   const lines = shaderText(path).split('\n');
@@ -19,8 +30,8 @@ function headerOf(path: string): string {
     .join('\n');
 }
 
-describe.each(kernelPaths)('shaders/%s.wgsl', (path) => {
-  const source = kernelSource(path, templateOf(path));
+describe.each(kernels)('shaders/$path.wgsl $form', ({ path, template }) => {
+  const source = kernelSource(path, template);
   const reflection = new WgslReflect(source.code);
   const header = headerOf(path);
 
@@ -59,7 +70,7 @@ describe.each(kernelPaths)('shaders/%s.wgsl', (path) => {
 
 describe('a kernel declaration', () => {
   it('packs sizes by name, in the order and types of the struct', () => {
-    const source = kernelSource('matmul/plain', {});
+    const source = kernelSource('matmul/plain', { OPERANDS: 'f32' });
     const values = Object.fromEntries(source.sizes.map(({ name }, i) => [name, i + 1]));
     const view = new DataView(packSizes(source, values));
     for (const [i, { type }] of source.sizes.entries())
@@ -67,7 +78,7 @@ describe('a kernel declaration', () => {
   });
 
   it('refuses sizes that are missing, unknown or not whole', () => {
-    const source = kernelSource('matmul/plain', {});
+    const source = kernelSource('matmul/plain', { OPERANDS: 'f32' });
     const values = Object.fromEntries(source.sizes.map(({ name }) => [name, 1]));
     const { m: _, ...short } = values;
     expect(() => packSizes(source, short)).toThrow('kernel matmul/plain: size m is missing.');

@@ -6,6 +6,9 @@ import { lossReferences } from './ops/loss.ts';
 import { matmulReferences } from './ops/matmul.ts';
 import { normReferences } from './ops/norm.ts';
 import { optimizerReferences } from './ops/optimizer.ts';
+import { quantizeReferences } from './ops/quantize.ts';
+import { scalingReferences } from './ops/scaling.ts';
+import { tensorStatsReferences } from './ops/tensor-stats.ts';
 import { textReferences } from './ops/text.ts';
 import type { Reference } from './tensor.ts';
 
@@ -19,6 +22,9 @@ export const references = {
   ...lossReferences,
   ...optimizerReferences,
   ...textReferences,
+  ...scalingReferences,
+  ...quantizeReferences,
+  ...tensorStatsReferences,
 } satisfies Readonly<Record<OpName, Reference>>;
 
 function hasReference(op: string): op is keyof typeof references {

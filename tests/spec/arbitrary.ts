@@ -1,8 +1,32 @@
 import fc from 'fast-check';
 import { unreachable } from '../../src/base/errors.ts';
 import type { Field, RunSpec, SpecPath } from '../../src/spec/index.ts';
-import { fieldAt, FUSION_RULE_NAMES, SPEC_PATHS, specFaults } from '../../src/spec/index.ts';
+import { fieldAt, FUSION_RULE_NAMES, ROLES, SPEC_PATHS, specFaults } from '../../src/spec/index.ts';
 import { buildSpec } from '../../src/spec/defaults.ts';
+
+/** Selectors that every model has tensors for, and casts that most tensors take. */
+const SELECTORS = [
+  ...ROLES,
+  'fprop',
+  'attention',
+  'gradient',
+  'blocks',
+  'blocks.0.mlp',
+  'head',
+  'head:fprop.output',
+  'blocks.0:residual',
+];
+const CASTS = [
+  'f32',
+  'bf16',
+  'e4m3',
+  'E5M2/current',
+  'e4m3/none/stochastic',
+  'fp16/zero',
+  'e3m4-fn/current',
+  'mxfp8-e4m3',
+  'nvfp4/stochastic',
+];
 
 /** Any value that a field accepts alone. */
 export function fieldValue(field: Field): fc.Arbitrary<unknown> {
@@ -27,6 +51,19 @@ export function fieldValue(field: Field): fc.Arbitrary<unknown> {
       return fc.string({ unit: 'binary', maxLength: 20 });
     case 'rules':
       return fc.oneof(fc.constantFrom('all', 'none'), fc.dictionary(fc.constantFrom(...FUSION_RULE_NAMES), fc.boolean()));
+    case 'casts':
+      return fc.oneof(
+        { weight: 2, arbitrary: fc.constant({}) },
+        {
+          weight: 1,
+          arbitrary: fc
+            .uniqueArray(fc.tuple(fc.constantFrom(...SELECTORS), fc.constantFrom(...CASTS)), {
+              selector: ([selector]) => selector,
+              maxLength: 3,
+            })
+            .map((entries) => Object.fromEntries(entries)),
+        },
+      );
     default:
       return unreachable(field);
   }
@@ -45,9 +82,13 @@ const related = fc
     cooldown: fc.double({ min: 0, max: 0.5, noNaN: true }).map((x) => x + 0),
     budget: fc.constantFrom('steps', 'tokens', 'flops'),
     flops: fc.double({ min: 1e14, max: 1e17, noNaN: true }),
+    /** Blocks of 4 divide everything, or whether they do is left to chance. */
+    blocks: fc.boolean(),
+    context: fc.integer({ min: 1, max: 32 }).map((quarter) => 4 * quarter),
   })
   .map((r): Partial<Record<SpecPath, unknown>> => ({
-    'model.width': r.headSize * r.kvHeads * r.group,
+    'model.width': r.headSize * (r.blocks ? 2 : 1) * r.kvHeads * r.group,
+    ...(r.blocks ? { 'data.context': r.context, 'precision.blockSize': 4 } : {}),
     'model.heads': r.kvHeads * r.group,
     'model.kvHeads': r.kvHeads === r.group ? null : r.kvHeads,
     'schedule.warmupSteps': r.budget === 'steps' ? r.warmupSteps : 0,

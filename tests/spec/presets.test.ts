@@ -21,4 +21,15 @@ describe('presets', () => {
     const set = differingPaths(full, defaultSpec).filter((path) => !path.startsWith('budget.'));
     expect(set.filter((path) => !isShown(path, full))).toEqual([]);
   });
+
+  it.each(PRESETS.filter(({ compare }) => compare !== undefined))(
+    '"$title" is held against another valid run of the same length and data',
+    ({ spec, compare }) => {
+      const own = withDefaults(spec);
+      const other = withDefaults(compare ?? {}, own);
+      expect(specFaults(other)).toEqual([]);
+      expect(differingPaths(own, other).length).toBeGreaterThan(0);
+      expect([other.data, other.budget, other.seed]).toEqual([own.data, own.budget, own.seed]);
+    },
+  );
 });

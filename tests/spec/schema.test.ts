@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   canShareProgram,
+  CAST_FORMATS,
   defaultSpec,
   differingPaths,
   FIELD_GROUPS,
@@ -10,6 +11,8 @@ import {
   getField,
   isFusionOn,
   isShown,
+  RECIPES,
+  ROLES,
   setField,
   SPEC_PATHS,
   specFaults,
@@ -17,11 +20,12 @@ import {
   tensorReference,
   withDefaults,
 } from '../../src/spec/index.ts';
+import type { RunSpec, SpecInput } from '../../src/spec/index.ts';
 import { validSpec } from './arbitrary.ts';
 
 /** Dotted paths of the leaves of a plain object. */
 function leaves(value: unknown, path = ''): string[] {
-  if (typeof value !== 'object' || value === null) return [path];
+  if (typeof value !== 'object' || value === null || path === 'precision.overrides') return [path];
   return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`));
 }
 
@@ -99,6 +103,23 @@ describe('the table of fields', () => {
     expect(isShown('budget.flops', defaultSpec)).toBe(false);
     expect(isShown('model.kvHeads', withDefaults({ model: { heads: 1 } }))).toBe(false);
   });
+
+  it.each<[NonNullable<SpecInput['precision']>, string]>([
+    [{}, 'recipe overrides'],
+    [{ recipe: 'bf16' }, 'recipe rounding overrides'],
+    [{ recipe: 'fp8-current' }, 'recipe format scale margin rounding overrides'],
+    [{ recipe: 'fp8-delayed' }, 'recipe format scale margin amaxHistoryLen amaxAlgo rounding overrides'],
+    [{ recipe: 'fp8-none' }, 'recipe format rounding overrides'],
+    [{ recipe: 'mxfp8' }, 'recipe format blockSize rounding overrides'],
+    [{ recipe: 'nvfp4' }, 'recipe blockSize rounding overrides'],
+    [{ recipe: 'fp8-lm' }, 'recipe format margin rounding overrides'],
+    [{ overrides: { weight: 'e4m3/delayed' } }, 'recipe scale margin amaxHistoryLen amaxAlgo rounding overrides'],
+    [{ overrides: { weight: 'mxfp4', wieght: 'nonsense', 'fprop.weight': 'half-typed' } }, 'recipe blockSize rounding overrides'],
+  ])('shows of the precision only what matters to %j', (precision, fields) => {
+    const spec = withDefaults({ precision });
+    const shown = SPEC_PATHS.filter((path) => path.startsWith('precision.') && isShown(path, spec));
+    expect(shown.map((path) => path.slice('precision.'.length)).join(' ')).toBe(fields);
+  });
 });
 
 describe('access by path', () => {
@@ -129,6 +150,13 @@ describe('access by path', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('tells overrides apart by their order, for a later one wins', () => {
+    const precision = (overrides: Record<string, string>): RunSpec => withDefaults({ precision: { overrides } });
+    const [a, b] = [precision({ weight: 'e4m3', fprop: 'bf16' }), precision({ fprop: 'bf16', weight: 'e4m3' })];
+    expect(differingPaths(a, b)).toEqual(['precision.overrides']);
+    expect(differingPaths(a, structuredClone(a))).toEqual([]);
   });
 
   it('lets runs share a program when they differ in laneable fields only', () => {
@@ -162,6 +190,8 @@ describe('the reference', () => {
     expect(rows.map((line) => /^\| `([\w.]+)` \|/.exec(line)?.[1])).toEqual(FIELD_GROUPS.flatMap(({ paths }) => paths));
     for (const line of rows) expect(line.replaceAll('\\|', '').split('|')).toHaveLength(6);
     for (const [name] of FUSION_RULES) expect(specReference()).toContain(`- \`${name}\`: `);
+    for (const name of Object.keys(RECIPES)) expect(specReference()).toContain(`- \`${name}\`: `);
+    for (const word of [...ROLES, ...CAST_FORMATS]) expect(specReference()).toContain(`\`${word}\``);
   });
 
   it('has one table row for every tensor', () => {

@@ -40,6 +40,10 @@ const FULL = parseSpec({
   fusion: { attention: false, 'cross-entropy': false, 'matmul-bias': true },
 });
 
+/** The link of {@link FULL} from before a spec had more than a recipe of its precision. */
+const FULL_LINK =
+  'spec1.hVeQtY3VWw6CMBAF0K10BaQt9LUcEzWSGD98xA_D3r0DfTMmfgJNaadnbjPeg7i_buI9Py9inVuc59P1KB7QXLPOYaDHyVjnwx43viTVwTtrOOO5Pxvl60En5FpOKG1GrjSeonLSXynnWpszXsbhXHfGpUk7mTSrHC0SlauAqSJzvM3MMe1mPOZvrVwP1nHpwadMG811aNdh3lIfSXUPHYgluWm0J94KKyq-sacC3KMaSTiwd8KpVhtxOTgeOReqBLUWjnq1wqX-Qdzhh5m4olGJ8efPy6G7qaiAy_IF';
+
 /** The message of the SpecError that a hash is refused with, `''` where it is not refused; anything else thrown is a failure. */
 function refusal(hash: string): string {
   try {
@@ -81,11 +85,34 @@ describe('a spec in a URL', () => {
       budget: { steps: 2000 },
       data: { source: 'sotu' },
     });
-    expect(
-      specFromHash(
-        'spec1.hVeQtY3VWw6CMBAF0K10BaQt9LUcEzWSGD98xA_D3r0DfTMmfgJNaadnbjPeg7i_buI9Py9inVuc59P1KB7QXLPOYaDHyVjnwx43viTVwTtrOOO5Pxvl60En5FpOKG1GrjSeonLSXynnWpszXsbhXHfGpUk7mTSrHC0SlauAqSJzvM3MMe1mPOZvrVwP1nHpwadMG811aNdh3lIfSXUPHYgluWm0J94KKyq-sacC3KMaSTiwd8KpVhtxOTgeOReqBLUWjnq1wqX-Qdzhh5m4olGJ8efPy6G7qaiAy_IF',
-      ),
-    ).toEqual(FULL);
+    expect(specFromHash(FULL_LINK)).toEqual(FULL);
+  });
+});
+
+describe('a spec with fields younger than the links', () => {
+  it('has the link it had while these are at their defaults', () => {
+    expect(specToHash(defaultSpec)).toBe('spec1.N8W_FauuBQA');
+    expect(specToHash(FULL)).toBe(FULL_LINK);
+  });
+
+  it('round-trips with every field of its precision set, the order of overrides included', () => {
+    const spec = parseSpec({
+      precision: {
+        recipe: 'fp8-delayed',
+        format: 'e4m3',
+        scale: 'f32',
+        margin: 2,
+        amaxHistoryLen: 16,
+        amaxAlgo: 'most_recent',
+        blockSize: 16,
+        rounding: 'stochastic',
+        overrides: { weight: 'bf16', 'blocks.0:fprop': 'e4m3/current', 'attention.q': 'fp16' },
+      },
+    });
+    const read = specFromHash(specToHash(spec));
+    expect(read).toEqual(spec);
+    expect(Object.keys(read.precision.overrides)).toEqual(['weight', 'blocks.0:fprop', 'attention.q']);
+    expect(specToHash(spec).length).toBeLessThan(400);
   });
 });
 

@@ -11,6 +11,8 @@ import {
   type RunState,
 } from '../../src/worker/protocol.ts';
 
+import { FakeComparison } from './fake-comparison.ts';
+
 type Post = (event: Event) => void;
 type Reply = Extract<Event, { type: 'reply'; ok: true }>['value'];
 
@@ -55,6 +57,7 @@ const DEVICE: DeviceReport = {
 export class FakeHost {
   readonly received: Command[] = [];
   run: FakeRun | null = null;
+  comparison: FakeComparison | null = null;
   readonly #post: Post;
   readonly #options: FakeOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -121,6 +124,26 @@ export class FakeHost {
         break;
       case 'measurePeak':
         reply({ matmulFlopsPerSecond: 5.9e9, kernel: 'matmul-tiled 8x16, 512 x 512 x 512' });
+        break;
+      case 'compare': {
+        const comparison = new FakeComparison(command, this.#post);
+        this.comparison = comparison;
+        comparison.to('preparing');
+        reply(comparison.report());
+        comparison.to('running');
+        const { everyMs = 0, stepsPerSubmit = 8 } = this.#options;
+        if (everyMs === 0) break;
+        clearInterval(this.#timer);
+        this.#timer = setInterval(() => comparison.state === 'running' && comparison.train(stepsPerSubmit), everyMs);
+        break;
+      }
+      case 'comparePause':
+      case 'compareResume':
+      case 'compareStop':
+        this.comparison?.to(
+          ({ comparePause: 'paused', compareResume: 'running', compareStop: 'stopped' } as const)[command.type],
+        );
+        reply(null);
         break;
       case 'destroyDevice':
         reply(null);

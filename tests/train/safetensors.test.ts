@@ -56,7 +56,13 @@ const checkpoint: Checkpoint = {
   dataHash: 'abc',
   vocab: 11,
   savedAt: 1_700_000_000_000,
-  lanes: [1, 2].map(() => ({ weights: initialWeights(spec, 11), m: initialWeights(spec, 11), v: initialWeights(spec, 11) })),
+  lanes: [1, 2].map((lane) => ({
+    weights: initialWeights(spec, 11),
+    m: initialWeights(spec, 11),
+    v: initialWeights(spec, 11),
+    scales: [{ name: 'head.fprop.weight', shape: [1], data: Float32Array.of(2 ** lane) }],
+    amaxHistory: [{ name: 'head.fprop.weight', shape: [3], data: Float32Array.of(0, NaN, lane) }],
+  })),
 };
 
 describe('safetensors', () => {

@@ -37,3 +37,20 @@ it('promise 2: a lane whose gradient norm is not finite is marked, and the other
     'step 7, lane 0: the loss of the last lane is not finite',
   );
 });
+
+it('names the first tensor that is not finite, and after which step it was looked for', async () => {
+  const watch = new Divergence(2, () => undefined);
+  const error = watch.check(metrics([NaN, NaN, NaN, NaN], [1, 1, 1, 1]), null);
+  const found = { tensor: 'blocks.1.mlp.fc fprop.output', step: 9 };
+  const explained = await watch.explain(error, () => Promise.resolve([null, found]));
+  expect(String(explained)).toBe(
+    'SpecError: step 7, lane 1: the loss of the last lane is not finite: got NaN, expected a finite number. ' +
+      'blocks.1.mlp.fc fprop.output is the first tensor that is not finite in the pass after step 9. ' +
+      'Choose a smaller learning rate, a longer warm-up or gradient clipping.',
+  );
+  // What cannot be looked at, or shows nothing, leaves the error as it is; and so are other errors.
+  expect(await watch.explain(error, () => Promise.resolve([found, null]))).toBe(error);
+  expect(await watch.explain(error, () => Promise.reject(new Error('out of memory')))).toBe(error);
+  const other = new Error('other');
+  expect(await watch.explain(other, () => Promise.resolve([found, found]))).toBe(other);
+});

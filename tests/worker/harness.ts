@@ -18,6 +18,9 @@ export interface HarnessOptions {
   readonly slots?: number;
   readonly fetch?: HostPorts['fetch'];
   readonly build?: string;
+  readonly createTrainer?: HostPorts['createTrainer'];
+  /** The host's clock, in milliseconds. */
+  readonly now?: () => number;
   /** Longest that anything in the worker sleeps. */
   readonly sleepMs?: number;
 }
@@ -36,6 +39,8 @@ export class Harness {
     slots = 16,
     fetch,
     build = 'test',
+    createTrainer,
+    now = () => performance.now(),
     sleepMs = 100,
   }: HarnessOptions = {}) {
     this.files = files;
@@ -46,7 +51,7 @@ export class Harness {
       },
       open,
       files,
-      now: () => performance.now(),
+      now,
       wallClock: () => 1_700_000_000_000 + this.nextId,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, sleepMs))),
       userAgent: 'test',
@@ -54,6 +59,7 @@ export class Harness {
       plan: { slots },
       peakSizes: [64],
       ...(fetch === undefined ? {} : { fetch }),
+      ...(createTrainer === undefined ? {} : { createTrainer }),
     };
     this.host = new TrainingHost(ports);
   }

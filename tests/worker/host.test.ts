@@ -40,6 +40,10 @@ const COMMANDS = [
   'inspect',
   'stored',
   'forget',
+  'compare',
+  'comparePause',
+  'compareResume',
+  'compareStop',
 ];
 
 describe('the host', { timeout: 120_000 }, () => {
@@ -67,6 +71,10 @@ describe('the host', { timeout: 120_000 }, () => {
           settings: field,
           version: field,
           checkpoint: field,
+          arms: fc.oneof(field, fc.array(fc.record({ name: field, spec: field }), { maxLength: 3 })),
+          seeds: field,
+          probeEvery: field,
+          whatIf: field,
         },
         { requiredKeys: [] },
       ),

@@ -3,6 +3,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { rewrite } from '../rewrite.ts';
 import type { Rule } from '../rewrite.ts';
 import { fusedAttention } from './attention.ts';
+import { castStore, matmulDecode } from './cast.ts';
 import { fusedCrossEntropy } from './cross-entropy.ts';
 import { matmulActivation, matmulBias, matmulResidual } from './matmul.ts';
 import { normBackwardResidual } from './norm.ts';
@@ -15,6 +16,8 @@ export const FUSION_RULES: readonly Rule[] = [
   normBackwardResidual,
   fusedAttention,
   fusedCrossEntropy,
+  castStore,
+  matmulDecode,
 ];
 
 /** `all`, `none`, or named rules switched on or off over `all`. */

@@ -1,20 +1,23 @@
 import { sizeOf } from '../../../src/base/shape.ts';
+import type { Attrs } from '../../../src/graph/types.ts';
 import { dim, el, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
-import type { Reference } from '../tensor.ts';
+import type { Reference, Tensor } from '../tensor.ts';
 import { curveOf } from './elementwise.ts';
+import { quantizeReferences } from './quantize.ts';
 
 /**
  * `y = act(alpha * op(a) op(b) + bias) + residual`, and the value before the activation where there is one.
  * Unbatched, all leading dimensions count as rows; batched, the last two dimensions are the matrices.
  */
 const matmul: Reference = (inputs, attrs) => {
-  const [a, b] = [input(inputs, 0), input(inputs, 1)];
   const [transposeA, transposeB, batched] = [flagOf(attrs, 'transposeA'), flagOf(attrs, 'transposeB'), flagOf(attrs, 'batched')];
   const alpha = numberOf(attrs, 'alpha');
   const kind = textOf(attrs, 'activation');
   const epilogue = inputs.slice(2);
   const bias = flagOf(attrs, 'bias') ? epilogue.shift() : undefined;
   const residual = flagOf(attrs, 'residual') ? epilogue.shift() : undefined;
+  const [a, b] = (['a.', 'b.'] as const).map((prefix, i) => operand(input(inputs, i), behind(attrs, prefix), epilogue));
+  if (a === undefined || b === undefined) throw new RangeError('an operand is missing');
 
   const [rowsA, colsA] = [batched ? dim(a, -2) : rowsOf(a), dim(a, -1)];
   const [rowsB, colsB] = [batched ? dim(b, -2) : rowsOf(b), dim(b, -1)];
@@ -43,5 +46,18 @@ const matmul: Reference = (inputs, attrs) => {
   if (residual !== undefined) y.data.forEach((value, i) => void (y.data[i] = value + el(residual.data, i)));
   return kind === 'none' ? [y] : [y, pre];
 };
+
+/** The attributes whose names begin with `prefix`, without it. */
+function behind(attrs: Attrs, prefix: string): Attrs {
+  const own = Object.entries(attrs).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+/** What an operand is multiplied by: itself, or what its codes stand for, under the next of the scales. */
+function operand(x: Tensor, cast: Attrs, scales: Tensor[]): Tensor {
+  if (Object.keys(cast).length === 0) return x;
+  const own = textOf(cast, 'scaling') === 'none' ? [] : scales.splice(0, 1);
+  return input(quantizeReferences.dequantize([x, ...own], cast), 0);
+}
 
 export const matmulReferences = { matmul } satisfies Record<string, Reference>;

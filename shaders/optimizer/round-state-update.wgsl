@@ -1,0 +1,78 @@
+// round-state-update: rounds every tensor of a state to a number format, and keeps the values as f32.
+//
+//   x[i] = decode(encode(x[i] * scale)) / scale
+//   scale = 1, or SCALED: current_scale of the largest of `maxima` over the chunks of the tensor, 1 where that is 0 or not finite
+//   random bits of element i of the lane's dense pack = philox([i/4, 0, tensor, draw[1]], [draw[0], stream])[i % 4]
+//
+// group 0   0 x f32 pack read and write: as bits · 1 maxima u32[L,J] read, unused unless SCALED
+//           2 draw u32[L,2] read, unused unless stochastic · 3 chunks u32[J,4] read: start, count, lane stride, flags
+//           4 spans u32[J,3] read: first chunk of the tensor, its chunks, place of the chunk in the dense pack · 5 sizes
+// dispatch  [J,1,L], folded over x and y: one workgroup a chunk
+// override  WORKGROUP: 1..256 · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE · SCALED
+//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the format
+// numerics  u32 arithmetic only; equal in every bit to src/numerics/cast.ts
+// uses lib/philox, lib/cast, lib/cast-scales, lib/chunks
+override WORKGROUP: u32 = 64;
+override ROUNDING: u32 = 0;
+override SATURATE: bool = true;
+override SCALED: bool = false;
+override MANTISSA_BITS: u32 = 23;
+override BIAS: i32 = 127;
+override SIGN_SHIFT: u32 = 31;
+override MAX_MAGNITUDE: u32 = 2139095039;
+override OVERFLOW_MAGNITUDE: u32 = 2139095040;
+override NAN_MAGNITUDE: u32 = 2143289344;
+override IS_SCALE: bool = false;
+
+struct Sizes {
+  // J
+  chunks: u32,
+  // Bits of f32: 2^-margin.
+  shrink: u32,
+  power_of_two: u32,
+  tensor: u32,
+  stream: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@group(0) @binding(1) var<storage, read> maxima: array<u32>;
+@group(0) @binding(2) var<storage, read> draw: array<u32>;
+@group(0) @binding(3) var<storage, read> chunks: array<u32>;
+@group(0) @binding(4) var<storage, read> spans: array<u32>;
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let j = group.y * groups.x + group.x;
+  if (j >= sizes.chunks) {
+    return;
+  }
+  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  var scale = F32_ONE;
+  if (SCALED) {
+    var amax = 0u;
+    let first = group.z * sizes.chunks + spans[3u * j];
+    for (var c = 0u; c < spans[3u * j + 1u]; c++) {
+      amax = max(amax, maxima[first + c]);
+    }
+    scale = current_scale(amax, cast_decode(MAX_MAGNITUDE, format), sizes.shrink, sizes.power_of_two == 1u);
+  }
+  let inverse = cast_over(F32_ONE, scale);
+  let start = chunk_start(j, group.z);
+  let count = chunk_count(j);
+  for (var i = thread; i < count; i += WORKGROUP) {
+    var random = 0u;
+    if (ROUNDING == CAST_STOCHASTIC) {
+      let drawn = spans[3u * j + 2u] + i;
+      let seed = draw[2u * group.z];
+      let counter = draw[2u * group.z + 1u];
+      random = philox(vec4u(drawn >> 2u, 0u, sizes.tensor, counter), vec2u(seed, sizes.stream))[drawn & 3u];
+    }
+    let code = cast_encode(cast_times(x[start + i], scale), format, ROUNDING, SATURATE, random);
+    x[start + i] = cast_times(cast_decode(code, format), inverse);
+  }
+}

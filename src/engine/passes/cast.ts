@@ -1,0 +1,74 @@
+import { matmulNode } from '../../ops/matmul.ts';
+import { matmulView } from '../../ops/matmul-view.ts';
+import type { Codes } from '../../ops/matmul-view.ts';
+import { addOp, flagAttr } from '../../ops/op.ts';
+import { castOf, quantizeOps } from '../../ops/quantize.ts';
+import type { Node, Value } from '../../graph/types.ts';
+import type { Rewriting, Rule } from '../rewrite.ts';
+
+/** dequantize(quantize(x)) that follows at once: the cast writes the values that its codes stand for, which spares reading these again. */
+export const castStore: Rule = {
+  name: 'cast-store',
+  makes: 'quantize',
+  stage: 'whole',
+  apply(node, { g, get, readers, replace }) {
+    const [codes] = node.outputs;
+    if (node.op !== 'quantize' || codes === undefined || flagAttr(node, 'values')) return false;
+    const decoded = readers(codes).find((reader) => reader.op === 'dequantize' && reader.id === node.id + 1)?.outputs[0];
+    if (decoded === undefined) return false;
+    const attrs = { ...node.attrs, values: true };
+    const outputs = addOp(g, 'quantize', quantizeOps.quantize, node.inputs.map(get), attrs, node.name);
+    const [values] = outputs.slice(-1);
+    for (const [i, output] of node.outputs.entries()) {
+      const copy = outputs[i];
+      if (copy !== undefined) replace(output, copy);
+    }
+    if (values !== undefined) replace(decoded, values);
+    return true;
+  },
+};
+
+/** matmul(dequantize(a), dequantize(b)), each read by this matmul alone: it decodes what it loads. */
+export const matmulDecode: Rule = {
+  name: 'matmul-decode',
+  makes: 'matmul',
+  stage: 'whole',
+  apply(node, rewriting) {
+    if (node.op !== 'matmul') return false;
+    const { g, get, replace } = rewriting;
+    const view = matmulView(node);
+    const [a, b] = [codesOf(view.a, rewriting), codesOf(view.b, rewriting)];
+    if (view.aCodes !== undefined || view.bCodes !== undefined || (a === undefined && b === undefined)) return false;
+    const { transposeA, transposeB, alpha, activation, bias, residual } = view;
+    const fused = matmulNode(
+      g,
+      a?.codes ?? get(view.a),
+      b?.codes ?? get(view.b),
+      {
+        transposeA,
+        transposeB,
+        alpha,
+        batched: flagAttr(node, 'batched'),
+        ...(bias === undefined ? {} : { bias: get(bias) }),
+        ...(activation === 'none' ? {} : { activation }),
+        ...(residual === undefined ? {} : { residual: get(residual) }),
+        ...(a === undefined ? {} : { aCodes: a }),
+        ...(b === undefined ? {} : { bCodes: b }),
+      },
+      node.name,
+    );
+    for (const [i, output] of node.outputs.entries()) {
+      const copy = fused[i];
+      if (copy !== undefined) replace(output, copy);
+    }
+    return true;
+  },
+};
+
+/** The codes, in the new graph, that `value` was decoded from for one reader alone. */
+function codesOf(value: Value, { get, uses }: Rewriting): (Codes & { readonly codes: Value }) | undefined {
+  const { node }: { node: Node } = value;
+  const [codes, scales] = node.inputs;
+  if (node.op !== 'dequantize' || codes === undefined || uses(value) !== 1) return undefined;
+  return { codes: get(codes), cast: castOf(node), scales: scales === undefined ? undefined : get(scales) };
+}

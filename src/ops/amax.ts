@@ -1,0 +1,67 @@
+import { sizeOf } from '../base/shape.ts';
+import { first } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import { u32 } from '../graph/types.ts';
+import type { Node, Type, Value } from '../graph/types.ts';
+import { lastOf } from './launch.ts';
+import { addOp, inputAt, outputAt, requireShape, textAttr } from './op.ts';
+import type { Dispatch, Op } from './op.ts';
+
+/**
+ * Which elements count: all; those that are finite; of x f32[..,T,T] those with column <= row.
+ */
+export type AmaxOf = 'all' | 'finite' | 'causal';
+
+/** Elements that one partial maximum is worth, and most partial maxima. */
+const PARTIAL = 4096;
+const MAX_PARTIALS = 64;
+
+/**
+ * The largest magnitude of each of P even parts of x: f32[...] -> u32[P], P = min(64, ceil(size / 4096)). Bits of f32, on which NaN is above
+ * Inf, and Inf above all numbers; a reader takes the largest.
+ */
+export function amax(g: Graph, x: Value, attrs: { of: AmaxOf }, name?: string): Value {
+  return first(addOp(g, 'amax', amaxOps.amax, [x], { ...attrs }, name));
+}
+
+/** What {@link amax} of a tensor of type `x` gives. */
+export function amaxType(x: Type): Type {
+  return u32(Math.min(MAX_PARTIALS, Math.ceil(sizeOf(x.shape) / PARTIAL)));
+}
+
+export const amaxOps: Record<'amax', Op> = {
+  amax: {
+    shape(node) {
+      const x = inputAt(node, 0).type;
+      const of = textAttr(node, 'of');
+      requireShape(node, x.dtype === 'f32', 'x is f32');
+      requireShape(node, of === 'all' || of === 'finite' || of === 'causal', `there is no amax of ${of}`);
+      requireShape(
+        node,
+        of !== 'causal' || (x.shape.length > 1 && x.shape.at(-1) === x.shape.at(-2)),
+        'the last two dimensions of x differ: causal elements are those of squares',
+      );
+      return [amaxType(x)];
+    },
+    vjp: 'none',
+    exact: true,
+    variants: [
+      // Four threads are one SIMD group of the software adapter: their barriers cost nothing.
+      { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => [lower(node, 4)] },
+      { name: 'plain', supports: () => true, lower: (node) => [lower(node, 256)] },
+    ],
+  },
+};
+
+function lower(node: Node, threads: number): Dispatch {
+  const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
+  const of = textAttr(node, 'of');
+  const partials = sizeOf(y.type.shape);
+  return {
+    kernel: 'numerics/amax-forward',
+    bind: { x, y },
+    sizes: { count: sizeOf(x.type.shape), partials, side: lastOf(x.type) },
+    overrides: { WORKGROUP: threads, FINITE: of === 'finite', CAUSAL: of === 'causal' },
+    grid: [partials, 1, 1],
+  };
+}

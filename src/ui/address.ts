@@ -1,0 +1,88 @@
+import { NUMERICS_START, Observable, viewOf, viewQuery, type Lab, type NumericsView } from '../lab/index.ts';
+import { specFromHash, specToHash, withDefaults } from '../spec/index.ts';
+
+/** Pages of the lab, in the order of their links. */
+export const PAGES = [
+  { id: 'train', label: 'Train' },
+  { id: 'numerics', label: 'Numerics' },
+] as const;
+export type PageId = (typeof PAGES)[number]['id'];
+
+const NUMERICS = /^#numerics(?:\?(.*))?$/;
+const SPEC_KEY = 'spec';
+
+/**
+ * The hash of the address: which page is shown, the spec, and what the page shows of it. Nobody else reads or writes it.
+ *
+ * `#spec1.…`, or nothing, is the Train page; `#numerics?a=bf16&spec=spec1.…` the Numerics page, where settings that are as at the start, and a
+ * spec that is the default, are left out. A hash that cannot be read becomes an alert and changes nothing.
+ */
+export class Address extends Observable<'page' | 'view'> {
+  page: PageId = 'train';
+  view: NumericsView = NUMERICS_START;
+  readonly #lab: Lab;
+  #endSpec = (): void => {};
+
+  constructor(lab: Lab) {
+    super();
+    this.#lab = lab;
+  }
+
+  /** Reads the address and follows it; the address follows the lab. */
+  open(): void {
+    this.#read();
+    addEventListener('hashchange', this.#read);
+    this.#endSpec = this.#lab.on('spec', () => this.write());
+  }
+
+  close(): void {
+    removeEventListener('hashchange', this.#read);
+    this.#endSpec();
+  }
+
+  /** The link to a page as it is now, with its `#`. */
+  href(page: PageId): string {
+    const spec = specToHash(this.#lab.form.spec);
+    if (page === 'train') return `#${spec}`;
+    const query = viewQuery(this.view);
+    if (spec !== specToHash(withDefaults({}))) query.set(SPEC_KEY, spec);
+    return query.size === 0 ? '#numerics' : `#numerics?${query.toString()}`;
+  }
+
+  setView(change: Partial<NumericsView>): void {
+    this.view = { ...this.view, ...change };
+    this.write();
+    this.emit('view');
+  }
+
+  /** Puts what is shown into the address, without a new entry in the history. Settings that make no spec stay out of it. */
+  write(): void {
+    if (this.#lab.form.valid) history.replaceState(null, '', this.href(this.page));
+  }
+
+  readonly #read = (): void => {
+    const { hash } = location;
+    const [numerics, query = ''] = NUMERICS.exec(hash) ?? [];
+    this.page = numerics === undefined ? 'train' : 'numerics';
+    try {
+      if (numerics !== undefined) this.#readNumerics(new URLSearchParams(query));
+      else if (hash.length > 1) this.#readSpec(hash);
+    } catch (error) {
+      this.#lab.report(error, 'URL');
+    }
+    this.emit('page', 'view');
+  };
+
+  #readNumerics(query: URLSearchParams): void {
+    const spec = query.get(SPEC_KEY);
+    query.delete(SPEC_KEY);
+    this.view = viewOf(query);
+    if (spec !== null) this.#readSpec(spec);
+  }
+
+  /** Where the lab has the spec already, a draft beside it stays. */
+  #readSpec(hash: string): void {
+    const spec = specFromHash(hash);
+    if (specToHash(spec) !== specToHash(this.#lab.form.spec)) this.#lab.setSpec(spec);
+  }
+}
