@@ -1,3 +1,4 @@
 /** Benchmarks that run in Node. The peers' page is a program of its own. */
 export { benchmarkSpecs } from './models.ts';
+export { numericsReport, type NumericsReport } from './numerics.ts';
 export { stepCost, type StepCost } from './step.ts';

@@ -148,7 +148,7 @@ async function kernelTimes(gpu: Gpu, plan: Plan, weights: ReturnType<typeof init
 }
 
 /** By linear interpolation; NaN of nothing. */
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = share * (sorted.length - 1);
   const [below = NaN, above = NaN] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];

@@ -1,27 +1,41 @@
-import { benchmarkSpecs, stepCost } from '../bench/index.ts';
+import { benchmarkSpecs, numericsReport, stepCost } from '../bench/index.ts';
 import type { StepCost } from '../bench/index.ts';
 import { readCorpus } from '../data/corpora-node.ts';
 import type { Dataset } from '../data/index.ts';
+import { defaultSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
 import { adapterName, adapterWords, withGpu } from './adapter.ts';
+import { numericsText } from './bench-numerics.ts';
 import type { Command } from './command.ts';
+
 import { bytes, count, significant, table } from './format.ts';
+import type { Io } from './io.ts';
 import { loadSpec } from './spec-file.ts';
-import { fail, readWords } from './words.ts';
+import { fail, readWords, wholeNumber } from './words.ts';
 
 export const bench: Command = {
-  usage: 'bench step [SPEC.json...] [--json]',
-  summary: 'what a training step costs on this adapter',
-  help: `step   trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
-       by GPU timestamps where the adapter has them. Without a spec: S and M, the two benchmark models.
-       A spec that reads a file is given the State of the Union addresses.
+  usage: 'bench step|numerics [SPEC.json...] [--words N] [--json]',
+  summary: 'what a training step costs on this adapter, and whether emulated formats are what they should be',
+  help: `step      trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
+          by GPU timestamps where the adapter has them. Without a spec: S and M, the two benchmark models.
+          A spec that reads a file is given the State of the Union addresses.
+numerics  holds casts, products and delayed scaling against what they should be, then trains the spec in every recipe, turn by turn, with its
+          casts fused and not, and prints what they cost. Without a spec: the default one.
 
-  --json   one JSON object: adapter, software, and for each spec its costs`,
+  --words  random words that numerics casts on the CPU and on the GPU to each format; 1048576 when left out
+  --json   one JSON object: adapter, software, and the costs of each spec, or what numerics found`,
   run: async (argv, io) => {
-    const words = readWords(argv, { json: 'switch' }, ['BENCHMARK', 'SPEC.json...']);
+    const words = readWords(argv, { json: 'switch', words: 'value' }, ['BENCHMARK', 'SPEC.json...']);
     const [what, ...paths] = words.operands;
-    if (what !== 'step') fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step' });
+    const count = words.value('words');
+    if (what === 'numerics') {
+      const random = count === undefined ? {} : { words: wholeNumber('--words', count, { min: 1, max: 1e9 }) };
+      return benchNumerics(paths, random, words.has('json'), io);
+    }
+    if (what !== 'step')
+      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, numerics' });
+    if (count !== undefined) fail({ where: '--words', rule: 'bench step casts no words', cure: 'Leave it out.' });
     const specs = paths.length === 0 ? benchmarkSpecs() : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
     return withGpu(async (gpu, verdicts) => {
@@ -44,6 +58,26 @@ export const bench: Command = {
     });
   },
 };
+
+async function benchNumerics(
+  paths: readonly string[],
+  random: { readonly words?: number },
+  json: boolean,
+  io: Io,
+): Promise<number> {
+  const [path, surplus] = paths;
+  if (surplus !== undefined) fail({ where: `"${surplus}"`, rule: 'bench numerics takes one spec' });
+  const spec = path === undefined ? defaultSpec : await loadSpec(path, io);
+  return withGpu(async (gpu) => {
+    const { report: adapter } = gpu;
+    if (!json) io.out(`${adapterWords(adapter)}\n\n`);
+    const onProgress = (said: string): void => io.err(`${said}\n`);
+    const report = await numericsReport({ gpu, spec, dataset: await datasetOf(spec), ...random, onProgress });
+    if (json) io.out(`${JSON.stringify({ adapter: adapterName(adapter), software: adapter.software, ...report }, null, 2)}\n`);
+    else io.out(numericsText(report));
+    return 0;
+  });
+}
 
 function datasetOf({ data }: RunSpec): Promise<Dataset> {
   return openDataset(data, {

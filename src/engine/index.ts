@@ -5,6 +5,7 @@ export type { Case, Verdict } from './gate.ts';
 export { FUSION_RULES, fuse, withoutOps } from './passes/index.ts';
 export { AMAX_HISTORY, castTensors, delayedTensors, DRAW, SCALES } from './passes/precision.ts';
 export type { DelayedTensor } from './passes/precision.ts';
+export { keptBytes } from './kept.ts';
 export { planProgram } from './plan.ts';
 export type { Arena, Plan, PlanOptions } from './plan.ts';
 export { Program } from './program.ts';

@@ -192,9 +192,11 @@ function requireGrids({ node, dispatches }: Step, lanes: number): void {
 /** Bytes of the tables that dispatches read, each distinct one once. */
 function tableBytes(steps: readonly Step[], lanes: number): number {
   const sizes = new Map<string, number>();
-  for (const { kernel, tables = {}, sizes: shape } of steps.flatMap(({ dispatches }) => dispatches)) {
-    for (const [name, words] of Object.entries(tables))
-      sizes.set(`${kernel} ${name} ${JSON.stringify(shape)}`, words(lanes).byteLength);
+  for (const { kernel, tables = {} } of steps.flatMap(({ dispatches }) => dispatches)) {
+    for (const [name, words] of Object.entries(tables)) {
+      const table = words(lanes);
+      sizes.set(`${kernel} ${name} ${table.join()}`, roundUp(Math.max(1, table.byteLength), MIN_BUFFER));
+    }
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }

@@ -35,6 +35,13 @@ interface OutputRing {
   readonly offsetBytes: number;
 }
 
+/** Where dispatches are encoded, and what submits them and begins anew. */
+interface Recording {
+  readonly pass: GPUComputePassEncoder;
+  readonly cut: () => GPUComputePassEncoder;
+  readonly dispatchesPerSubmit: number;
+}
+
 /** What one `run` gave. Valid until the {@link READBACKS}rd run after it: copy what is to be kept. */
 export interface Reading {
   /** The output `name` at place `slot` (a step, or a micro-batch of one): `[L, ...shape]`; of integers, their bits. */
@@ -146,9 +153,10 @@ export class Program {
    * runs may be under way; await {@link free} before filling the rings for the next.
    *
    * @param microPerSubmit cuts a step of many micro-batches into several submits, so that none keeps the GPU busy for long.
+   * @param dispatchesPerSubmit cuts a micro-batch of many dispatches too.
    * @throws DeviceError when the device is lost.
    */
-  run(k = 1, microPerSubmit = Infinity): Promise<Reading> {
+  run(k = 1, microPerSubmit = Infinity, dispatchesPerSubmit = Infinity): Promise<Reading> {
     const { plan } = this;
     if (!Number.isInteger(k) || k < 1 || k > plan.slots) {
       throw new KernelError({ where: 'program', rule: 'steps of one submit', got: String(k), expected: `1..${plan.slots}` });
@@ -158,13 +166,18 @@ export class Program {
     if (readback.busy !== null)
       throw new KernelError({ where: 'program', rule: 'too many runs are under way', cure: 'Await free() first.' });
     this.nextReadback = (this.nextReadback + 1) % this.readbacks.length;
-    const reading = this.submit(k, microPerSubmit, readback);
+    const reading = this.submit(k, readback, microPerSubmit, dispatchesPerSubmit);
     const settled = (): void => void (readback.busy = null);
     readback.busy = reading.then(settled, settled);
     return reading;
   }
 
-  private async submit(k: number, microPerSubmit: number, readback: Program['readbacks'][number]): Promise<Reading> {
+  private async submit(
+    k: number,
+    readback: Program['readbacks'][number],
+    microPerSubmit: number,
+    dispatchesPerSubmit: number,
+  ): Promise<Reading> {
     const places = (rate: Rate): number => k * (rate === 'micro' ? this.plan.microBatches : 1);
     for (const { buffer, bytes, ring } of this.inputs.values()) {
       this.gpu.device.queue.writeBuffer(buffer, 0, bytes, 0, places(ring.rate) * ring.strideBytes);
@@ -172,20 +185,24 @@ export class Program {
     const { device } = this.gpu;
     let encoder = device.createCommandEncoder({ label: 'run' });
     let pass = encoder.beginComputePass({ label: 'run' });
+    const cut = (): GPUComputePassEncoder => {
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder({ label: 'run' });
+      pass = encoder.beginComputePass({ label: 'run' });
+      return pass;
+    };
     let encoded = 0;
     for (let step = 0; step < k; step++) {
       for (let micro = 0; micro < this.plan.microBatches; micro++) {
         if (encoded >= microPerSubmit) {
-          pass.end();
-          device.queue.submit([encoder.finish()]);
-          encoder = device.createCommandEncoder({ label: 'run' });
-          pass = encoder.beginComputePass({ label: 'run' });
+          cut();
           encoded = 0;
         }
-        this.encode(pass, 'micro', step, step * this.plan.microBatches + micro);
+        this.encode({ pass, cut, dispatchesPerSubmit }, 'micro', step, step * this.plan.microBatches + micro);
         encoded += 1;
       }
-      this.encode(pass, 'update', step, step * this.plan.microBatches);
+      this.encode({ pass, cut, dispatchesPerSubmit }, 'update', step, step * this.plan.microBatches);
     }
     pass.end();
     for (const { buffer, ring, offsetBytes } of this.outputs.values()) {
@@ -198,13 +215,17 @@ export class Program {
     return { get: (name, slot) => this.outputView(readback.host, name, slot) };
   }
 
-  private encode(pass: GPUComputePassEncoder, phase: Phase, step: number, micro: number): void {
+  private encode({ pass: from, cut, dispatchesPerSubmit }: Recording, phase: Phase, step: number, micro: number): void {
+    let pass = from;
+    let count = 0;
     for (const { phase: when, pipeline, group, grid, strides, offsets } of this.ready) {
       if (when !== phase) continue;
       for (let i = 0; i < strides.length; i++) {
         const stride = strides[i];
         if (stride !== undefined) offsets[i] = stride.bytes * (stride.rate === 'micro' ? micro : step);
       }
+      if (count > 0 && count % dispatchesPerSubmit === 0) pass = cut();
+      count += 1;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group, offsets, 0, offsets.length);
       pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);

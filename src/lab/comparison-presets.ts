@@ -4,6 +4,8 @@ import { COMPARISON_START, recipeArm, type ComparisonSetup } from './comparison-
 /** A comparison that one click sets up: a spec to start from, and arms over it. */
 export interface ComparisonPreset {
   readonly id: string;
+  /** A word or two. */
+  readonly label: string;
   /** As a sentence without its full stop. */
   readonly title: string;
   readonly blurb: string;
@@ -11,6 +13,8 @@ export interface ComparisonPreset {
   readonly base: RunSpec | null;
   readonly setup: ComparisonSetup;
 }
+
+const LABELS: Readonly<Record<string, string>> = { 'qk-norm': 'qk-norm', 'z-loss': 'z-loss', fp8: 'FP8 from scratch', nvfp4: 'NVFP4' };
 
 /** The comparison of a preset that has one: the preset itself and what it is held against. */
 function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonPreset {
@@ -23,7 +27,7 @@ function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonP
     { name: armName(path, base), changes: {} },
     { name: armName(path, other), changes: compare },
   ];
-  return { id, title, blurb, base, setup: { ...COMPARISON_START, arms, baseline } };
+  return { id, label: LABELS[id] ?? id.replaceAll('-', ' '), title, blurb, base, setup: { ...COMPARISON_START, arms, baseline } };
 }
 
 /** `fp8-delayed`, `qk-norm off`, `z-loss 0.0001`. */
@@ -39,13 +43,15 @@ function armName(path: SpecPath, spec: RunSpec): string {
 export const COMPARISON_PRESETS: readonly ComparisonPreset[] = [
   {
     id: 'bf16-fp8',
-    title: 'bf16 against FP8',
-    blurb: 'What the FP8 of TransformerEngine, scaled by each tensor’s own amax, costs this model.',
+    label: 'bf16 against FP8',
+    title: 'What FP8 costs this model',
+    blurb: 'FP8 as TransformerEngine has it: E4M3 forward, E5M2 for gradients, each tensor scaled by its own amax.',
     base: null,
     setup: COMPARISON_START,
   },
   {
     id: 'eight-bits',
+    label: '8 bits',
     title: 'Three ways to eight bits',
     blurb: 'A scale for each tensor, for each block of 128 (DeepSeek-V3), and for each 32 elements (MXFP8), against bf16.',
     base: null,
@@ -53,6 +59,7 @@ export const COMPARISON_PRESETS: readonly ComparisonPreset[] = [
   },
   {
     id: 'four-bits',
+    label: '4 bits',
     title: 'Down to four bits',
     blurb: 'MXFP8, MXFP4 and NVFP4 against bf16: where does the loss leave the noise?',
     base: null,

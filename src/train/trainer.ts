@@ -3,7 +3,7 @@ import type { Probe } from '../base/probe.ts';
 import { STREAM } from '../base/random.ts';
 import { Batcher, tokenOrder } from '../data/index.ts';
 import type { Dataset, Tokens } from '../data/index.ts';
-import { DRAW, planProgram, Program, SCALES, Store } from '../engine/index.ts';
+import { DRAW, keptBytes, planProgram, Program, SCALES, Store } from '../engine/index.ts';
 import type { Arena, Plan, PlanOptions } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/index.ts';
@@ -90,6 +90,9 @@ function planEvaluation(spec: RunSpec, vocab: number, options: PlanOptions): Pla
 function planSampling(spec: RunSpec, vocab: number, options: PlanOptions): Plan {
   return planProgram(samplingGraph(spec, vocab), { ...options, slots: SAMPLED_TOKENS });
 }
+
+/** Dispatches of a probe in one submit: it has thousands. */
+const PROBE_DISPATCHES = 64;
 
 function planProbe(graph: Graph, options: PlanOptions): Plan {
   return planProgram(graph, { ...options, slots: 1 });
@@ -187,6 +190,11 @@ export class Trainer {
       store.destroy();
       throw error;
     }
+  }
+
+  /** GPU bytes: of everything at the peak, and of what a step keeps for its backward pass, for one lane. */
+  get memory(): { readonly peakBytes: number; readonly keptBytes: number } {
+    return { peakBytes: this.plan.peakBytes, keptBytes: keptBytes(this.plan) / this.specs.length };
   }
 
   /** Most steps that one submit takes. */
@@ -365,7 +373,7 @@ export class Trainer {
     for (const [lane, spec] of specs.entries())
       fillHyper(lanePart(program.floats('hyper', 0), lane, specs.length), spec, step + 1, scheduleSteps[lane] ?? 0);
     this.fillBatch(program, 0, step * plan.microBatches);
-    const reading = await program.run();
+    const reading = await program.run(1, 1, PROBE_DISPATCHES);
     return lanesOf((name) => reading.get(name, 0), specs.length).map((figures, lane) => read(layout, figures, lane, step));
   }
 

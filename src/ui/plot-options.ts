@@ -17,7 +17,7 @@ export interface PlotOwner {
 const FONT = '11px system-ui, sans-serif';
 
 /** Numbers on an axis that are round on its scale. */
-function ticks(min: number, max: number, log: boolean, count: number): number[] {
+export function ticks(min: number, max: number, log: boolean, count: number): number[] {
   return log ? logTicks(min, max, count) : scaleLinear().domain([min, max]).ticks(count);
 }
 
