@@ -37,7 +37,7 @@ try {
     await trainer.free();
     const { lossNats } = await trainer.advance(2);
     losses.push(...lossNats);
-    draw(losses, STEPS);
+    draw([losses], STEPS);
     say(`Step ${trainer.step} of ${STEPS} on ${adapterName(gpu.report)}: loss ${losses.at(-1)?.toFixed(3)} nats per byte`);
     if (trainer.step % 50 !== 0) continue;
     const written = await trainer.sample(new TextEncoder().encode('12'), { tokens: 120, temperature: 0.5, draw: trainer.step });

@@ -23,18 +23,23 @@ export function say(text: string, fault = false): void {
 const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, MARGIN] = [600, 240, 28];
 
-/** Draws values at x = 1, 2, ... of `total`, and a dashed line at `floor` where there is one. */
-export function draw(values: readonly number[], total: number, floor?: number): void {
+/** Draws each curve's values at x = 1, 2, ... of `total`, all but the first dashed, and a dashed line at `floor` where there is one. */
+export function draw(curves: readonly (readonly number[])[], total: number, floor?: number): void {
   const chart = element('chart');
-  const finite = values.filter(Number.isFinite);
+  const finite = curves.flat().filter(Number.isFinite);
   const top = Math.max(...finite);
   const bottom = Math.min(...finite, floor ?? Infinity);
   const span = top - bottom || 1;
   const x = (i: number): number => MARGIN + ((WIDTH - 2 * MARGIN) * i) / Math.max(1, total - 1);
   const y = (value: number): number => MARGIN + ((HEIGHT - 2 * MARGIN) * (top - value)) / span;
-  const line = document.createElementNS(SVG, 'polyline');
-  line.setAttribute('points', values.map((value, i) => `${x(i)},${y(value)}`).join(' '));
-  const marks: Element[] = [line, label(top, y(top)), label(finite.at(-1) ?? top, y(finite.at(-1) ?? top), 'end')];
+  const lines = curves.map((values, curve) => {
+    const line = document.createElementNS(SVG, 'polyline');
+    line.setAttribute('points', values.map((value, i) => `${x(i)},${y(value)}`).join(' '));
+    line.classList.toggle('other', curve > 0);
+    return line;
+  });
+  const last = curves[0]?.at(-1) ?? top;
+  const marks: Element[] = [...lines, label(top, y(top)), label(last, y(last), 'end')];
   if (floor !== undefined) {
     const rule = document.createElementNS(SVG, 'line');
     for (const [name, value] of Object.entries({ x1: MARGIN, x2: WIDTH - MARGIN, y1: y(floor), y2: y(floor) }))

@@ -119,18 +119,20 @@ function recipeSpec(spec: RunSpec, recipe: Recipe, casts: RecipeCost['casts']): 
 }
 
 /** Most steps that a window submits at once. */
-const STEPS_AT_ONCE = 4;
+const STEPS_AT_ONCE = 16;
 
+/** Submits as many steps at once as take a quarter of the window: one where steps are slow. */
 async function msPerStep(trainer: Trainer, windowMs: number): Promise<number> {
   const start = performance.now();
-  let steps = 0;
+  let [steps, ms] = [0, Infinity];
   do {
-    const k = Math.min(trainer.maxSteps, STEPS_AT_ONCE);
+    const k = Math.max(1, Math.min(trainer.maxSteps, STEPS_AT_ONCE, Math.floor(windowMs / 4 / ms)));
     await trainer.free();
     await trainer.advance(k);
     steps += k;
-  } while (performance.now() - start < windowMs);
-  return (performance.now() - start) / steps;
+    ms = (performance.now() - start) / steps;
+  } while (ms * steps < windowMs);
+  return ms;
 }
 
 function spread(samples: readonly number[]): Spread {

@@ -62,7 +62,20 @@ export class Graph {
   /** Makes the given values, of one dtype, lie one after another in one buffer, so that one dispatch can take them all. */
   pack(values: readonly Value[], name: string): Value {
     const dtype = values[0]?.type.dtype ?? 'f32';
-    return first(this.add('pack', values, {}, [packOf(values.map((value) => value.type.shape), dtype)], name));
+    return first(
+      this.add(
+        'pack',
+        values,
+        {},
+        [
+          packOf(
+            values.map((value) => value.type.shape),
+            dtype,
+          ),
+        ],
+        name,
+      ),
+    );
   }
 
   /** Names a value that the host reads back. */

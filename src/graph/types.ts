@@ -3,7 +3,8 @@ import { sameShape, sizeOf } from '../base/shape.ts';
 /** Element types. `u16`, `u8` and `u4` are codes of number formats, packed into words from the lowest bits up. */
 export type Dtype = 'f32' | 'u32' | 'u16' | 'u8' | 'u4';
 
-const DTYPE_BITS: { readonly [D in Dtype]: number } = { f32: 32, u32: 32, u16: 16, u8: 8, u4: 4 };
+/** Bits of an element. */
+export const DTYPE_BITS: { readonly [D in Dtype]: number } = { f32: 32, u32: 32, u16: 16, u8: 8, u4: 4 };
 
 /**
  * The type of one lane of a tensor. The leading lane dimension is left out everywhere in the graph: it is the program's business

@@ -2,9 +2,11 @@ import { GraphError } from '../base/errors.ts';
 import { sameShape, sizeOf } from '../base/shape.ts';
 import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
-import { f32, u32 } from '../graph/types.ts';
+import { DTYPE_BITS, f32, u32 } from '../graph/types.ts';
 import type { Dtype, Node, Type, Value } from '../graph/types.ts';
 import type { BlockScale } from '../numerics/blocks.ts';
+import { bitsOf } from '../numerics/bits.ts';
+import { encode } from '../numerics/cast.ts';
 import type { Rounding } from '../numerics/cast.ts';
 import { formatNamed } from '../numerics/format.ts';
 import type { Format } from '../numerics/format.ts';
@@ -161,9 +163,17 @@ export function requireCodes(node: Unshaped, cast: CastAttrs, codes: Value, scal
   requireShape(node, agree, 'the scales do not fit the codes');
 }
 
-/** Word i of made-up codes or scales: any codes, and scales of 1 and near it. */
+/** Word i of made-up codes or scales: codes of numbers between -2 and 2, and scales of 1 and near it. */
 export function codeWord(cast: CastAttrs, isScale: boolean, i: number): number {
-  return isScale ? scaleWord(cast, i) : Math.imul(i + 1, 0x9e3779b1) >>> 0;
+  if (isScale) return scaleWord(cast, i);
+  const format = formatNamed(cast.format);
+  const bits = DTYPE_BITS[codeDtype(format)];
+  let word = 0;
+  for (let place = 0; place < 32; place += bits) {
+    const quarters = ((Math.imul(32 * i + place + 1, 0x9e3779b1) >>> 0) % 17) - 8;
+    word = (word | (encode(bitsOf(quarters / 4), format) << place)) >>> 0;
+  }
+  return word;
 }
 
 function scaleWord({ blockScale }: CastAttrs, i: number): number {

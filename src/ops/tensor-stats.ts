@@ -53,11 +53,15 @@ export interface CastError {
 }
 
 /** What a cast to the element format `format` does to x. */
-export function castError(g: Graph, { x, stats, codes, values, scales }: CastErrorInputs, format: string, name?: string): CastError {
+export function castError(
+  g: Graph,
+  { x, stats, codes, values, scales }: CastErrorInputs,
+  format: string,
+  name?: string,
+): CastError {
   const inputs = [x, stats, codes, values, ...(scales === undefined ? [] : [scales])];
   const [counts, sums] = addOp(g, 'cast_error', tensorStatsOps.cast_error, inputs, { format }, name);
-  if (counts === undefined || sums === undefined)
-    throw new GraphError({ where: 'cast_error', rule: 'the node lacks an output' });
+  if (counts === undefined || sums === undefined) throw new GraphError({ where: 'cast_error', rule: 'the node lacks an output' });
   return { counts, sums };
 }
 

@@ -157,12 +157,15 @@ class Prober {
       if (node.op === 'quantize') this.measureRun(node);
       if (node.op === 'state' && node.attrs['arena'] === 'weights') {
         const names = textAttr(node, 'tensors').split(' ');
-        weights.push(...copies.slice(1).map((x, i) => ({ name: names[i] ?? '', amax: this.words.add(amax(g, x, { of: 'all' })) })));
+        weights.push(
+          ...copies.slice(1).map((x, i) => ({ name: names[i] ?? '', amax: this.words.add(amax(g, x, { of: 'all' })) })),
+        );
       }
       const [logits] = inputs;
       if (node.op === 'causal_softmax' && logits !== undefined)
         attentionLogits.push(this.words.add(amax(g, logits, { of: 'causal' }, node.name)));
-      if (node.op === 'cross_entropy' && logits !== undefined) outputLogits = this.words.add(amax(g, logits, { of: 'all' }, node.name));
+      if (node.op === 'cross_entropy' && logits !== undefined)
+        outputLogits = this.words.add(amax(g, logits, { of: 'all' }, node.name));
     }
     const gradNorms: { layer: string; norm: Place }[] = [];
     let meanLse: Place | undefined;
@@ -211,7 +214,8 @@ class Prober {
         if (site === undefined || x === undefined) continue;
         const cast = this.castAt(site);
         // A result is cast before any operand that is made of it.
-        const quantized = cast === null ? undefined : this.cast.nodes.find(({ op, inputs }) => op === 'quantize' && inputs[0] === x);
+        const quantized =
+          cast === null ? undefined : this.cast.nodes.find(({ op, inputs }) => op === 'quantize' && inputs[0] === x);
         this.addSite(x, { site, node, layout: 'columns', run: runOf(site, cast, quantized) });
       }
     }
@@ -252,7 +256,8 @@ class Prober {
   private tryFormat(x: Value, format: string, layout: Layout, stats: Value): void {
     const attrs = formatAttrs(format, layout);
     const key = otherKey(x, attrs);
-    const isDivided = attrs.scaling !== 'block' || (rowsOf(x.type) % attrs.blockRows === 0 && lastOf(x.type) % attrs.blockColumns === 0);
+    const isDivided =
+      attrs.scaling !== 'block' || (rowsOf(x.type) % attrs.blockRows === 0 && lastOf(x.type) % attrs.blockColumns === 0);
     if (this.others.has(key) || !isDivided) return;
     const { g } = this;
     const of = attrs.blockScale === 'e4m3' ? 'finite' : attrs.scaling === 'current' ? 'all' : undefined;

@@ -80,20 +80,18 @@ function tensorProbes({ elements, stats, sites }: TensorPlaces, figures: LaneFig
   const [zeros = 0, nonFinite = 0, amax = 0] = [STATS.zeros, STATS.nonFinite, STATS.amax].map((i) => words[i]);
   const counted = { finite: elements - nonFinite, nonzero: elements - nonFinite - zeros };
   const histogram = [...words.subarray(STATS.histogram)];
-  return sites.map(
-    ({ name, layer, role, cast, whatIf }): TensorProbe => ({
-      site: name,
-      layer,
-      role,
-      elements,
-      amax: floatOf(amax),
-      zeros,
-      nonFinite,
-      histogram,
-      cast: cast === null ? null : castStats(cast, figures, counted),
-      whatIf: whatIf.map((other) => castStats(other, figures, counted)),
-    }),
-  );
+  return sites.map(({ name, layer, role, cast, whatIf }): TensorProbe => ({
+    site: name,
+    layer,
+    role,
+    elements,
+    amax: floatOf(amax),
+    zeros,
+    nonFinite,
+    histogram,
+    cast: cast === null ? null : castStats(cast, figures, counted),
+    whatIf: whatIf.map((other) => castStats(other, figures, counted)),
+  }));
 }
 
 function castStats(

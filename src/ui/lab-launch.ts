@@ -48,6 +48,17 @@ export class LabLaunch extends LabElement {
 
   protected override readonly topics = ['spec', 'device', 'run'] as const;
   protected override readonly runTopics = ['state'] as const;
+  #endComparison = (): void => {};
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#endComparison = this.lab.comparisons.on('comparison', () => this.requestUpdate());
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#endComparison();
+  }
 
   override render(): unknown {
     const preset = this.#preset();
@@ -61,12 +72,19 @@ export class LabLaunch extends LabElement {
         ${preset === undefined ? nothing : html`<p class="small muted">${preset.blurb}</p>`}
       </div>
       ${this.#button()}
+      ${
+        this.lab.comparisons.busy
+          ? html`<p class="small muted" role="status">
+              A comparison has the GPU: stop it on the Numerics page, or let it end, to train here.
+            </p>`
+          : nothing
+      }
       <lab-forecast .lab=${this.lab}></lab-forecast>
     </section>`;
   }
 
   #button(): unknown {
-    const { run, deviceState, form } = this.lab;
+    const { run, deviceState, form, comparisons } = this.lab;
     if (run?.state === 'running') {
       return html`<button type="button" class="primary" data-action="pause" @click=${(): Promise<void> => this.lab.pause()}>
         Pause
@@ -86,7 +104,7 @@ export class LabLaunch extends LabElement {
       if (form.valid) void this.lab.start();
       else this.dispatchEvent(new CustomEvent('lab-show-fault', { detail: null, bubbles: true, composed: true }));
     };
-    return html`<button type="button" class="primary" data-action="start" ?disabled=${deviceState !== 'ready'} @click=${start}>
+    return html`<button type="button" class="primary" data-action="start" ?disabled=${deviceState !== 'ready' || comparisons.busy} @click=${start}>
       ${deviceState === 'opening' ? 'Opening the GPU…' : 'Start'}
     </button>`;
   }

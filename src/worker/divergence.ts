@@ -61,8 +61,12 @@ export class Divergence {
   async explain(error: unknown, find: () => Promise<readonly (NotFinite | null)[]>): Promise<unknown> {
     const { ended } = this;
     if (ended === null || error !== ended.error) return error;
-    const tensors = await find().catch(() => []);
-    const first = tensors[ended.found.lane];
+    let first: NotFinite | null | undefined;
+    try {
+      first = (await find())[ended.found.lane];
+    } catch {
+      // The device may be lost by now, or full: the error says what is known.
+    }
     if (first === null || first === undefined) return error;
     const where = `${first.tensor} is the first tensor that is not finite in the pass after step ${first.step}. `;
     return this.error(ended.found, ended.keptStep, where);

@@ -57,6 +57,17 @@ function sabotageAll(name: 'norm_backward', breakIt: (dispatch: Dispatch) => Dis
 afterEach(() => mended.splice(0).forEach((mend) => mend()));
 
 describe('the check of fast paths', () => {
+  it.each(['bf16', 'fp8-current', 'fp8-delayed'] as const)('promise 4: passes every path of the recipe %s', async (recipe) => {
+    const known: KnownVerdicts = new Map();
+    const cast = { ...spec, precision: { ...spec.precision, recipe } };
+    const { verdicts, disabled } = await checkFastPaths(await testGpu(), cast, 11, known);
+    expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
+    expect([...disabled]).toEqual([]);
+    expect(verdicts.map(({ path }) => path)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^quantize\//), 'matmul/decoded']),
+    );
+  });
+
   it('promise 4: passes every path of a sound build, and remembers it', async () => {
     const gpu = await testGpu();
     const known: KnownVerdicts = new Map();

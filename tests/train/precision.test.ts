@@ -92,6 +92,11 @@ describe.each([...KEPT])('a run in %s', (_, spec) => {
     }
   });
 
+  it('promise 4: gives the same bits with its casts on their own', async () => {
+    const fusion = { 'cast-store': false, 'matmul-decode': false };
+    expect(await runAlone({ ...spec, fusion }, 3)).toEqual(await once());
+  });
+
   it('promise 2: gives the same bits as a lane beside another seed and a learning rate that diverges', async () => {
     const wild = { ...spec, seed: { init: 8, data: 9 }, optimizer: { ...spec.optimizer, lr: 1e30 } };
     const trainer = await testTrainer([wild, spec]);

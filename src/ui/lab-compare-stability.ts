@@ -1,0 +1,209 @@
+import { css, html, nothing } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { Comparison } from '../lab/index.ts';
+import type { ChartView } from './chart-view.ts';
+import { armsFrame, overSeeds, readChoice, type HiddenArms, type StabilityChoice } from './compare-frames.ts';
+import { layerWords } from './compare-heat.ts';
+import { tableStyles } from './compare-styles.ts';
+import { short, whole } from './format.ts';
+import { LabCompareElement } from './lab-compare-element.ts';
+import type { PlotFrame, Range } from './plot-data.ts';
+import { typed } from './number-input.ts';
+import { savePlot, type PictureKind } from './plot-svg.ts';
+import { sharedStyles } from './shared-styles.ts';
+import { Throttle } from './throttle.ts';
+import './lab-plot.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lab-compare-stability': LabCompareStability;
+  }
+}
+
+type Kind = StabilityChoice['kind'];
+
+const TITLES: { readonly [K in Kind]: string } = {
+  attentionLogit: 'Largest attention logit',
+  outputLogit: 'Largest output logit',
+  meanLse: 'Mean log-sum-exp of the logits',
+  gradNorm: 'Gradient norm',
+};
+const KINDS: readonly Kind[] = ['attentionLogit', 'outputLogit', 'meanLse', 'gradNorm'];
+
+/** What tells of trouble before the loss does, every arm over the other. */
+@customElement('lab-compare-stability')
+export class LabCompareStability extends LabCompareElement {
+  static override readonly styles = [
+    sharedStyles,
+    tableStyles,
+    css`
+      .grid {
+        display: grid;
+        grid-template-columns: repeat(4, minmax(0, 1fr));
+        gap: 14px 20px;
+      }
+      h3 {
+        margin: 0;
+        font-size: 12px;
+        font-weight: 600;
+      }
+      .head {
+        display: flex;
+        align-items: center;
+        gap: 6px;
+        min-height: 30px;
+      }
+      .head select {
+        width: auto;
+        max-width: 120px;
+        min-height: 26px;
+        padding: 2px 6px;
+        font-size: 12px;
+      }
+      .head button {
+        min-height: 26px;
+        padding: 2px 6px;
+        font-size: 12px;
+      }
+      @media (max-width: 1300px) {
+        .grid {
+          grid-template-columns: repeat(2, minmax(0, 1fr));
+        }
+      }
+      @media (max-width: 640px) {
+        .grid {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) view!: ChartView;
+  @property({ attribute: false }) zoom: Range | null = null;
+  @property({ attribute: false }) hiddenArms: HiddenArms = new Set();
+  @state() private layers: { readonly [K in Kind]?: string } = {};
+
+  protected override readonly comparisonTopics = ['probe'] as const;
+  readonly #text = new Throttle(() => this.requestUpdate(), 400);
+  readonly #frames = new Map<Kind, () => PlotFrame>(KINDS.map((kind) => [kind, () => this.#frame(kind)]));
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#text.cancel();
+  }
+
+  override updated(): void {
+    for (const plot of this.renderRoot.querySelectorAll('lab-plot')) plot.invalidate();
+  }
+
+  protected override comparisonChanged(): void {
+    this.#text.call();
+  }
+
+  override render(): unknown {
+    const { comparison } = this;
+    if (comparison === null || comparison.arms.every(({ probes }) => probes.length === 0)) return nothing;
+    return html`<section class="card" aria-labelledby="title">
+      <header><h2 id="title">Stability</h2></header>
+      <div class="grid">${KINDS.map((kind) => this.#plot(comparison, kind))}</div>
+      ${this.#table(comparison)}
+    </section>`;
+  }
+
+  #plot(comparison: Comparison, kind: Kind): unknown {
+    const save = (picture: PictureKind): unknown =>
+      html`<button
+        type="button"
+        class="quiet"
+        aria-label=${`${TITLES[kind]} as ${picture.toUpperCase()}`}
+        @click=${(): void => void this.#save(kind, picture)}
+      >
+        ${picture.toUpperCase()}
+      </button>`;
+    return html`<div>
+      <div class="head">
+        <h3>${TITLES[kind]}</h3>
+        ${this.#layerChoice(comparison, kind)}<span class="push">${save('svg')}${save('png')}</span>
+      </div>
+      <lab-plot
+        compact
+        .source=${this.#frames.get(kind)}
+        .zoom=${this.zoom}
+        .height=${170}
+        label=${`${TITLES[kind]} of each arm over training`}
+      ></lab-plot>
+    </div>`;
+  }
+
+  #layerChoice(comparison: Comparison, kind: Kind): unknown {
+    const stability = comparison.arms.find(({ probes }) => probes.length > 0)?.probes[0]?.stability;
+    const layers =
+      kind === 'attentionLogit'
+        ? (stability?.maxAttentionLogit ?? []).map((_, i): [string, string] => [String(i), `layer ${i}`])
+        : kind === 'gradNorm'
+          ? (stability?.gradNorms ?? []).map(({ layer }): [string, string] => [layer, layerWords(layer)])
+          : [];
+    if (layers.length < 2) return nothing;
+    const chosen = this.layers[kind] ?? '';
+    return html`<select
+      aria-label=${`Layer of the ${TITLES[kind].toLowerCase()}`}
+      @change=${(event: Event): void => void (this.layers = { ...this.layers, [kind]: typed(event) })}
+    >
+      <option value="" .selected=${chosen === ''}>of all layers</option>
+      ${layers.map(([value, label]) => html`<option value=${value} .selected=${value === chosen}>${label}</option>`)}
+    </select>`;
+  }
+
+  #frame(kind: Kind): PlotFrame {
+    const { comparison } = this;
+    const empty: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, emptyX: [1, 10], curves: [], lines: [], marks: [] };
+    if (comparison === null) return empty;
+    const choice = { kind, layer: this.layers[kind] ?? '' };
+    return armsFrame(comparison, (arm) => overSeeds(arm, (probe) => readChoice(probe, choice)), {
+      view: this.view,
+      yLabel: TITLES[kind],
+      hidden: this.hiddenArms,
+    });
+  }
+
+  #table(comparison: Comparison): unknown {
+    const rows = comparison.arms.flatMap((arm) => {
+      const steps = [...new Set(arm.probes.map(({ step }) => step))].slice(-8).reverse();
+      return steps.map((step) => {
+        const figures = KINDS.map((kind) => {
+          const { steps: all, mean } = overSeeds(arm, (probe) => readChoice(probe, { kind, layer: this.layers[kind] ?? '' }));
+          return short(mean[all.indexOf(step)] ?? Number.NaN);
+        });
+        return html`<tr>
+          <th scope="row">${arm.name}</th>
+          <td>${whole(step)}</td>
+          ${figures.map((figure) => html`<td>${figure}</td>`)}
+        </tr>`;
+      });
+    });
+    return html`<details>
+      <summary>As a table</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="Stability as a table">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Arm</th>
+              <th scope="col">Step</th>
+              ${KINDS.map((kind) => html`<th scope="col">${TITLES[kind]}</th>`)}
+            </tr>
+          </thead>
+          <tbody>
+            ${rows}
+          </tbody>
+        </table>
+      </div>
+    </details>`;
+  }
+
+  async #save(kind: Kind, picture: PictureKind): Promise<void> {
+    const { comparison } = this;
+    if (comparison === null) return;
+    const names = comparison.arms.map(({ name }, place) => ({ name, place }));
+    await savePlot(picture, this, `isoflop-${kind}`, this.#frame(kind), names);
+  }
+}
