@@ -36,7 +36,7 @@ fn cast_over(word: u32, divisor: u32) -> u32 {
     quotient = (quotient << 8u) | digit;
     rest -= digit * d;
   }
-  let significand = (quotient << 7u) | select(0u, 1u, rest != 0u);
+  let significand = (quotient * 2u) | select(0u, 1u, rest != 0u);
   let value = cast_rounded(significand, a.y - b.y + 127 - select(0, 1, below_one));
   return select((word ^ magnitude) | value, word, cast_is_fixed(magnitude));
 }

@@ -22,13 +22,12 @@ struct CastFormat {
   is_scale: bool,
 }
 
-// significand / 2^drop to nearest even, drop from 1.
+// significand / 2^drop to nearest even, for significands below 2^26 and drop from 1; beyond 27 nothing is left.
 fn cast_round_nearest(significand: u32, drop: u32) -> u32 {
-  // With one bit to round by.
-  let shift = drop - 1u;
-  let halves = select(significand >> (shift & 31u), 0u, shift > 31u);
-  let is_above = (halves << (shift & 31u)) != significand;
-  return (halves >> 1u) + select(0u, halves & 1u, is_above || (halves & 2u) != 0u);
+  let shift = min(drop, 27u);
+  let half = 1u << (shift - 1u);
+  let is_odd = (significand & (half + half)) != 0u;
+  return (significand + select(half - 1u, half, is_odd)) >> shift;
 }
 
 // significand / 2^drop as a whole number. Stochastic: up where the dropped bits and as many of the highest random ones carry; what
@@ -51,10 +50,16 @@ fn cast_round_off(significand: u32, drop: u32, rounding: u32, random: u32) -> u3
 
 // significand with its top bit at 23, and the exponent field of an f32 without bounds: magnitude = x * 2^(y - 150). Of 0: x = 0.
 fn cast_parts(magnitude: u32) -> vec2i {
-  let field = magnitude >> 23u;
-  let shift = countLeadingZeros(magnitude) - 8u;
-  let normal = vec2i(i32((magnitude & 0x7fffffu) | 0x800000u), i32(field));
-  return select(vec2i(i32(magnitude << (shift & 31u)), 1 - i32(shift)), normal, field > 0u);
+  let is_normal = magnitude > 0x7fffffu;
+  // A subnormal's bits are a whole number of 2^-149; as an f32 it has its top bit in place.
+  let placed = select(cast_whole(magnitude & 0x7fffffu), magnitude, is_normal);
+  let hidden = select(0u, 0x800000u, magnitude != 0u);
+  return vec2i(i32((placed & 0x7fffffu) | hidden), i32(placed >> 23u) - select(149, 0, is_normal));
+}
+
+// The bits of a whole number up to 2^24 as an f32. WGSL has the conversion exact, as the f32 holds it; it is neither subnormal nor NaN.
+fn cast_whole(number: u32) -> u32 {
+  return bitcast<u32>(f32(i32(number)));
 }
 
 fn cast_encode_scale(magnitude: u32, limit: u32, f: CastFormat, rounding: u32, random: u32) -> u32 {
@@ -99,28 +104,47 @@ fn cast_encode(word: u32, f: CastFormat, rounding: u32, saturate: bool, random: 
 
 // The f32 word of a code; every NaN is the quiet one of its sign.
 fn cast_decode(code: u32, f: CastFormat) -> u32 {
-  let magnitude = code & ((1u << f.sign_shift) - 1u);
-  let sign = select(((code >> f.sign_shift) & 1u) << 31u, 0u, f.is_scale);
-  // value = significand * 2^unit
-  let field = magnitude >> f.mantissa_bits;
+  let sign_bit = 1u << f.sign_shift;
+  let magnitude = code & (sign_bit - 1u);
+  let sign = select(select(0u, 0x80000000u, (code & sign_bit) != 0u), 0u, f.is_scale);
   let hidden = 1u << f.mantissa_bits;
-  let fraction = magnitude & (hidden - 1u);
-  let significand = select(fraction, fraction | hidden, field > 0u || f.is_scale);
-  let unit = select(max(i32(field), 1), i32(field), f.is_scale) - f.bias - i32(f.mantissa_bits);
-  let top = 31u - countLeadingZeros(significand);
-  let exponent = i32(top) + unit + 127;
-  let subnormal = significand << (u32(unit + 149) & 31u);
-  let normal = (u32(exponent) << 23u) | ((significand << ((23u - top) & 31u)) & 0x7fffffu);
-  let number = select(select(normal, subnormal, exponent < 1), 0u, significand == 0u);
+  let number = cast_decode_number(magnitude, hidden, f);
   let is_infinity = magnitude == f.overflow_magnitude && f.overflow_magnitude != f.nan_magnitude;
   return sign | select(number, select(F32_NAN, F32_INFINITY, is_infinity), magnitude > f.max_magnitude);
 }
 
-// The bits of an f32 magnitude with this exponent field, from a significand whose top bit is at 31, to nearest even. The lowest bit may
+fn cast_decode_number(magnitude: u32, hidden: u32, f: CastFormat) -> u32 {
+  // The word of a normal number: the fields in place, the exponent by the other bias.
+  let lift = (127 - f.bias) * 0x800000;
+  let placed = u32(i32(magnitude * (0x800000u >> f.mantissa_bits)) + lift);
+  if (f.is_scale) {
+    return select(placed, 0x400000u, magnitude == 0u);
+  }
+  if (f.bias == 127) {
+    // Subnormals are those of f32.
+    return placed;
+  }
+  // Subnormals are whole numbers of 2^(1 - bias - mantissa_bits).
+  let unit = 1 - f.bias - i32(f.mantissa_bits);
+  let is_normal = magnitude >= hidden;
+  let fraction = u32(i32(cast_whole(magnitude & (hidden - 1u))) + unit * 0x800000);
+  var number = select(select(fraction, placed, is_normal), 0u, magnitude == 0u);
+  if (f.bias + i32(f.mantissa_bits) > 127) {
+    // Some numbers are subnormal as f32.
+    let field = magnitude >> f.mantissa_bits;
+    let significand = select(magnitude, (magnitude & (hidden - 1u)) | hidden, is_normal);
+    let places = max(i32(field), 1) - 1 + unit + 149;
+    let top = i32(cast_whole(significand) >> 23u) - 127;
+    number = select(number, significand << (u32(places) & 31u), top + places < 23);
+  }
+  return number;
+}
+
+// The bits of an f32 magnitude with this exponent field, from a significand whose top bit is at 25, to nearest even. The lowest bit may
 // stand for all that is below it. A carry beyond the largest f32 is its infinity.
 fn cast_rounded(significand: u32, field: i32) -> u32 {
-  let drop = min(8u + u32(max(1 - field, 0)), 33u);
-  let number = (u32(max(field, 1) - 1) << 23u) + cast_round_nearest(significand, drop);
+  let drop = 2u + u32(max(1 - field, 0));
+  let number = u32(clamp(field, 1, 255) - 1) * 0x800000u + cast_round_nearest(significand, drop);
   return select(number, F32_INFINITY, field > 254);
 }
 
@@ -134,21 +158,42 @@ fn cast_times(word: u32, factor: u32) -> u32 {
   let magnitude = word & F32_MAGNITUDE;
   let a = cast_parts(magnitude);
   let b = cast_parts(factor);
-  // Significands at the top of their words: the product has its own top bit at 63 or 62.
-  let high = philox_mulhi(u32(a.x) << 8u, u32(b.x) << 8u);
-  let low = (u32(a.x) << 8u) * (u32(b.x) << 8u);
-  let has_carry = high >= 0x80000000u;
-  let top = select((high << 1u) | (low >> 31u), high, has_carry);
-  let below = select(low << 1u, low, has_carry);
-  let significand = top | select(0u, 1u, below != 0u);
+  // Halves of 12 bits: a product of 48 bits with its top bit at 47 or 46.
+  let a_high = u32(a.x) >> 12u;
+  let b_high = u32(b.x) >> 12u;
+  let a_low = u32(a.x) & 0xfffu;
+  let b_low = u32(b.x) & 0xfffu;
+  let low = a_low * b_low;
+  let middle = a_high * b_low + a_low * b_high + (low >> 12u);
+  let top = 4u * a_high * b_high + (middle >> 10u);
+  let rest = select(0u, 1u, ((middle & 0x3ffu) | (low & 0xfffu)) != 0u);
+  let has_carry = top > 0x1ffffffu;
+  let significand = select(top + top, top, has_carry) | rest;
   let product = cast_rounded(significand, a.y + b.y - 127 + select(0, 1, has_carry));
   return select((word ^ magnitude) | product, word, cast_is_fixed(magnitude));
 }
 
-// `cast_times` by a power of two, given as the bits of an f32: adds to the exponent.
+// `cast_times` by a power of two, given as the bits of an f32.
 fn cast_times_power(word: u32, factor: u32) -> u32 {
+  return cast_shift(word, cast_exponent(factor), false);
+}
+
+// The exponent of a power of two, from its bits.
+fn cast_exponent(power: u32) -> i32 {
+  return cast_parts(power).y - 127;
+}
+
+// word * 2^exponent, -254 .. 254: adds to the exponent. `flushes` makes 0 of subnormals, where nobody can tell.
+fn cast_shift(word: u32, exponent: i32, flushes: bool) -> u32 {
   let magnitude = word & F32_MAGNITUDE;
-  let parts = cast_parts(magnitude);
-  let product = cast_rounded(u32(parts.x) << 8u, parts.y + cast_parts(factor).y - 127);
+  let is_normal = magnitude > 0x7fffffu;
+  let placed = select(cast_whole(magnitude), magnitude, is_normal);
+  let lift = exponent - select(149, 0, is_normal);
+  let field = i32(placed >> 23u) + lift;
+  var low = 0u;
+  if (!flushes) {
+    low = cast_round_nearest((placed & 0x7fffffu) | 0x800000u, u32(max(1 - field, 1)));
+  }
+  let product = select(select(placed + u32(lift) * 0x800000u, low, field < 1), F32_INFINITY, field > 254);
   return select((word ^ magnitude) | product, word, cast_is_fixed(magnitude));
 }

@@ -41,55 +41,96 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
+struct Factor {
+  // Bits of f32, NaN where a block has none.
+  value: u32,
+  // Of a power of two.
+  exponent: i32,
+}
+
+fn factor_of(value: u32) -> Factor {
+  return Factor(value, select(0, cast_exponent(value), POWER_OF_TWO));
+}
+
+// The scale of an element, whose tensor has its own at `base`.
+fn block_factor(base: u32, tensor: u32, row: u32, column: u32) -> Factor {
+  let place = (row / ROWS) * (sizes.columns / COLUMNS) + column / COLUMNS;
+  return factor_of(stored_block_scale(KIND, tensor, scales[scale_word(KIND, base, place)], place));
+}
+
+fn put_one(i: u32, lane: u32, code: u32, by: Factor) {
+  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  var value = cast_decode(code, format);
+  if (SCALING != 0u) {
+    if (POWER_OF_TWO) {
+      value = cast_shift(value, by.exponent, false);
+    } else {
+      value = cast_times(value, by.value);
+    }
+    value = select(value, F32_NAN, by.value > F32_INFINITY);
+  }
+  if (i < sizes.count) {
+    y[lane * sizes.count + i] = value;
+  }
+}
+
+// Four elements from i on, a multiple of 4. Without a loop: a CPU lane pays for every round, and for one more.
+fn put_quad(i: u32, lane: u32, quad: vec4u, base: u32, tensor: Factor) {
+  var by = array<Factor, 4>(tensor, tensor, tensor, tensor);
+  if (SCALING == SCALING_BLOCKS) {
+    var row = i / sizes.columns;
+    var column = i - row * sizes.columns;
+    by[0] = block_factor(base, tensor.value, row, column);
+    if (COLUMNS % 4u == 0u) {
+      by[1] = by[0];
+      by[2] = by[0];
+      by[3] = by[0];
+    } else {
+      row += select(0u, 1u, column + 1u == sizes.columns);
+      column = select(column + 1u, 0u, column + 1u == sizes.columns);
+      by[1] = block_factor(base, tensor.value, row, column);
+      row += select(0u, 1u, column + 1u == sizes.columns);
+      column = select(column + 1u, 0u, column + 1u == sizes.columns);
+      by[2] = block_factor(base, tensor.value, row, column);
+      row += select(0u, 1u, column + 1u == sizes.columns);
+      column = select(column + 1u, 0u, column + 1u == sizes.columns);
+      by[3] = block_factor(base, tensor.value, row, column);
+    }
+  }
+  put_one(i, lane, quad.x, by[0]);
+  put_one(i + 1u, lane, quad.y, by[1]);
+  put_one(i + 2u, lane, quad.z, by[2]);
+  put_one(i + 3u, lane, quad.w, by[3]);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let lane = id.z;
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
   let words = (sizes.count + PER_WORD - 1u) / PER_WORD;
-  let start = (id.y * groups.x * WORKGROUP + id.x) * SPAN;
+  let i = (id.y * groups.x * WORKGROUP + id.x) * SPAN;
   var base = lane;
   if (SCALING == SCALING_BLOCKS) {
     base = lane * (1u + select((sizes.blocks + 3u) / 4u, sizes.blocks, KIND == SCALE_F32));
   }
-  var factor = F32_ONE;
+  var tensor = Factor(F32_ONE, 0);
   if (SCALING != 0u) {
-    factor = scales[base];
+    tensor = factor_of(scales[base]);
   }
-  var row = 0u;
-  var column = 0u;
-  var known = 0xffffffffu;
-  if (SCALING == SCALING_BLOCKS) {
-    row = start / sizes.columns;
-    column = start % sizes.columns;
-  }
-  for (var j = 0u; j < SPAN; j++) {
-    let i = start + j;
-    if (i >= sizes.count) {
-      break;
-    }
-    if (SCALING == SCALING_BLOCKS) {
-      let place = (row / ROWS) * (sizes.columns / COLUMNS) + column / COLUMNS;
-      if (place != known) {
-        let at = scale_word(KIND, base, place);
-        factor = stored_block_scale(KIND, scales[base], scales[at], place);
-        known = place;
-      }
-      column++;
-      if (column == sizes.columns) {
-        column = 0u;
-        row++;
-      }
-    }
-    let code = codes[lane * words + i / PER_WORD] >> ((32u / PER_WORD) * (j % PER_WORD));
-    var value = cast_decode(code, format);
-    if (SCALING != 0u) {
-      if (POWER_OF_TWO) {
-        value = cast_times_power(value, factor);
-      } else {
-        value = cast_times(value, factor);
-      }
-      value = select(value, F32_NAN, factor > F32_INFINITY);
-    }
-    y[lane * sizes.count + i] = value;
+  // Beyond the last word, that again.
+  let last = words - 1u;
+  let first = lane * words;
+  let word = codes[first + min(i / PER_WORD, last)];
+  if (PER_WORD == 8u) {
+    put_quad(i, lane, (vec4u(word) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u), base, tensor);
+    put_quad(i + 4u, lane, (vec4u(word) >> vec4u(16u, 20u, 24u, 28u)) & vec4u(15u), base, tensor);
+  } else if (PER_WORD == 4u) {
+    put_quad(i, lane, (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u), base, tensor);
+  } else if (PER_WORD == 2u) {
+    let next = codes[first + min(i / 2u + 1u, last)];
+    put_quad(i, lane, vec4u(word & 0xffffu, word >> 16u, next & 0xffffu, next >> 16u), base, tensor);
+  } else {
+    let second = codes[first + min(i + 1u, last)];
+    let third = codes[first + min(i + 2u, last)];
+    put_quad(i, lane, vec4u(word, second, third, codes[first + min(i + 3u, last)]), base, tensor);
   }
 }

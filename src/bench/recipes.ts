@@ -1,16 +1,13 @@
 import type { Dataset } from '../data/index.ts';
-import { FUSION_RULES } from '../engine/index.ts';
-import type { Plan } from '../engine/index.ts';
+import { FUSION_RULES, keptBytes } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { wordsOf } from '../graph/types.ts';
-import type { Value } from '../graph/types.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
 import { quantile } from './step.ts';
 
-export type Recipe = RunSpec['precision']['recipe'];
+type Recipe = RunSpec['precision']['recipe'];
 
-export const ALL_RECIPES: readonly Recipe[] = [
+const ALL_RECIPES: readonly Recipe[] = [
   'f32',
   'bf16',
   'bf16-pure',
@@ -103,7 +100,7 @@ export async function recipeCosts(options: RecipeOptions): Promise<readonly Reci
       msPerStep: spread(samples),
       msOverF32: spread(samples.map((ms, round) => ms - (base[round] ?? NaN))),
       dispatchesPerStep: plan.dispatchesPerStep,
-      keptBytes: keptBytes(plan),
+      keptBytes: keptBytes(plan) / plan.lanes,
       peakBytes: plan.peakBytes,
     }));
   } finally {
@@ -138,26 +135,4 @@ async function msPerStep(trainer: Trainer, windowMs: number): Promise<number> {
 function spread(samples: readonly number[]): Spread {
   const [low = NaN, median = NaN, high = NaN] = [0.25, 0.5, 0.75].map((share) => quantile(samples, share));
   return { median, low, high };
-}
-
-/**
- * Bytes that one lane keeps from the forward for the backward pass: of buffers made before the first node that gives a gradient (one that
- * depends on d objective, or the fused loss) and read from there on.
- */
-export function keptBytes({ steps, homes }: Plan): number {
-  const gradients = new Set<Value>();
-  const made = new Set<Value>();
-  const kept = new Set<Value>();
-  let isBackward = false;
-  for (const { node } of steps) {
-    const isSeed = (node.op === 'constant' && node.name === 'objective') || node.op === 'cross_entropy_fused';
-    isBackward ||= isSeed || node.inputs.some((input) => gradients.has(input));
-    if (isBackward) {
-      for (const input of node.inputs) if (made.has(input)) kept.add(input);
-      if (isSeed || node.inputs.some((input) => gradients.has(input))) node.outputs.forEach((output) => gradients.add(output));
-    } else {
-      for (const output of node.outputs) if (homes.get(output)?.kind === 'pool') made.add(output);
-    }
-  }
-  return [...kept].reduce((sum, { type }) => sum + 4 * wordsOf(type), 0);
 }

@@ -81,6 +81,8 @@ export class Lab extends Observable<LabTopic> {
     super();
     this.#connect = connect;
     this.#interrupted = new InterruptedRun(storage);
+    // Whether a run can be started hangs on it.
+    this.comparisons.on('comparison', () => this.emit('run'));
   }
 
   /** The run that was training when the page went away, if storage still holds it. */

@@ -79,7 +79,7 @@ export function gapFrame(comparison: Comparison | null, view: ChartView, hidden:
     const x = gaps.map(({ lastStep }) => comparison.xOf(lastStep, unit));
     const late = gaps.slice(Math.floor(gaps.length / 3));
     for (const { relative, lo, hi } of late)
-      reach = Math.max(reach, 130 * Math.abs(relative), Math.min(110 * Math.max(-lo, hi), 400 * Math.abs(relative)));
+      reach = Math.max(reach, 130 * Math.abs(relative), Math.min(110 * Math.max(-lo, hi), 220 * Math.abs(relative)));
     bands.push({ color: armStyle(place).color, x, low: gaps.map(({ lo }) => 100 * lo), high: gaps.map(({ hi }) => 100 * hi) });
     const y = gaps.map(({ relative }) => 100 * relative);
     curves.push({ label: arm.name, ...styled(place), width: 2, alpha: 1, dots: gaps.length < 3, x, y });
@@ -93,11 +93,19 @@ export function gapFrame(comparison: Comparison | null, view: ChartView, hidden:
     emptyX: emptyX(comparison, unit),
     curves,
     bands,
-    lines: [
-      { label: `+${line} %: DeepSeek-V3, FP8 against bf16`, y: line },
-      { label: comparison === null ? 'the baseline' : comparison.baseline.name, y: 0 },
-      { label: `−${line} %`, y: -line },
-    ],
+    // Where y reaches far the three lines are one, and one name is enough.
+    lines:
+      reach > 8 * line
+        ? [
+            { label: '', y: -line },
+            { label: '', y: 0 },
+            { label: `±${line} %: DeepSeek-V3, FP8 against bf16`, y: line },
+          ]
+        : [
+            { label: `−${line} %`, y: -line },
+            { label: comparison?.baseline.name ?? 'the baseline', y: 0 },
+            { label: `+${line} %: DeepSeek-V3, FP8 against bf16`, y: line },
+          ],
     marks: [],
     limitY: [-reach, reach],
   };

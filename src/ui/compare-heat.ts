@@ -113,10 +113,14 @@ export interface HeatGrid {
   readonly steps: readonly number[];
 }
 
-/** Lays a map out by layer and role: layers in the order of the model, roles in that of the recipes. */
+/**
+ * Lays a map out by layer and role: layers in the order of the model, roles in that of the recipes. Layers and roles of which no tensor
+ * has a value, because nothing casts them, are left out.
+ */
 export function heatGrid(map: TensorMap, measure: MapMeasure): HeatGrid {
-  const layers = distinct(map.rows.map(({ layer }) => layer)).sort(byPlace);
-  const found = distinct(map.rows.map(({ role }) => role));
+  const measured = map.rows.filter((_, row) => map.steps.some((_step, column) => !Number.isNaN(valueAt(map, row, column))));
+  const layers = distinct(measured.map(({ layer }) => layer)).sort(byPlace);
+  const found = distinct(measured.map(({ role }) => role));
   const known = ROLES.filter((role) => found.includes(role));
   const roles = [...known, ...found.filter((role) => !known.some((each) => each === role))];
   const strip = (layer: string, role: string): HeatStrip | null => {

@@ -1,6 +1,6 @@
 import { css, unsafeCSS } from 'lit';
 
-const levels = Array.from({ length: 9 }, (_, i) => `.heat-${i} { fill: var(--heat-${i}); }`).join('\n');
+const levels = Array.from({ length: 9 }, (_, i) => `.heat-${i} { fill: var(--heat-${i}); background: var(--heat-${i}); }`).join('\n');
 
 /** What the map of tensors looks like. */
 export const mapStyles = css`
@@ -45,6 +45,10 @@ export const mapStyles = css`
   .step {
     stroke: var(--text);
     stroke-width: 1.5;
+  }
+  .nothing {
+    padding: 24px 0;
+    text-align: center;
   }
   .readout {
     min-height: 20px;

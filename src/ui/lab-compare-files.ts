@@ -5,6 +5,7 @@ import { specToHash } from '../spec/index.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { Throttle } from './throttle.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -34,8 +35,18 @@ export class LabCompareFiles extends LabCompareElement {
   ];
 
   protected override readonly topics = ['spec'] as const;
-  protected override readonly comparisonTopics = ['state'] as const;
+  protected override readonly comparisonTopics = ['state', 'series', 'probe'] as const;
+  readonly #text = new Throttle(() => this.requestUpdate(), 500);
   @query('input') private readonly input!: HTMLInputElement;
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#text.cancel();
+  }
+
+  protected override comparisonChanged(): void {
+    this.#text.call();
+  }
 
   override render(): unknown {
     const { comparison } = this;

@@ -32,7 +32,6 @@ interface Cursor {
 
 const LABEL = 104;
 const HEAD = 32;
-const ROW = 17;
 const GAP = 3;
 const LEAST_STRIP = 40;
 const LEAST_COLUMN = 2;
@@ -47,13 +46,13 @@ export class LabCompareMap extends LitElement {
   /** Site of the tensor that is open. */
   @property() open = '';
   @state() private cursor: Cursor | null = null;
-  @query('svg') private readonly drawing!: SVGSVGElement;
+  @query('svg') private readonly drawing!: SVGSVGElement | null;
   readonly #width = new Width(this);
   #grid: HeatGrid = { layers: [], roles: [], strips: [], steps: [] };
   #scale: HeatScale = heatScale('underflow', []);
 
   /** The drawing, for a file. */
-  get picture(): SVGSVGElement {
+  get picture(): SVGSVGElement | null {
     return this.drawing;
   }
 
@@ -66,7 +65,11 @@ export class LabCompareMap extends LitElement {
   override render(): unknown {
     const { layers, roles } = this.#grid;
     const strip = this.#stripWidth();
-    const [width, height] = [LABEL + roles.length * (strip + GAP), HEAD + layers.length * (ROW + GAP)];
+    const [width, height] = [LABEL + roles.length * (strip + GAP), HEAD + layers.length * (this.#row + GAP)];
+    if (layers.length === 0)
+      return html`<p class="nothing small muted">
+        Nothing to show: this arm casts no tensor. amax shows every tensor, and “what if” what other formats would do.
+      </p>`;
     return html`<div
         class="scroll"
         tabindex="0"
@@ -87,12 +90,17 @@ export class LabCompareMap extends LitElement {
             this.#take();
           }}
         >
-          ${this.#heads(strip)} ${layers.map((layer, i) => svg`<text x="0" y=${this.#y(i) + 12}>${layerWords(layer)}</text>`)}
+          ${this.#heads(strip)} ${layers.map((layer, i) => svg`<text x="0" y=${this.#y(i) + this.#row / 2 + 4}>${layerWords(layer)}</text>`)}
           ${this.#cells(strip)} ${this.#frames(strip)}
         </svg>
       </div>
       <p class="readout" role="status">${this.#readout()}</p>
       ${this.#legend()}`;
+  }
+
+  /** Height of a strip: what is little is drawn large. */
+  get #row(): number {
+    return this.#grid.layers.length > 12 ? 17 : 24;
   }
 
   #stripWidth(): number {
@@ -105,7 +113,7 @@ export class LabCompareMap extends LitElement {
   }
 
   #y(layer: number): number {
-    return HEAD + layer * (ROW + GAP);
+    return HEAD + layer * (this.#row + GAP);
   }
 
   #heads(strip: number): unknown {
@@ -126,13 +134,13 @@ export class LabCompareMap extends LitElement {
       row.forEach((cell, role) => {
         if (cell === null) return;
         const [x, y] = [this.#x(role, strip), this.#y(layer)];
-        empty += `M${x} ${y}h${strip}v${ROW}h${-strip}z`;
+        empty += `M${x} ${y}h${strip}v${this.#row}h${-strip}z`;
         const columns = columnsOf(cell.values.length, strip, LEAST_COLUMN);
         columns.forEach((column, i) => {
           const level = this.#scale.level(this.#worst(cell, column).value);
           if (level < 0) return;
           const [from, to] = [(i * strip) / columns.length, ((i + 1) * strip) / columns.length];
-          paths[level] += `M${(x + from).toFixed(2)} ${y}h${(to - from).toFixed(2)}v${ROW}h${(from - to).toFixed(2)}z`;
+          paths[level] += `M${(x + from).toFixed(2)} ${y}h${(to - from).toFixed(2)}v${this.#row}h${(from - to).toFixed(2)}z`;
         });
       }),
     );
@@ -146,7 +154,7 @@ export class LabCompareMap extends LitElement {
       row.forEach((cell, role) => {
         if (cell === null || this.open === '') return;
         if (cell.rows.some((at) => this.map.rows[at]?.site === this.open))
-          frames.push(svg`<rect class="open" x=${this.#x(role, strip) - 1} y=${this.#y(layer) - 1} width=${strip + 2} height=${ROW + 2} />`);
+          frames.push(svg`<rect class="open" x=${this.#x(role, strip) - 1} y=${this.#y(layer) - 1} width=${strip + 2} height=${this.#row + 2} />`);
       }),
     );
     const cell = cursor === null ? null : this.#at(cursor);
@@ -155,8 +163,8 @@ export class LabCompareMap extends LitElement {
       const at = columns.findIndex(([from, to]) => cursor.column >= from && cursor.column < to);
       const [x, width] = [this.#x(cursor.role, strip) + (at * strip) / columns.length, strip / columns.length];
       frames.push(
-        svg`<g data-live><rect class="hover" x=${this.#x(cursor.role, strip) - 1} y=${this.#y(cursor.layer) - 1} width=${strip + 2} height=${ROW + 2} />
-          <rect class="step" x=${x} y=${this.#y(cursor.layer)} width=${width} height=${ROW} /></g>`,
+        svg`<g data-live><rect class="hover" x=${this.#x(cursor.role, strip) - 1} y=${this.#y(cursor.layer) - 1} width=${strip + 2} height=${this.#row + 2} />
+          <rect class="step" x=${x} y=${this.#y(cursor.layer)} width=${width} height=${this.#row} /></g>`,
       );
     }
     return frames;
@@ -167,7 +175,7 @@ export class LabCompareMap extends LitElement {
     return html`<div class="legend">
       <span>${ends[0]}</span>
       <span class="ramp" aria-hidden="true">
-        ${words.map((word, level) => html`<i style=${`background: var(--heat-${level})`} title=${word}></i>`)}
+        ${words.map((word, level) => html`<i class=${`heat-${level}`} title=${word}></i>`)}
       </span>
       <span>${ends[1]}</span>
       <span class="push"
@@ -179,7 +187,7 @@ export class LabCompareMap extends LitElement {
   #readout(): string {
     const { cursor } = this;
     const cell = cursor === null ? null : this.#at(cursor);
-    if (cursor === null || cell === null) return 'Point at a strip, or use the arrow keys; click or press Enter to open the tensor.';
+    if (cursor === null || cell === null) return this.#grid.layers.length === 0 ? '' : 'Point at a strip, or use the arrow keys; click or press Enter to open the tensor.';
     const step = this.#grid.steps[cursor.column] ?? 0;
     const value = cell.values[cursor.column] ?? Number.NaN;
     const site = cell.layer === '' ? cell.role : `${cell.layer} · ${cell.role}`;
@@ -199,10 +207,11 @@ export class LabCompareMap extends LitElement {
   }
 
   #pointed(event: PointerEvent): void {
-    const box = this.drawing.getBoundingClientRect();
+    const box = this.drawing?.getBoundingClientRect();
+    if (box === undefined) return;
     const strip = this.#stripWidth();
     const [x, y] = [event.clientX - box.left - LABEL, event.clientY - box.top - HEAD];
-    const [role, layer] = [Math.floor(x / (strip + GAP)), Math.floor(y / (ROW + GAP))];
+    const [role, layer] = [Math.floor(x / (strip + GAP)), Math.floor(y / (this.#row + GAP))];
     const cell = this.#grid.strips[layer]?.[role] ?? null;
     if (x < 0 || y < 0 || cell === null) {
       this.cursor = null;

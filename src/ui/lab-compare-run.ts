@@ -137,7 +137,7 @@ export class LabCompareRun extends LabCompareElement {
     if (state === 'running') return html`${button('compare-pause', 'Pause', () => desk.pause(), 'primary')} ${stop}`;
     if (state === 'paused') return html`${button('compare-resume', 'Resume', () => desk.resume(), 'primary')} ${stop}`;
     const free = blockedWords(this.lab) === null && desk.fault() === null;
-    const label = desk.current === null ? 'Start comparison' : 'Start again';
+    const label = desk.current === null || desk.current.imported ? 'Start comparison' : 'Start again';
     return button('compare-start', label, () => desk.start(), 'primary', free);
   }
 

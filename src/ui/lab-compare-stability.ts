@@ -23,9 +23,9 @@ declare global {
 type Kind = StabilityChoice['kind'];
 
 const TITLES: { readonly [K in Kind]: string } = {
-  attentionLogit: 'Largest attention logit',
-  outputLogit: 'Largest output logit',
-  meanLse: 'Mean log-sum-exp of the logits',
+  attentionLogit: 'Max attention logit',
+  outputLogit: 'Max output logit',
+  meanLse: 'Mean lse',
   gradNorm: 'Gradient norm',
 };
 const KINDS: readonly Kind[] = ['attentionLogit', 'outputLogit', 'meanLse', 'gradNorm'];
@@ -40,7 +40,7 @@ export class LabCompareStability extends LabCompareElement {
       .grid {
         display: grid;
         grid-template-columns: repeat(4, minmax(0, 1fr));
-        gap: 14px 20px;
+        gap: 14px 24px;
       }
       h3 {
         margin: 0;
@@ -50,20 +50,22 @@ export class LabCompareStability extends LabCompareElement {
       .head {
         display: flex;
         align-items: center;
-        gap: 6px;
+        gap: 4px;
         min-height: 30px;
+        white-space: nowrap;
       }
       .head select {
         width: auto;
-        max-width: 120px;
+        max-width: 110px;
+        min-width: 60px;
         min-height: 26px;
         padding: 2px 6px;
         font-size: 12px;
       }
       .head button {
         min-height: 26px;
-        padding: 2px 6px;
-        font-size: 12px;
+        padding: 2px 4px;
+        font-size: 11px;
       }
       @media (max-width: 1300px) {
         .grid {

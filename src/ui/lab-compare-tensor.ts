@@ -69,6 +69,12 @@ export class LabCompareTensor extends LitElement {
       th:first-child lab-compare-swatch {
         margin-right: 8px;
       }
+      .under {
+        color: var(--danger);
+      }
+      .low {
+        color: var(--warn);
+      }
       @media (max-width: 860px) {
         .pair {
           grid-template-columns: minmax(0, 1fr);
@@ -158,6 +164,7 @@ export class LabCompareTensor extends LitElement {
     if (cast.scaling === 'block') return html`<p class="small muted">Each block has a scale of its own, so there is no one range to draw.</p>`;
     return html`<p class="small muted">
       The range is that of ${castWords(cast)}, divided by its scale ${cellWords(Number(cast.scale.toPrecision(4)))}.
+      <span class="under">Red</span> becomes 0 or saturates, <span class="low">amber</span> is subnormal and loses digits.
     </p>`;
   }
 

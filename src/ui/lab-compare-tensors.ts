@@ -251,12 +251,12 @@ export class LabCompareTensors extends LabCompareElement {
 
   #svg(): void {
     const picture = this.mapElement?.picture;
-    if (picture !== undefined)
+    if (picture)
       saveFile(`isoflop-tensors-${this.look.measure}.svg`, new Blob([svgText(picture, this.#background())], { type: 'image/svg+xml' }));
   }
 
   async #png(): Promise<void> {
     const picture = this.mapElement?.picture;
-    if (picture !== undefined) saveFile(`isoflop-tensors-${this.look.measure}.png`, await svgPng(picture, this.#background()));
+    if (picture) saveFile(`isoflop-tensors-${this.look.measure}.png`, await svgPng(picture, this.#background()));
   }
 }

@@ -40,6 +40,10 @@ export class LabCompare extends LabCompareElement {
         gap: 14px;
         align-items: start;
       }
+      lab-chart-tools {
+        padding: 0 2px;
+        margin: -4px 0;
+      }
       @media (max-width: 1100px) {
         .pair {
           grid-template-columns: minmax(0, 1fr);
@@ -71,7 +75,12 @@ export class LabCompare extends LabCompareElement {
 
   #results(view: ChartView): unknown {
     const { lab } = this;
-    return html`<div
+    return html`<lab-chart-tools
+        .view=${view}
+        .units=${UNITS}
+        @lab-view=${(event: CustomEvent<Partial<ChartView>>): void => this.#look(event.detail)}
+      ></lab-chart-tools>
+      <div
         class="pair"
         @lab-zoom=${(event: CustomEvent<Range | null>): void => void (this.zoom = event.detail)}
         @lab-cursor=${(event: CustomEvent<number | null>): void => void (this.cursor = event.detail)}
@@ -79,11 +88,6 @@ export class LabCompare extends LabCompareElement {
       >
         ${this.#chart('loss')}${this.#chart('gap')}
       </div>
-      <lab-chart-tools
-        .view=${view}
-        .units=${UNITS}
-        @lab-view=${(event: CustomEvent<Partial<ChartView>>): void => this.#look(event.detail)}
-      ></lab-chart-tools>
       <lab-compare-cost .lab=${lab}></lab-compare-cost>
       <lab-compare-tensors
         .lab=${lab}

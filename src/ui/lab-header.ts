@@ -205,9 +205,12 @@ export class LabHeader extends LabElement {
   }
 
   #link(page: PageId, label: string): unknown {
-    const live = page === 'train' && this.page !== 'train' && this.lab.run?.state === 'running';
+    const { run, comparisons } = this.lab;
+    const state = page === 'train' ? run?.state : comparisons.current?.state;
+    const live = page !== this.page && state === 'running';
+    const what = page === 'train' ? 'A run' : 'A comparison';
     return html`<a href=${this.address.href(page)} aria-current=${page === this.page ? 'page' : 'false'}
-      >${label}${live ? html`<span class="live" title="A run is training"></span><span class="hidden-text">, a run is training</span>` : nothing}</a
+      >${label}${live ? html`<span class="live" title=${`${what} is training`}></span><span class="hidden-text">, ${what.toLowerCase()} is training</span>` : nothing}</a
     >`;
   }
 

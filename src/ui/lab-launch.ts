@@ -48,18 +48,6 @@ export class LabLaunch extends LabElement {
 
   protected override readonly topics = ['spec', 'device', 'run'] as const;
   protected override readonly runTopics = ['state'] as const;
-  #endComparison = (): void => {};
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#endComparison = this.lab.comparisons.on('comparison', () => this.requestUpdate());
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#endComparison();
-  }
-
   override render(): unknown {
     const preset = this.#preset();
     return html`<section class="card" aria-label="Start">

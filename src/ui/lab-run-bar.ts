@@ -113,12 +113,12 @@ export class LabRunBar extends LabElement {
   }
 
   #buttons(): unknown {
-    const { run, deviceState } = this.lab;
+    const { run, deviceState, comparisons } = this.lab;
     const button = (action: string, label: string, act: () => unknown, enabled = true): unknown =>
       html`<button type="button" data-action=${action} ?disabled=${!enabled || deviceState !== 'ready'} @click=${act}>
         ${label}
       </button>`;
-    const step = button('step', 'Single step', () => this.lab.step(), run === null || !run.active || run.state === 'paused');
+    const step = button('step', 'Single step', () => this.lab.step(), (run === null || !run.active || run.state === 'paused') && !comparisons.busy);
     if (run === null) return this.lab.form.valid ? step : nothing;
     const live = run.state === 'running' || run.state === 'paused';
     return html`
@@ -144,7 +144,7 @@ export class LabRunBar extends LabElement {
         .value=${this.extendBy}
         @input=${(event: Event): void => void (this.extendBy = typed(event))}
       />
-      <button type="button" data-action="extend" ?disabled=${!usable} @click=${(): Promise<void> => this.lab.extend(steps)}>
+      <button type="button" data-action="extend" ?disabled=${!usable || this.lab.comparisons.busy} @click=${(): Promise<void> => this.lab.extend(steps)}>
         Add steps
       </button>
     </span>`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planProgram } from '../../src/engine/index.ts';
+import { keptBytes, planProgram } from '../../src/engine/index.ts';
 import type { Plan } from '../../src/engine/index.ts';
 import { valueLabel } from '../../src/graph/graph.ts';
 import type { Graph } from '../../src/graph/graph.ts';
@@ -455,20 +455,21 @@ describe('delayed scaling', () => {
 });
 
 /**
- * Bytes that one lane keeps from the forward for the backward pass: made before the first node that gives a gradient (the fused loss is one
- * that needs no seed), read from there on.
+ * Bytes that one lane keeps from the forward for the backward pass: made before d objective or up to the fused loss, which gives the gradient of
+ * the logits as it reads these, and read after it.
  */
-function keptBytes({ graph, steps, homes }: Plan): number {
+function keptByHand({ graph, steps, homes }: Plan): number {
   const gradients = gradientsOf(graph);
   const nodes = steps.map(({ node }) => node);
-  const backward = nodes.findIndex(
-    ({ op, outputs }) => op === 'cross_entropy_fused' || outputs.some((output) => gradients.has(output)),
-  );
+  const isGradient = ({ op, outputs }: Node): boolean =>
+    op === 'cross_entropy_fused' || outputs.some((output) => gradients.has(output));
+  const turn = nodes.findIndex(isGradient);
+  const forward = new Set(nodes.slice(0, turn));
   const kept = new Set(
     nodes
-      .slice(backward)
+      .slice(turn + 1)
       .flatMap(({ inputs }) => inputs)
-      .filter((value) => homes.get(value)?.kind === 'pool' && nodes.indexOf(value.node) < backward && nodes.includes(value.node)),
+      .filter((value) => homes.get(value)?.kind === 'pool' && forward.has(value.node)),
   );
   return [...kept].reduce((sum, { type }) => sum + 4 * wordsOf(type), 0);
 }
@@ -482,6 +483,7 @@ describe('memory', () => {
     };
     const plans = { f32: planOf({ recipe: 'f32' }), bf16: planOf({ recipe: 'bf16' }), fp8: planOf({ recipe: 'fp8-current' }) };
     const kept = { f32: keptBytes(plans.f32), bf16: keptBytes(plans.bf16), fp8: keptBytes(plans.fp8) };
+    for (const plan of Object.values(plans)) expect(keptBytes(plan)).toBe(keptByHand(plan));
     // All but statistics of norms and attention, and what the loss needs, in half the bytes.
     expect(kept.bf16 / kept.f32).toBeLessThan(0.65);
     // What only matmuls read, outputs of norms and of the MLP's activation, in a quarter of the bytes; softmax and norms keep theirs in f32.
