@@ -74,63 +74,48 @@ fn put_one(i: u32, lane: u32, code: u32, by: Factor) {
   }
 }
 
-// Four elements from i on, a multiple of 4. Without a loop: a CPU lane pays for every round, and for one more.
-fn put_quad(i: u32, lane: u32, quad: vec4u, base: u32, tensor: Factor) {
-  var by = array<Factor, 4>(tensor, tensor, tensor, tensor);
-  if (SCALING == SCALING_BLOCKS) {
-    var row = i / sizes.columns;
-    var column = i - row * sizes.columns;
-    by[0] = block_factor(base, tensor.value, row, column);
-    if (COLUMNS % 4u == 0u) {
-      by[1] = by[0];
-      by[2] = by[0];
-      by[3] = by[0];
-    } else {
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[1] = block_factor(base, tensor.value, row, column);
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[2] = block_factor(base, tensor.value, row, column);
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[3] = block_factor(base, tensor.value, row, column);
-    }
-  }
-  put_one(i, lane, quad.x, by[0]);
-  put_one(i + 1u, lane, quad.y, by[1]);
-  put_one(i + 2u, lane, quad.z, by[2]);
-  put_one(i + 3u, lane, quad.w, by[3]);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let lane = id.z;
   let words = (sizes.count + PER_WORD - 1u) / PER_WORD;
-  let i = (id.y * groups.x * WORKGROUP + id.x) * SPAN;
+  let start = (id.y * groups.x * WORKGROUP + id.x) * SPAN;
   var base = lane;
   if (SCALING == SCALING_BLOCKS) {
     base = lane * (1u + select((sizes.blocks + 3u) / 4u, sizes.blocks, KIND == SCALE_F32));
   }
-  var tensor = Factor(F32_ONE, 0);
-  if (SCALING != 0u) {
-    tensor = factor_of(scales[base]);
+  var by = Factor(F32_ONE, 0);
+  var tensor = F32_ONE;
+  var row = 0u;
+  var column = 0u;
+  if (SCALING == SCALING_BLOCKS) {
+    tensor = scales[base];
+    row = start / sizes.columns;
+    column = start - row * sizes.columns;
+    if (COLUMNS % SPAN == 0u) {
+      by = block_factor(base, tensor, row, column);
+    }
+  } else if (SCALING != 0u) {
+    by = factor_of(scales[base]);
   }
   // Beyond the last word, that again.
-  let last = words - 1u;
-  let first = lane * words;
-  let word = codes[first + min(i / PER_WORD, last)];
-  if (PER_WORD == 8u) {
-    put_quad(i, lane, (vec4u(word) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u), base, tensor);
-    put_quad(i + 4u, lane, (vec4u(word) >> vec4u(16u, 20u, 24u, 28u)) & vec4u(15u), base, tensor);
-  } else if (PER_WORD == 4u) {
-    put_quad(i, lane, (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u), base, tensor);
-  } else if (PER_WORD == 2u) {
-    let next = codes[first + min(i / 2u + 1u, last)];
-    put_quad(i, lane, vec4u(word & 0xffffu, word >> 16u, next & 0xffffu, next >> 16u), base, tensor);
-  } else {
-    let second = codes[first + min(i + 1u, last)];
-    let third = codes[first + min(i + 2u, last)];
-    put_quad(i, lane, vec4u(word, second, third, codes[first + min(i + 3u, last)]), base, tensor);
+  var word = codes[lane * words + min(start / PER_WORD, words - 1u)];
+  var j = 0u;
+  // Left at its end: a CPU lane pays for a round even where a loop is left at its start.
+  loop {
+    let i = start + j;
+    if (SCALING == SCALING_BLOCKS && COLUMNS % SPAN != 0u) {
+      by = block_factor(base, tensor, row, column);
+      let is_last = column + 1u == sizes.columns;
+      row += select(0u, 1u, is_last);
+      column = select(column + 1u, 0u, is_last);
+    }
+    if (PER_WORD < SPAN) {
+      word = codes[lane * words + min(i / PER_WORD, words - 1u)];
+    }
+    put_one(i, lane, word >> ((32u / PER_WORD) * (j % PER_WORD)), by);
+    j++;
+    continuing {
+      break if j == SPAN;
+    }
   }
 }

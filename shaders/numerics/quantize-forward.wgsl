@@ -126,69 +126,54 @@ fn cast_one(i: u32, lane: u32, by: Factors, drawn: u32) -> u32 {
   return select(0u, code, is_inside);
 }
 
-// The codes of four elements from i on, a multiple of 4. Without a loop: a CPU lane pays for every round, and for one more.
-fn cast_quad(i: u32, lane: u32, tensor: Factors) -> vec4u {
-  var by = array<Factors, 4>(tensor, tensor, tensor, tensor);
+fn cast_item(item: u32, lane: u32, tensor: Factors) {
+  let words = (sizes.count + PER_WORD - 1u) / PER_WORD;
+  let start = item * SPAN;
+  var by = tensor;
+  var row = 0u;
+  var column = 0u;
   if (SCALING == BLOCKS) {
-    var row = i / sizes.columns;
-    var column = i - row * sizes.columns;
-    by[0] = block_at(lane, row, column);
-    if (COLUMNS % 4u == 0u) {
-      by[1] = by[0];
-      by[2] = by[0];
-      by[3] = by[0];
-    } else {
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[1] = block_at(lane, row, column);
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[2] = block_at(lane, row, column);
-      row += select(0u, 1u, column + 1u == sizes.columns);
-      column = select(column + 1u, 0u, column + 1u == sizes.columns);
-      by[3] = block_at(lane, row, column);
+    row = start / sizes.columns;
+    column = start - row * sizes.columns;
+    if (COLUMNS % SPAN == 0u) {
+      by = block_at(lane, row, column);
     }
   }
   var random = vec4u(0u);
-  if (ROUNDING == CAST_STOCHASTIC) {
-    let counter = vec4u((sizes.first + i) >> 2u, 0u, sizes.tensor, draw[2u * lane + 1u]);
-    random = philox(counter, vec2u(draw[2u * lane], sizes.stream));
-  }
-  return vec4u(
-    cast_one(i, lane, by[0], random.x),
-    cast_one(i + 1u, lane, by[1], random.y),
-    cast_one(i + 2u, lane, by[2], random.z),
-    cast_one(i + 3u, lane, by[3], random.w),
-  );
-}
-
-fn put_word(lane: u32, i: u32, word: u32) {
-  if (i < sizes.count) {
-    codes[lane * ((sizes.count + PER_WORD - 1u) / PER_WORD) + i / PER_WORD] = word;
-  }
-}
-
-// Four codes of 32 / PER_WORD bits, one after the other.
-fn joined(quad: vec4u) -> u32 {
-  let base = 1u << (32u / max(PER_WORD, 2u));
-  return quad.x + base * (quad.y + base * (quad.z + base * quad.w));
-}
-
-fn cast_item(item: u32, lane: u32, tensor: Factors) {
-  let i = item * SPAN;
-  let quad = cast_quad(i, lane, tensor);
-  if (PER_WORD == 8u) {
-    put_word(lane, i, joined(quad) + 0x10000u * joined(cast_quad(i + 4u, lane, tensor)));
-  } else if (PER_WORD == 4u) {
-    put_word(lane, i, joined(quad));
-  } else if (PER_WORD == 2u) {
-    put_word(lane, i, quad.x + 0x10000u * quad.y);
-    put_word(lane, i + 2u, quad.z + 0x10000u * quad.w);
-  } else {
-    put_word(lane, i, quad.x);
-    put_word(lane, i + 1u, quad.y);
-    put_word(lane, i + 2u, quad.z);
-    put_word(lane, i + 3u, quad.w);
+  var word = 0u;
+  // What one more code is multiplied by; 0 after the last of a word.
+  var unit = 1u;
+  var j = 0u;
+  // Left at its end: a CPU lane pays for a round even where a loop is left at its start.
+  loop {
+    let i = start + j;
+    if (SCALING == BLOCKS && COLUMNS % SPAN != 0u) {
+      by = block_at(lane, row, column);
+      let is_last = column + 1u == sizes.columns;
+      row += select(0u, 1u, is_last);
+      column = select(column + 1u, 0u, is_last);
+    }
+    var drawn = 0u;
+    if (ROUNDING == CAST_STOCHASTIC) {
+      if ((j & 3u) == 0u) {
+        let counter = vec4u((sizes.first + i) >> 2u, 0u, sizes.tensor, draw[2u * lane + 1u]);
+        random = philox(counter, vec2u(draw[2u * lane], sizes.stream));
+      }
+      drawn = random[j & 3u];
+    }
+    word += unit * cast_one(i, lane, by, drawn);
+    unit *= 1u << ((32u / PER_WORD) & 31u);
+    j++;
+    if (j % PER_WORD == 0u) {
+      if (i + 1u < sizes.count + PER_WORD) {
+        codes[lane * words + i / PER_WORD] = word;
+      }
+      word = 0u;
+      unit = 1u;
+    }
+    continuing {
+      break if j == SPAN;
+    }
   }
 }
 
@@ -240,7 +225,12 @@ fn main(
     }
   }
   let tensor = factors_of(by);
-  for (var k = 0u; k < ITEMS; k++) {
+  var k = 0u;
+  loop {
     cast_item((row * ITEMS + k) * WORKGROUP + thread, lane, tensor);
+    k++;
+    continuing {
+      break if k == ITEMS;
+    }
   }
 }

@@ -3,7 +3,7 @@ export { gradients } from './grad.ts';
 export { fastPaths, tryPath } from './gate.ts';
 export type { Case, Verdict } from './gate.ts';
 export { FUSION_RULES, fuse, withoutOps } from './passes/index.ts';
-export { AMAX_HISTORY, castTensors, delayedTensors, DRAW, SCALES } from './passes/precision.ts';
+export { castTensors, delayedTensors, DRAW, SCALES } from './passes/precision.ts';
 export type { DelayedTensor } from './passes/precision.ts';
 export { keptBytes } from './kept.ts';
 export { planProgram } from './plan.ts';

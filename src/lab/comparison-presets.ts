@@ -1,4 +1,13 @@
-import { FIELDS, differingPaths, getField, PRESETS, withDefaults, type Preset, type RunSpec, type SpecPath } from '../spec/index.ts';
+import {
+  FIELDS,
+  differingPaths,
+  getField,
+  PRESETS,
+  withDefaults,
+  type Preset,
+  type RunSpec,
+  type SpecPath,
+} from '../spec/index.ts';
 import { COMPARISON_START, recipeArm, type ComparisonSetup } from './comparison-setup.ts';
 
 /** A comparison that one click sets up: a spec to start from, and arms over it. */
@@ -14,7 +23,12 @@ export interface ComparisonPreset {
   readonly setup: ComparisonSetup;
 }
 
-const LABELS: Readonly<Record<string, string>> = { 'qk-norm': 'qk-norm', 'z-loss': 'z-loss', fp8: 'FP8 from scratch', nvfp4: 'NVFP4' };
+const LABELS: Readonly<Record<string, string>> = {
+  'qk-norm': 'qk-norm',
+  'z-loss': 'z-loss',
+  fp8: 'FP8 from scratch',
+  nvfp4: 'NVFP4',
+};
 
 /** The comparison of a preset that has one: the preset itself and what it is held against. */
 function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonPreset {
@@ -33,10 +47,10 @@ function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonP
 /** `fp8-delayed`, `qk-norm off`, `z-loss 0.0001`. */
 function armName(path: SpecPath, spec: RunSpec): string {
   const value = getField(spec, path);
-  if (path === 'precision.recipe') return String(value);
+  if (path === 'precision.recipe') return spec.precision.recipe;
   const { label } = FIELDS[path];
   const short = label.charAt(0).toLowerCase() + label.slice(1);
-  return `${short} ${typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)}`;
+  return `${short} ${typeof value === 'boolean' ? (value ? 'on' : 'off') : JSON.stringify(value).replaceAll('"', '')}`;
 }
 
 /** Comparisons to begin with: of recipes over whatever the base is, and of presets that make trouble and cure it. */
@@ -53,9 +67,12 @@ export const COMPARISON_PRESETS: readonly ComparisonPreset[] = [
     id: 'eight-bits',
     label: '8 bits',
     title: 'Three ways to eight bits',
-    blurb: 'A scale for each tensor, for each block of 128 (DeepSeek-V3), and for each 32 elements (MXFP8), against bf16.',
+    blurb: 'A scale for each tensor, for each block of 64 (DeepSeek-V3 has 128), and for each 32 elements (MXFP8), against bf16.',
     base: null,
-    setup: { ...COMPARISON_START, arms: [recipeArm('bf16'), recipeArm('fp8-current'), recipeArm('fp8-block'), recipeArm('mxfp8')] },
+    setup: {
+      ...COMPARISON_START,
+      arms: [recipeArm('bf16'), recipeArm('fp8-current'), recipeArm('fp8-block', { blockSize: 64 }), recipeArm('mxfp8')],
+    },
   },
   {
     id: 'four-bits',

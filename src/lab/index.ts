@@ -3,10 +3,10 @@ export type { Format, Rounding } from '../numerics/index.ts';
 export { castSentences, castVerdict } from './cast-sentences.ts';
 export { castSteps, wordOf, type CastOutcome, type CastSteps } from './cast-steps.ts';
 export { MAX_SCALE, scaleOf, type ExplorerState } from './explorer-state.ts';
-export { COMPARE_START, MAP_MEASURES, type CompareState, type MapMeasure } from './compare-state.ts';
+export { MAP_MEASURES, type CompareState, type MapMeasure } from './compare-state.ts';
 export { COMPARISON_PRESETS, type ComparisonPreset } from './comparison-presets.ts';
-export { ComparedArm, type Band } from './comparison-arm.ts';
-export { ComparisonDesk, type ComparisonDeskTopic } from './comparison-desk.ts';
+export { ComparedArm } from './comparison-arm.ts';
+export type { ComparisonDeskTopic } from './comparison-desk.ts';
 export { comparisonJson, gapsCsv, lossesCsv, stabilityCsv, tensorsCsv } from './comparison-export.ts';
 export { comparisonFromJson } from './comparison-import.ts';
 export {
@@ -22,22 +22,17 @@ export {
   type Recipe,
 } from './comparison-setup.ts';
 export {
-  castOf,
   probesOf,
   readStability,
   readTensor,
-  stabilityMeasures,
   stabilitySeries,
-  TENSOR_MEASURES,
   tensorAt,
   tensorMap,
   tensorSeries,
   type MapRow,
-  type ProbeSeries,
   type Reading,
   type StabilityMeasure,
   type TensorMap,
-  type TensorMeasure,
 } from './comparison-tensors.ts';
 export { Comparison, type ComparisonTopic } from './comparison.ts';
 export { deviceMarkdown, deviceName, fileName, runCsv } from './export.ts';

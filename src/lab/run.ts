@@ -142,7 +142,14 @@ export class Run extends Observable<RunTopic> {
         this.failure = event.error;
         this.emit('state');
         break;
+      // Notices are the page's; arms and comparisons have a model of their own.
       case 'notice':
+      case 'comparisonState':
+      case 'armState':
+      case 'armMetrics':
+      case 'armProbe':
+      case 'armCost':
+      case 'armEval':
         break;
     }
   }

@@ -54,11 +54,10 @@ export class SpecDraft {
   valueWhenOn(path: SpecPath): number {
     const field = fieldAt(path);
     if (field.kind !== 'int' && field.kind !== 'float') return 0;
-    return (
-      this.#kept.get(path) ??
-      field.default ??
-      Math.round(Math.sqrt((field.usual?.[0] ?? field.min) * (field.usual?.[1] ?? field.max)))
-    );
+    const middle = Math.sqrt((field.usual?.[0] ?? field.min) * (field.usual?.[1] ?? field.max));
+    // A field that goes in factors of two may take powers of two alone.
+    const usual = field.kind === 'int' && field.log && field.step === 2 ? 2 ** Math.round(Math.log2(middle)) : Math.round(middle);
+    return this.#kept.get(path) ?? field.default ?? usual;
   }
 
   /** Says the length of the run in another unit; the same length where the spec is valid. */

@@ -1,3 +1,3 @@
 /** Statistics of what was measured. Pure mathematics, no DOM, no GPU. */
-export { gapOver, gapSeries, windowsOf, type Gap, type GapOptions, type PairedRuns, type Windows } from './paired.ts';
+export { gapOver, gapSeries, windowsOf, type Gap, type PairedRuns } from './paired.ts';
 export { DEEPSEEK_LINE, scalarGap, verdictOf, type ScalarGap, type Verdict } from './verdict.ts';

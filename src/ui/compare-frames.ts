@@ -108,6 +108,10 @@ export function gapFrame(comparison: Comparison | null, view: ChartView, hidden:
           ],
     marks: [],
     limitY: [-reach, reach],
+    // The same x as the losses have, though the first window ends later.
+    ...(comparison === null || comparison.step < 2
+      ? {}
+      : { leastX: [comparison.xOf(1, unit), comparison.xOf(comparison.step, unit)] }),
   };
 }
 
@@ -123,7 +127,10 @@ export interface SeedFigure {
 export function overSeeds(arm: ComparedArm, read: (probe: ComparedArm['probes'][number]) => number): SeedFigure {
   const steps = probesOf(arm, 0).map(({ step }) => step);
   const all = steps.map((step) =>
-    arm.probes.filter((probe) => probe.step === step).map(read).filter((value) => Number.isFinite(value)),
+    arm.probes
+      .filter((probe) => probe.step === step)
+      .map(read)
+      .filter((value) => Number.isFinite(value)),
   );
   const of = (pick: (values: readonly number[]) => number): number[] =>
     all.map((values) => (values.length === 0 ? Number.NaN : pick(values)));
@@ -151,7 +158,17 @@ export function armsFrame(
     if (arm.seeds.length > 1) bands.push({ color: armStyle(place).color, x, low, high });
     curves.push({ label: arm.name, ...styled(place), width: 1.75, alpha: 1, dots: steps.length < 3, x, y: mean });
   }
-  return { xLabel: UNITS[unit], xLog: view.xLog, yLabel, yLog, emptyX: emptyX(comparison, unit), curves, bands, lines: [], marks: [] };
+  return {
+    xLabel: UNITS[unit],
+    xLog: view.xLog,
+    yLabel,
+    yLog,
+    emptyX: emptyX(comparison, unit),
+    curves,
+    bands,
+    lines: [],
+    marks: [],
+  };
 }
 
 /** A measure of stability; without a layer the largest of all layers. */

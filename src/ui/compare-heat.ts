@@ -44,7 +44,11 @@ export function heatScale(measure: MapMeasure, values: ArrayLike<number>): HeatS
     }
     case 'nonFinite': {
       const level = (value: number): number => (Number.isNaN(value) ? -1 : value === 0 ? 0 : 1 + above(COUNTS, value));
-      return { level, words: ['none', ...COUNTS.map((bound) => `up to ${short(bound)}`), 'more'], ends: ['none', 'more than 1 M'] };
+      return {
+        level,
+        words: ['none', ...COUNTS.map((bound) => `up to ${short(bound)}`), 'more'],
+        ends: ['none', 'more than 1 M'],
+      };
     }
     case 'amax':
     case 'scale':
@@ -65,9 +69,7 @@ function logScale(values: ArrayLike<number>): HeatScale {
   const [from, to] = low <= high ? [Math.log2(low), Math.log2(high)] : [0, 1];
   const width = Math.max(to - from, 1e-9) / HEAT_LEVELS;
   const level = (value: number): number =>
-    Number.isNaN(value)
-      ? -1
-      : Math.min(HEAT_LEVELS - 1, Math.max(0, Math.floor((Math.log2(Math.max(0, value)) - from) / width)));
+    Number.isNaN(value) ? -1 : Math.min(HEAT_LEVELS - 1, Math.max(0, Math.floor((Math.log2(Math.max(0, value)) - from) / width)));
   const at = (place: number): string => short(2 ** (from + place * width));
   const words = Array.from({ length: HEAT_LEVELS }, (_, i) => `${at(i)} to ${at(i + 1)}`);
   return { level, words, ends: [at(0), at(HEAT_LEVELS)] };
@@ -159,6 +161,51 @@ export function columnsOf(steps: number, width: number, least: number): readonly
   return steps === 0
     ? []
     : Array.from({ length: count }, (_, i) => [Math.floor((i * steps) / count), Math.floor(((i + 1) * steps) / count)] as const);
+}
+
+/** Where a cursor is: a strip, and a step in it, all by place. */
+export interface HeatCursor {
+  readonly layer: number;
+  readonly role: number;
+  readonly column: number;
+}
+
+/** The worst value of a stretch of a strip, and its step. */
+export function worstOf(
+  { values }: HeatStrip,
+  [from, to]: readonly [number, number],
+  measure: MapMeasure,
+): { readonly value: number; readonly column: number } {
+  let column = from;
+  for (let i = from + 1; i < to; i++) if (isWorse(measure, values[i] ?? Number.NaN, values[column] ?? Number.NaN)) column = i;
+  return { value: values[column] ?? Number.NaN, column };
+}
+
+/** The strip that is worst at the last step; null where there is none. */
+export function worstStrip({ strips, steps }: HeatGrid, measure: MapMeasure): HeatCursor | null {
+  const column = steps.length - 1;
+  let best: HeatCursor | null = null;
+  let worst = Number.NaN;
+  for (const [layer, row] of strips.entries()) {
+    for (const [role, strip] of row.entries()) {
+      const value = strip?.values[column] ?? Number.NaN;
+      if (strip === null || (best !== null && !isWorse(measure, value, worst))) continue;
+      best = { layer, role, column };
+      worst = value;
+    }
+  }
+  return best;
+}
+
+/** The next strip in a direction; fields without a tensor are passed over, and at the edge the cursor stays. */
+export function nextStrip({ strips }: HeatGrid, cursor: HeatCursor, down: number, right: number): HeatCursor {
+  let [layer, role] = [cursor.layer + down, cursor.role + right];
+  for (let strip = strips[layer]?.[role]; strip !== undefined; strip = strips[layer]?.[role]) {
+    if (strip !== null) return { ...cursor, layer, role };
+    layer += down;
+    role += right;
+  }
+  return cursor;
 }
 
 const SHORT: Readonly<Record<string, string>> = {

@@ -1,6 +1,8 @@
 import { css, unsafeCSS } from 'lit';
 
-const levels = Array.from({ length: 9 }, (_, i) => `.heat-${i} { fill: var(--heat-${i}); background: var(--heat-${i}); }`).join('\n');
+const levels = Array.from({ length: 9 }, (_, i) => `.heat-${i} { fill: var(--heat-${i}); background: var(--heat-${i}); }`).join(
+  '\n',
+);
 
 /** What the map of tensors looks like. */
 export const mapStyles = css`

@@ -1,7 +1,7 @@
 import { formatTitle, type ComparedArm, type Comparison, type Lab } from '../lab/index.ts';
 import type { ScalarGap } from '../laws/index.ts';
 import { FIELDS, parameterCount, tokensPerStep, totalSteps, type RunSpec, type SpecPath } from '../spec/index.ts';
-import { count, duration, nats, whole } from './format.ts';
+import { count, duration, figure, nats, whole } from './format.ts';
 import { progressWords } from './words.ts';
 
 /** Milliseconds until all arms are through, from the time that their steps took so far; NaN before that is known. */
@@ -89,10 +89,27 @@ export function changeWords(fields: readonly { readonly path: SpecPath; readonly
 function valueWords(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (value === null) return 'off';
-  return typeof value === 'object' ? Object.entries(value).map(([key, cast]) => `${key} ${String(cast)}`).join(' ') : String(value);
+  return typeof value === 'object'
+    ? Object.entries(value)
+        .map(([key, cast]) => `${key} ${String(cast)}`)
+        .join(' ')
+    : JSON.stringify(value).replaceAll('"', '');
 }
 
 /** `FP8 E4M3, current`: a cast in a table. */
 export function castWords({ format, scaling }: { readonly format: string; readonly scaling: string }): string {
   return scaling === 'none' || scaling === 'block' ? formatTitle(format) : `${formatTitle(format)}, ${scaling} scaling`;
+}
+
+/** A signed share in two figures, at most two decimals where it is large: `+0.31 %`, `−0.0042 %`. */
+export function signedShare(share: number): string {
+  const percent = 100 * share;
+  if (percent === 0) return '0 %';
+  const digits = Math.min(6, Math.max(1, 1 - Math.floor(Math.log10(Math.abs(percent)))));
+  return `${percent < 0 ? '−' : '+'}${Math.abs(percent).toFixed(digits)} %`;
+}
+
+/** Milliseconds in three digits, whole ones in full. */
+export function millis(ms: number): string {
+  return ms >= 1000 ? whole(ms) : figure(ms);
 }

@@ -58,6 +58,9 @@ export function spanOf(bars: readonly Bar[], ranges: readonly FormatRange[]): re
   const last = HISTOGRAM_FIRST_EXPONENT + HISTOGRAM_BINS;
   if (lows.length === 0) return [-24, 8];
   // A format as wide as bf16 would push everything else together.
-  const [low, high] = [Math.min(...bars.map(({ exponent }) => exponent), 0) - 30, Math.max(...bars.map(({ exponent }) => exponent), 0) + 24];
+  const [low, high] = [
+    Math.min(...bars.map(({ exponent }) => exponent), 0) - 30,
+    Math.max(...bars.map(({ exponent }) => exponent), 0) + 24,
+  ];
   return [Math.max(HISTOGRAM_FIRST_EXPONENT, low, Math.min(...lows) - 2), Math.min(last, high, Math.max(...highs) + 2)];
 }

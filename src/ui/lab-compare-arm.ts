@@ -63,6 +63,7 @@ export class LabCompareArm extends LitElement {
         margin-top: -3px;
       }
       .options {
+        max-width: 620px;
         padding: 6px 12px;
         border-left: 2px solid var(--line);
       }
@@ -71,7 +72,7 @@ export class LabCompareArm extends LitElement {
       }
       @media (max-width: 560px) {
         .row {
-          grid-template-columns: 22px minmax(0, 1fr) auto auto;
+          grid-template-columns: 22px minmax(0, 1fr) auto auto auto;
         }
         .recipe {
           grid-row: 2;

@@ -4,6 +4,7 @@ import { lowerBound, type ComparedArm, type Comparison, type ComparisonTopic } f
 import { DEFAULT_VIEW, type ChartView } from './chart-view.ts';
 import { gapFrame, lossFrame, unitOf, type HiddenArms } from './compare-frames.ts';
 import { tableStyles } from './compare-styles.ts';
+import { signedShare } from './compare-words.ts';
 import { nats, whole } from './format.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import type { LegendEntry } from './lab-compare-legend.ts';
@@ -73,8 +74,12 @@ export class LabCompareChart extends LabCompareElement {
               ? nothing
               : html`<button type="button" class="quiet" @click=${(): void => this.plot?.resetZoom()}>Reset zoom</button>`
           }
-          <button type="button" class="quiet" data-action=${`${this.of}-svg`} @click=${(): void => void this.#save('svg')}>SVG</button>
-          <button type="button" class="quiet" data-action=${`${this.of}-png`} @click=${(): void => void this.#save('png')}>PNG</button>
+          <button type="button" class="quiet" data-action=${`${this.of}-svg`} @click=${(): void => void this.#save('svg')}>
+            SVG
+          </button>
+          <button type="button" class="quiet" data-action=${`${this.of}-png`} @click=${(): void => void this.#save('png')}>
+            PNG
+          </button>
         </span>
       </header>
       <lab-compare-legend
@@ -113,9 +118,15 @@ export class LabCompareChart extends LabCompareElement {
 
   #gapOf(comparison: Comparison, arm: ComparedArm): string {
     const gaps = comparison.gapsOf(arm).filter((gap) => gap !== null);
-    const at = this.cursor === null ? -1 : lowerBound(gaps.map(({ lastStep }) => lastStep), this.#stepAt(comparison, this.cursor));
+    const at =
+      this.cursor === null
+        ? -1
+        : lowerBound(
+            gaps.map(({ lastStep }) => lastStep),
+            this.#stepAt(comparison, this.cursor),
+          );
     const gap = at < 0 ? comparison.endGapOf(arm) : (gaps[Math.min(at, gaps.length - 1)] ?? null);
-    return gap === null ? '—' : signed(gap.relative);
+    return gap === null ? '—' : signedShare(gap.relative);
   }
 
   #stepAt(comparison: Comparison, x: number): number {
@@ -154,13 +165,6 @@ export class LabCompareChart extends LabCompareElement {
   }
 }
 
-/** `+0.31 %`. */
-export function signed(share: number): string {
-  const percent = 100 * share;
-  const digits = Math.abs(percent) < 0.1 ? 3 : Math.abs(percent) < 10 ? 2 : 1;
-  return `${percent < 0 ? '−' : '+'}${Math.abs(percent).toFixed(digits)} %`;
-}
-
 function lossTable({ arms, step }: Comparison): string[][] {
   const every = Math.max(1, Math.ceil(step / MOST_ROWS));
   const steps = Array.from({ length: Math.floor(step / every) }, (_, i) => (i + 1) * every).reverse();
@@ -178,7 +182,7 @@ function gapTable(comparison: Comparison): string[][] {
       .filter((gap) => gap !== null)
       .map(({ firstStep, lastStep, relative, lo, hi }) => ({
         lastStep,
-        row: [`${whole(firstStep)}–${whole(lastStep)}`, arm.name, signed(relative), signed(lo), signed(hi)],
+        row: [`${whole(firstStep)}–${whole(lastStep)}`, arm.name, signedShare(relative), signedShare(lo), signedShare(hi)],
       })),
   );
   const sorted = rows.sort((a, b) => b.lastStep - a.lastStep).slice(0, 3 * MOST_ROWS);

@@ -1,7 +1,8 @@
 import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import { deviceName, type ComparedArm, type Comparison } from '../lab/index.ts';
-import { bytes, figure, whole } from './format.ts';
+import { bytes, whole } from './format.ts';
+import { millis } from './compare-words.ts';
 import { tableStyles } from './compare-styles.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -73,8 +74,8 @@ export class LabCompareCost extends LabCompareElement {
         </table>
       </div>
       <p class="small note">
-        Formats are emulated: casts are extra work here, where FP8 hardware would save some. The figures show what the emulation costs and
-        what a format keeps in memory, not how fast FP8 would be.
+        Formats are emulated: casts are extra work here, where FP8 hardware would save some. The figures show what the emulation
+        costs and what a format keeps in memory, not how fast FP8 would be.
       </p>
       <p class="small muted">${this.#where(comparison)}</p>
     </section>`;
@@ -85,8 +86,8 @@ export class LabCompareCost extends LabCompareElement {
     const ratio = comparison.costRatioOf(arm);
     return html`<tr>
       <th scope="row"><lab-compare-swatch place=${place}></lab-compare-swatch>${arm.name}</th>
-      <td>${cost === null ? '—' : figure(cost.msPerStep)}</td>
-      <td>${cost === null ? '—' : `${figure(cost.lowMs)} – ${figure(cost.highMs)}`}</td>
+      <td>${cost === null ? '—' : millis(cost.msPerStep)}</td>
+      <td>${cost === null ? '—' : `${millis(cost.lowMs)} – ${millis(cost.highMs)}`}</td>
       <td>${ratio === null ? '—' : arm === comparison.baseline ? '1' : `${ratio.toFixed(2)} ×`}</td>
       <td>${report === null ? '—' : whole(report.dispatchesPerStep)}</td>
       <td>${report === null ? '—' : bytes(report.peakBytes)}</td>

@@ -77,10 +77,20 @@ export class LabCompareFiles extends LabCompareElement {
       >
         JSON
       </button>
-      <button type="button" data-action="open-comparison" ?disabled=${this.lab.comparisons.busy} @click=${(): void => this.input.click()}>
+      <button
+        type="button"
+        data-action="open-comparison"
+        ?disabled=${this.lab.comparisons.busy}
+        @click=${(): void => this.input.click()}
+      >
         Open a JSON…
       </button>
-      <input type="file" accept=".json,application/json" aria-label="Comparison file" @change=${(): Promise<void> => this.#open()} />
+      <input
+        type="file"
+        accept=".json,application/json"
+        aria-label="Comparison file"
+        @change=${(): Promise<void> => this.#open()}
+      />
       ${this.#otherBase()}
     </section>`;
   }
@@ -90,7 +100,9 @@ export class LabCompareFiles extends LabCompareElement {
     const { comparison, lab } = this;
     if (comparison === null || !comparison.imported || specToHash(comparison.base) === specToHash(lab.form.spec)) return nothing;
     return html`<span class="small muted">This file’s arms trained other settings than those of the Train page.</span>
-      <button type="button" data-action="take-base" @click=${(): void => lab.setSpec(comparison.base)}>Take its settings</button>`;
+      <button type="button" data-action="take-base" @click=${(): void => lab.setSpec(comparison.base)}>
+        Take its settings
+      </button>`;
   }
 
   #save(name: string, type: string, make: (of: Comparison) => string): void {

@@ -142,7 +142,12 @@ export class LabCompareHistogram extends LitElement {
   }
 
   /** The range of a format as a bar: subnormal numbers in front of normal ones. */
-  #lane({ title, minSubnormal, minNormal, max }: FormatRange, y: number, x: (exponent: number) => number, other: boolean): unknown {
+  #lane(
+    { title, minSubnormal, minNormal, max }: FormatRange,
+    y: number,
+    x: (exponent: number) => number,
+    other: boolean,
+  ): unknown {
     return svg`<g class=${other ? 'other' : ''}>
       <rect class="lane low" x=${x(minSubnormal)} y=${y + 3} width=${Math.max(0, x(minNormal) - x(minSubnormal))} height="5" />
       <rect class="lane" x=${x(minNormal)} y=${y + 3} width=${Math.max(0, x(max) - x(minNormal))} height="5" />

@@ -1,7 +1,21 @@
 import { html, LitElement, nothing, svg, type PropertyValues } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import type { MapMeasure, TensorMap } from '../lab/index.ts';
-import { columnsOf, HEAT_LEVELS, heatGrid, heatScale, isWorse, layerWords, roleWords, type HeatGrid, type HeatScale, type HeatStrip } from './compare-heat.ts';
+import {
+  columnsOf,
+  HEAT_LEVELS,
+  heatGrid,
+  heatScale,
+  layerWords,
+  roleWords,
+  nextStrip,
+  worstOf,
+  worstStrip,
+  type HeatCursor,
+  type HeatGrid,
+  type HeatScale,
+  type HeatStrip,
+} from './compare-heat.ts';
 import { mapStyles } from './compare-map-styles.ts';
 import { measureWords, readingWords } from './measure-words.ts';
 import { whole } from './format.ts';
@@ -23,13 +37,6 @@ export interface TensorPlace {
   readonly step: number;
 }
 
-/** Where the cursor is: a strip, and a step in it. */
-interface Cursor {
-  readonly layer: number;
-  readonly role: number;
-  readonly column: number;
-}
-
 const LABEL = 104;
 const HEAD = 32;
 const GAP = 3;
@@ -45,7 +52,7 @@ export class LabCompareMap extends LitElement {
   @property() measure: MapMeasure = 'underflow';
   /** Site of the tensor that is open. */
   @property() open = '';
-  @state() private cursor: Cursor | null = null;
+  @state() private cursor: HeatCursor | null = null;
   @query('svg') private readonly drawing!: SVGSVGElement | null;
   readonly #width = new Width(this);
   #grid: HeatGrid = { layers: [], roles: [], strips: [], steps: [] };
@@ -90,7 +97,8 @@ export class LabCompareMap extends LitElement {
             this.#take();
           }}
         >
-          ${this.#heads(strip)} ${layers.map((layer, i) => svg`<text x="0" y=${this.#y(i) + this.#row / 2 + 4}>${layerWords(layer)}</text>`)}
+          ${this.#heads(strip)}
+          ${layers.map((layer, i) => svg`<text x="0" y=${this.#y(i) + this.#row / 2 + 4}>${layerWords(layer)}</text>`)}
           ${this.#cells(strip)} ${this.#frames(strip)}
         </svg>
       </div>
@@ -105,7 +113,9 @@ export class LabCompareMap extends LitElement {
 
   #stripWidth(): number {
     const { roles } = this.#grid;
-    return roles.length === 0 ? LEAST_STRIP : Math.max(LEAST_STRIP, Math.min(220, Math.floor((this.#width.value - LABEL - 8) / roles.length) - GAP));
+    return roles.length === 0
+      ? LEAST_STRIP
+      : Math.max(LEAST_STRIP, Math.min(220, Math.floor((this.#width.value - LABEL - 8) / roles.length) - GAP));
   }
 
   #x(role: number, strip: number): number {
@@ -120,8 +130,11 @@ export class LabCompareMap extends LitElement {
     const words = this.#grid.roles.map(roleWords);
     return words.map(([head, tail], i) => {
       const isFirst = words[i - 1]?.[0] !== head;
+      const isAlone = words[i + 1]?.[0] !== head;
       const x = this.#x(i, strip);
-      return svg`${isFirst ? svg`<text class="head" x=${x} y="10">${head.length * 6.4 > strip && words[i + 1]?.[0] !== head ? `${head.slice(0, Math.floor(strip / 6.4))}` : head}</text>` : nothing}
+      // About 6.4 units a letter: a name that stands over one strip alone is cut where the next begins.
+      const shown = isAlone ? head.slice(0, Math.max(1, Math.floor(strip / 6.4))) : head;
+      return svg`${isFirst ? svg`<text class="head" x=${x} y="10">${shown}</text>` : nothing}
         <text class="tail" x=${x} y="25">${tail}</text>`;
     });
   }
@@ -137,7 +150,7 @@ export class LabCompareMap extends LitElement {
         empty += `M${x} ${y}h${strip}v${this.#row}h${-strip}z`;
         const columns = columnsOf(cell.values.length, strip, LEAST_COLUMN);
         columns.forEach((column, i) => {
-          const level = this.#scale.level(this.#worst(cell, column).value);
+          const level = this.#scale.level(worstOf(cell, column, this.measure).value);
           if (level < 0) return;
           const [from, to] = [(i * strip) / columns.length, ((i + 1) * strip) / columns.length];
           paths[level] += `M${(x + from).toFixed(2)} ${y}h${(to - from).toFixed(2)}v${this.#row}h${(from - to).toFixed(2)}z`;
@@ -154,7 +167,9 @@ export class LabCompareMap extends LitElement {
       row.forEach((cell, role) => {
         if (cell === null || this.open === '') return;
         if (cell.rows.some((at) => this.map.rows[at]?.site === this.open))
-          frames.push(svg`<rect class="open" x=${this.#x(role, strip) - 1} y=${this.#y(layer) - 1} width=${strip + 2} height=${this.#row + 2} />`);
+          frames.push(
+            svg`<rect class="open" x=${this.#x(role, strip) - 1} y=${this.#y(layer) - 1} width=${strip + 2} height=${this.#row + 2} />`,
+          );
       }),
     );
     const cell = cursor === null ? null : this.#at(cursor);
@@ -187,7 +202,10 @@ export class LabCompareMap extends LitElement {
   #readout(): string {
     const { cursor } = this;
     const cell = cursor === null ? null : this.#at(cursor);
-    if (cursor === null || cell === null) return this.#grid.layers.length === 0 ? '' : 'Point at a strip, or use the arrow keys; click or press Enter to open the tensor.';
+    if (cursor === null || cell === null)
+      return this.#grid.layers.length === 0
+        ? ''
+        : 'Point at a strip, or use the arrow keys; click or press Enter to open the tensor.';
     const step = this.#grid.steps[cursor.column] ?? 0;
     const value = cell.values[cursor.column] ?? Number.NaN;
     const site = cell.layer === '' ? cell.role : `${cell.layer} · ${cell.role}`;
@@ -195,15 +213,8 @@ export class LabCompareMap extends LitElement {
     return `${site} · step ${whole(step)}: ${words}`;
   }
 
-  #at({ layer, role }: Cursor): HeatStrip | null {
+  #at({ layer, role }: HeatCursor): HeatStrip | null {
     return this.#grid.strips[layer]?.[role] ?? null;
-  }
-
-  /** The worst value of a stretch of steps. */
-  #worst({ values }: HeatStrip, [from, to]: readonly [number, number]): { readonly value: number; readonly column: number } {
-    let best = from;
-    for (let i = from + 1; i < to; i++) if (isWorse(this.measure, values[i] ?? Number.NaN, values[best] ?? Number.NaN)) best = i;
-    return { value: values[best] ?? Number.NaN, column: best };
   }
 
   #pointed(event: PointerEvent): void {
@@ -219,22 +230,11 @@ export class LabCompareMap extends LitElement {
     }
     const columns = columnsOf(cell.values.length, strip, LEAST_COLUMN);
     const place = Math.min(columns.length - 1, Math.floor(((x - role * (strip + GAP)) / strip) * columns.length));
-    this.cursor = { layer, role, column: this.#worst(cell, columns[Math.max(0, place)] ?? [0, 1]).column };
+    this.cursor = { layer, role, column: worstOf(cell, columns[Math.max(0, place)] ?? [0, 1], this.measure).column };
   }
 
-  /** The worst strip, where the keyboard begins. */
   #focused(): void {
-    if (this.cursor !== null) return;
-    const column = this.#grid.steps.length - 1;
-    let best: Cursor | null = null;
-    this.#grid.strips.forEach((row, layer) =>
-      row.forEach((cell, role) => {
-        if (cell === null) return;
-        const before = best === null ? Number.NaN : (this.#at(best)?.values[column] ?? Number.NaN);
-        if (best === null || isWorse(this.measure, cell.values[column] ?? Number.NaN, before)) best = { layer, role, column };
-      }),
-    );
-    this.cursor = best;
+    this.cursor ??= worstStrip(this.#grid, this.measure);
   }
 
   #key(event: KeyboardEvent): void {
@@ -243,11 +243,12 @@ export class LabCompareMap extends LitElement {
     const last = this.#grid.steps.length - 1;
     const along = (by: number): void =>
       void (this.cursor = { ...cursor, column: Math.min(last, Math.max(0, cursor.column + by)) });
+    const move = (down: number, right: number): void => void (this.cursor = nextStrip(this.#grid, cursor, down, right));
     const actions: Record<string, () => void> = {
-      ArrowLeft: () => (event.shiftKey ? along(-1) : this.#move(0, -1)),
-      ArrowRight: () => (event.shiftKey ? along(1) : this.#move(0, 1)),
-      ArrowUp: () => this.#move(-1, 0),
-      ArrowDown: () => this.#move(1, 0),
+      ArrowLeft: () => (event.shiftKey ? along(-1) : move(0, -1)),
+      ArrowRight: () => (event.shiftKey ? along(1) : move(0, 1)),
+      ArrowUp: () => move(-1, 0),
+      ArrowDown: () => move(1, 0),
       Home: () => along(-last),
       End: () => along(last),
       Enter: () => this.#take(),
@@ -257,21 +258,6 @@ export class LabCompareMap extends LitElement {
     if (action === undefined) return;
     event.preventDefault();
     action();
-  }
-
-  /** To the next strip in a direction; fields without a tensor are passed over. */
-  #move(down: number, right: number): void {
-    const { cursor } = this;
-    if (cursor === null) return;
-    let [layer, role] = [cursor.layer + down, cursor.role + right];
-    while (this.#grid.strips[layer]?.[role] !== undefined) {
-      if (this.#grid.strips[layer]?.[role] !== null) {
-        this.cursor = { ...cursor, layer, role };
-        return;
-      }
-      layer += down;
-      role += right;
-    }
   }
 
   #take(): void {

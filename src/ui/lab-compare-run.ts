@@ -103,15 +103,11 @@ export class LabCompareRun extends LabCompareElement {
       <div class="buttons">${this.#buttons()}</div>
       ${this.#fault()}
       <div>
-        <p class="words" data-comparison=${comparison?.state ?? 'idle'}>${words}</p>
+        <p class="words" data-comparison=${comparison === null || comparison.imported ? 'idle' : comparison.state}>${words}</p>
         <span class="hidden-text" role="status">${comparison === null ? '' : STATES[comparison.state]}</span>
         ${this.#progress()}
       </div>
-      ${
-        comparison?.failure === null || comparison === null
-          ? nothing
-          : html`<p class="error">${comparison.failure.message}</p>`
-      }
+      ${comparison?.failure === null || comparison === null ? nothing : html`<p class="error">${comparison.failure.message}</p>`}
       <dl>
         <dt>Adapter</dt>
         <dd>${this.#adapter()}</dd>
@@ -152,7 +148,7 @@ export class LabCompareRun extends LabCompareElement {
   #progress(): unknown {
     const { comparison } = this;
     const label = 'Progress of the comparison';
-    if (comparison === null) return html`<progress max="1" value="0" aria-label=${label}></progress>`;
+    if (comparison === null || comparison.imported) return html`<progress max="1" value="0" aria-label=${label}></progress>`;
     const preparing = comparison.state === 'preparing';
     const { done, total } = comparison.progress ?? { done: 0, total: 0 };
     if (preparing && total === 0) return html`<progress aria-label=${label}></progress>`;
@@ -181,6 +177,8 @@ export class LabCompareRun extends LabCompareElement {
     const { setup, busy } = this.lab.comparisons;
     if (busy) return 'see above';
     const ms = this.lab.forecast?.estimatedMs ?? null;
-    return ms === null ? 'known after the first steps' : `up to ${duration(ms * setup.seeds * setup.arms.length)}, casts come on top`;
+    return ms === null
+      ? 'known after the first steps'
+      : `up to ${duration(ms * setup.seeds * setup.arms.length)}, casts come on top`;
   }
 }

@@ -158,7 +158,16 @@ export class LabCompareStability extends LabCompareElement {
 
   #frame(kind: Kind): PlotFrame {
     const { comparison } = this;
-    const empty: PlotFrame = { xLabel: '', xLog: false, yLabel: '', yLog: false, emptyX: [1, 10], curves: [], lines: [], marks: [] };
+    const empty: PlotFrame = {
+      xLabel: '',
+      xLog: false,
+      yLabel: '',
+      yLog: false,
+      emptyX: [1, 10],
+      curves: [],
+      lines: [],
+      marks: [],
+    };
     if (comparison === null) return empty;
     const choice = { kind, layer: this.layers[kind] ?? '' };
     return armsFrame(comparison, (arm) => overSeeds(arm, (probe) => readChoice(probe, choice)), {

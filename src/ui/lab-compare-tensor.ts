@@ -109,9 +109,8 @@ export class LabCompareTensor extends LitElement {
       <div class="bar">
         <h3 id="title">${tensor.layer === '' ? tensor.role : `${tensor.layer} · ${tensor.role}`}</h3>
         <span class="small muted"
-          >${whole(elements)} elements, amax ${cellWords(amax)}, ${whole(zeros)} zero${
-            nonFinite === 0 ? '' : html`, <b class="error">${whole(nonFinite)} not finite</b>`
-          }</span
+          >${whole(elements)} elements, amax ${cellWords(amax)}, ${whole(zeros)}
+          zero${nonFinite === 0 ? '' : html`, <b class="error">${whole(nonFinite)} not finite</b>`}</span
         >
         <label class="push"
           >step
@@ -126,7 +125,9 @@ export class LabCompareTensor extends LitElement {
             @input=${(event: Event): void => this.#say('lab-step', this.steps[Number(typed(event))] ?? this.step)}
           /><output>${whole(this.step)}</output></label
         >
-        <button type="button" class="quiet" data-action="close-tensor" @click=${(): void => this.#say('lab-close', null)}>Close</button>
+        <button type="button" class="quiet" data-action="close-tensor" @click=${(): void => this.#say('lab-close', null)}>
+          Close
+        </button>
       </div>
       <div class="pair">
         <div>
@@ -136,7 +137,12 @@ export class LabCompareTensor extends LitElement {
         </div>
         <div>
           <h4>${measure} over training <span class="muted">${this.asIf === '' ? 'every arm as it runs' : 'what if'}</span></h4>
-          <lab-plot compact .source=${this.frame} .height=${210} label=${`${measure} of the tensor over training, every arm`}></lab-plot>
+          <lab-plot
+            compact
+            .source=${this.frame}
+            .height=${210}
+            label=${`${measure} of the tensor over training, every arm`}
+          ></lab-plot>
         </div>
       </div>
       ${this.#table(tensor)}
@@ -161,7 +167,8 @@ export class LabCompareTensor extends LitElement {
 
   #note({ cast }: TensorProbe): unknown {
     if (cast === null) return html`<p class="small muted">The run keeps it in f32.</p>`;
-    if (cast.scaling === 'block') return html`<p class="small muted">Each block has a scale of its own, so there is no one range to draw.</p>`;
+    if (cast.scaling === 'block')
+      return html`<p class="small muted">Each block has a scale of its own, so there is no one range to draw.</p>`;
     return html`<p class="small muted">
       The range is that of ${castWords(cast)}, divided by its scale ${cellWords(Number(cast.scale.toPrecision(4)))}.
       <span class="under">Red</span> becomes 0 or saturates, <span class="low">amber</span> is subnormal and loses digits.
@@ -171,7 +178,9 @@ export class LabCompareTensor extends LitElement {
   #table({ whatIf }: TensorProbe): unknown {
     const runs = this.comparison.arms.flatMap((arm, place) => {
       const tensor = tensorAt(arm, this.seed, this.site, this.step);
-      return tensor === undefined ? [] : [this.#row(html`<lab-compare-swatch place=${place}></lab-compare-swatch>${arm.name}`, tensor.cast)];
+      return tensor === undefined
+        ? []
+        : [this.#row(html`<lab-compare-swatch place=${place}></lab-compare-swatch>${arm.name}`, tensor.cast)];
     });
     return html`<div class="scroll" tabindex="0" role="region" aria-label="Casts of the tensor">
       <table>

@@ -97,10 +97,22 @@ export class LabCompareTensors extends LabCompareElement {
         <h2 id="title">Tensors</h2>
         <p class="muted small">${measureHelp(this.look.measure)}</p>
         <span class="push bar">
-          <button type="button" class="quiet" data-action="map-svg" ?disabled=${this.#none(arm)} @click=${(): void => this.#svg()}>
+          <button
+            type="button"
+            class="quiet"
+            data-action="map-svg"
+            ?disabled=${this.#none(arm)}
+            @click=${(): void => this.#svg()}
+          >
             SVG
           </button>
-          <button type="button" class="quiet" data-action="map-png" ?disabled=${this.#none(arm)} @click=${(): Promise<void> => this.#png()}>
+          <button
+            type="button"
+            class="quiet"
+            data-action="map-png"
+            ?disabled=${this.#none(arm)}
+            @click=${(): Promise<void> => this.#png()}
+          >
             PNG
           </button>
         </span>
@@ -252,7 +264,10 @@ export class LabCompareTensors extends LabCompareElement {
   #svg(): void {
     const picture = this.mapElement?.picture;
     if (picture)
-      saveFile(`isoflop-tensors-${this.look.measure}.svg`, new Blob([svgText(picture, this.#background())], { type: 'image/svg+xml' }));
+      saveFile(
+        `isoflop-tensors-${this.look.measure}.svg`,
+        new Blob([svgText(picture, this.#background())], { type: 'image/svg+xml' }),
+      );
   }
 
   async #png(): Promise<void> {

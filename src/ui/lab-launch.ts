@@ -48,6 +48,7 @@ export class LabLaunch extends LabElement {
 
   protected override readonly topics = ['spec', 'device', 'run'] as const;
   protected override readonly runTopics = ['state'] as const;
+
   override render(): unknown {
     const preset = this.#preset();
     return html`<section class="card" aria-label="Start">
@@ -92,7 +93,13 @@ export class LabLaunch extends LabElement {
       if (form.valid) void this.lab.start();
       else this.dispatchEvent(new CustomEvent('lab-show-fault', { detail: null, bubbles: true, composed: true }));
     };
-    return html`<button type="button" class="primary" data-action="start" ?disabled=${deviceState !== 'ready' || comparisons.busy} @click=${start}>
+    return html`<button
+      type="button"
+      class="primary"
+      data-action="start"
+      ?disabled=${deviceState !== 'ready' || comparisons.busy}
+      @click=${start}
+    >
       ${deviceState === 'opening' ? 'Opening the GPU…' : 'Start'}
     </button>`;
   }

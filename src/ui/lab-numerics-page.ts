@@ -41,10 +41,7 @@ export class LabNumericsPage extends LabElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#ends = [
-      this.address.on('view', () => this.#viewed()),
-      this.lab.comparisons.on('setup', () => this.#setUp()),
-    ];
+    this.#ends = [this.address.on('view', () => this.#viewed()), this.lab.comparisons.on('setup', () => this.#setUp())];
     this.#viewed();
   }
 

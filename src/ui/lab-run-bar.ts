@@ -118,7 +118,12 @@ export class LabRunBar extends LabElement {
       html`<button type="button" data-action=${action} ?disabled=${!enabled || deviceState !== 'ready'} @click=${act}>
         ${label}
       </button>`;
-    const step = button('step', 'Single step', () => this.lab.step(), (run === null || !run.active || run.state === 'paused') && !comparisons.busy);
+    const step = button(
+      'step',
+      'Single step',
+      () => this.lab.step(),
+      (run === null || !run.active || run.state === 'paused') && !comparisons.busy,
+    );
     if (run === null) return this.lab.form.valid ? step : nothing;
     const live = run.state === 'running' || run.state === 'paused';
     return html`
@@ -144,7 +149,12 @@ export class LabRunBar extends LabElement {
         .value=${this.extendBy}
         @input=${(event: Event): void => void (this.extendBy = typed(event))}
       />
-      <button type="button" data-action="extend" ?disabled=${!usable || this.lab.comparisons.busy} @click=${(): Promise<void> => this.lab.extend(steps)}>
+      <button
+        type="button"
+        data-action="extend"
+        ?disabled=${!usable || this.lab.comparisons.busy}
+        @click=${(): Promise<void> => this.lab.extend(steps)}
+      >
         Add steps
       </button>
     </span>`;

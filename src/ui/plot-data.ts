@@ -44,6 +44,8 @@ export interface PlotFrame {
   readonly yLog: boolean;
   /** What x spans while there is nothing to draw. */
   readonly emptyX: Range;
+  /** x spans at least this. */
+  readonly leastX?: Range;
   readonly curves: readonly Curve[];
   /** Under the curves. */
   readonly bands?: readonly PlotBand[];
@@ -76,7 +78,10 @@ export function bandEdges({ x, low, high }: PlotBand, { xLog }: PlotFrame, range
   const buckets = Math.max(32, width >> 1);
   const kept = new Set([...decimate(x, low, window, buckets), ...decimate(x, high, window, buckets)]);
   const indices = [...kept].sort((a, b) => a - b).filter((i) => Number.isFinite(x[i]) && (!xLog || (x[i] ?? 0) > 0));
-  const edge = (y: ArrayLike<number>): Points => ({ x: indices.map((i) => x[i] ?? 0), y: indices.map((i) => y[i] ?? Number.NaN) });
+  const edge = (y: ArrayLike<number>): Points => ({
+    x: indices.map((i) => x[i] ?? 0),
+    y: indices.map((i) => y[i] ?? Number.NaN),
+  });
   return [edge(low), edge(high)];
 }
 
@@ -91,9 +96,8 @@ function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points 
   return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
 }
 
-function extentOfX({ curves, xLog, emptyX }: PlotFrame): Range {
-  let min = Infinity;
-  let max = -Infinity;
+function extentOfX({ curves, xLog, emptyX, leastX }: PlotFrame): Range {
+  let [min, max] = leastX ?? [Infinity, -Infinity];
   for (const { x } of curves) {
     const first = xLog ? lowerBound(x, Number.MIN_VALUE) : 0;
     if (first >= x.length) continue;

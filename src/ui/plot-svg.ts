@@ -37,7 +37,10 @@ export function plotSvg(
     `<text x="${at(tx)}" y="${at(ty)}" fill="${color('--muted')}" ${more}>${escaped(words)}</text>`;
   const parts: string[] = [];
   for (const value of ticks(rangeX[0], rangeX[1], frame.xLog, 9))
-    parts.push(line(x(value), TOP, x(value), height - BOTTOM, color('--grid')), text(x(value), height - BOTTOM + 16, short(value), MIDDLE));
+    parts.push(
+      line(x(value), TOP, x(value), height - BOTTOM, color('--grid')),
+      text(x(value), height - BOTTOM + 16, short(value), MIDDLE),
+    );
   for (const value of ticks(rangeY[0], rangeY[1], frame.yLog, 8))
     parts.push(line(LEFT, y(value), width - RIGHT, y(value), color('--grid')), text(LEFT - 6, y(value) + 4, short(value), END));
   parts.push(text((LEFT + width) / 2, height - 8, frame.xLabel, MIDDLE));
@@ -54,7 +57,9 @@ export function plotSvg(
     inside.push(text(width - RIGHT - 6, y(value) - 4, label, END));
   }
   const [xs, ...columns] = data;
-  frame.curves.forEach((curve, i) => inside.push(path(curve, xs, columns[i] ?? [], (px, py) => `${at(x(px))} ${at(y(py))}`, color)));
+  frame.curves.forEach((curve, i) =>
+    inside.push(path(curve, xs, columns[i] ?? [], (px, py) => `${at(x(px))} ${at(y(py))}`, color)),
+  );
   let left = LEFT;
   for (const { name, place } of names) {
     const { color: own, dash } = armStyle(place);

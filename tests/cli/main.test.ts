@@ -54,7 +54,11 @@ describe('isoflop', () => {
       says: 'isoflop train: --init: a run that resumes has its weights.',
     },
     { words: 'bench', status: 2, says: 'isoflop bench: BENCHMARK: it is missing.' },
-    { words: 'bench fusion', status: 2, says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step, numerics.' },
+    {
+      words: 'bench fusion',
+      status: 2,
+      says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step, numerics.',
+    },
     { words: 'bench step none.json', status: 1, says: /file "[^"]*none.json": there is no such file/ },
     { words: 'init tiny.json', status: 2, says: 'isoflop init: --out: it is missing: expected a file name.' },
     { words: 'train none.json', status: 1, says: /^isoflop train: file "[^"]*none.json": there is no such file or folder\.\n$/ },

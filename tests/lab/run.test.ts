@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Run, runCsv, type RunTopic } from '../../src/lab/index.ts';
 import { defaultSpec } from '../../src/spec/index.ts';
 import type { MetricsEvent, RunState } from '../../src/worker/protocol.ts';
-import { dataOf, forecastOf } from '../support/fake-worker.ts';
+import { dataOf, forecastOf } from '../support/fake-reports.ts';
 
 function metrics(firstStep: number, losses: readonly number[], lanes = 1): MetricsEvent {
   const steps = losses.length / lanes;

@@ -1,6 +1,6 @@
 import type { ArmReport, Command, ComparisonReport, ComparisonState, Event } from '../../src/worker/protocol.ts';
 import { probeOf } from '../worker/fake-trainer.ts';
-import { dataOf, forecastOf } from './fake-worker.ts';
+import { dataOf, forecastOf } from './fake-reports.ts';
 
 type Compare = Extract<Command, { type: 'compare' }>;
 

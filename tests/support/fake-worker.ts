@@ -1,17 +1,16 @@
-import { flopsPerToken, parameterCount, tokensPerStep, totalSteps, vocabSize, type RunSpec } from '../../src/spec/index.ts';
+import type { RunSpec } from '../../src/spec/index.ts';
 import type { WorkerPort } from '../../src/worker/client.ts';
 import {
   PROTOCOL_VERSION,
   type CheckpointReport,
   type Command,
-  type DataReport,
   type DeviceReport,
   type Event,
-  type Forecast,
   type RunState,
 } from '../../src/worker/protocol.ts';
 
 import { FakeComparison } from './fake-comparison.ts';
+import { dataOf, forecastOf } from './fake-reports.ts';
 
 type Post = (event: Event) => void;
 type Reply = Extract<Event, { type: 'reply'; ok: true }>['value'];
@@ -251,40 +250,6 @@ export class FakeHost {
 /** -1..1, the same for the same step. */
 function noise(step: number): number {
   return Math.sin(step * 12.9898) * 0.7 + Math.sin(step * 78.233 + 1) * 0.3;
-}
-
-export function dataOf(source: RunSpec['data']['source']): DataReport {
-  return {
-    name: source === 'sotu' ? 'State of the Union addresses' : source,
-    trainTokens: 8_412_331,
-    validationTokens: 442_113,
-    oodTokens: 2_113_008,
-    vocab: 256,
-    uniformNats: Math.log(256),
-    unigramNats: 3.06,
-    entropyRateNats: source === 'markov' ? 1.4 : null,
-    bytesPerToken: 1,
-    contentHash: '5f1d0c3a',
-    notes: ['Train: addresses up to 1945, without the held-out ones.', 'Out of distribution: 1946 and later.'],
-  };
-}
-
-export function forecastOf(spec: RunSpec): Forecast {
-  const count = parameterCount(spec);
-  const perToken = flopsPerToken(spec).total;
-  const steps = totalSteps(spec);
-  return {
-    parameters: count.total,
-    nonEmbeddingParameters: count.nonEmbedding,
-    flopsPerToken: perToken,
-    totalSteps: steps,
-    tokensPerStep: tokensPerStep(spec),
-    peakBytes: count.total * 16 + tokensPerStep(spec) * spec.model.width * spec.model.layers * 60,
-    vocab: vocabSize(spec),
-    dispatchesPerStep: 30 + 31 * spec.model.layers,
-    estimatedMs: steps * 6.4,
-    data: dataOf(spec.data.source),
-  };
 }
 
 /** A port with a {@link FakeHost} behind it; messages cross as structured clones, later than the call that sent them. */

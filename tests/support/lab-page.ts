@@ -201,10 +201,15 @@ export class LabPage {
   }
 
   /** Gives the page a file through its file input. */
-  async upload(name: string, bytes: Uint8Array): Promise<void> {
+  upload(name: string, bytes: Uint8Array): Promise<void> {
+    return this.uploadTo('lab-data-card >>> input[type=file]', name, bytes);
+  }
+
+  /** Gives the page a file through the file input that the selector finds. */
+  async uploadTo(selector: string, name: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.uploads, name);
     writeFileSync(path, bytes);
-    const input = await this.find('lab-data-card >>> input[type=file]');
+    const input = await this.find(selector);
     const inputElement = await input.toElement('input');
     await inputElement.uploadFile(path);
   }

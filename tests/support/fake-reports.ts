@@ -1,0 +1,39 @@
+import { flopsPerToken, parameterCount, tokensPerStep, totalSteps, vocabSize } from '../../src/spec/index.ts';
+import type { RunSpec } from '../../src/spec/index.ts';
+import type { DataReport, Forecast } from '../../src/worker/protocol.ts';
+
+/** What a made-up worker says of the data of a source, in round figures. */
+export function dataOf(source: RunSpec['data']['source']): DataReport {
+  return {
+    name: source === 'sotu' ? 'State of the Union addresses' : source,
+    trainTokens: 8_412_331,
+    validationTokens: 442_113,
+    oodTokens: 2_113_008,
+    vocab: 256,
+    uniformNats: Math.log(256),
+    unigramNats: 3.06,
+    entropyRateNats: source === 'markov' ? 1.4 : null,
+    bytesPerToken: 1,
+    contentHash: '5f1d0c3a',
+    notes: ['Train: addresses up to 1945, without the held-out ones.', 'Out of distribution: 1946 and later.'],
+  };
+}
+
+/** What it says of a run before it starts. */
+export function forecastOf(spec: RunSpec): Forecast {
+  const count = parameterCount(spec);
+  const perToken = flopsPerToken(spec).total;
+  const steps = totalSteps(spec);
+  return {
+    parameters: count.total,
+    nonEmbeddingParameters: count.nonEmbedding,
+    flopsPerToken: perToken,
+    totalSteps: steps,
+    tokensPerStep: tokensPerStep(spec),
+    peakBytes: count.total * 16 + tokensPerStep(spec) * spec.model.width * spec.model.layers * 60,
+    vocab: vocabSize(spec),
+    dispatchesPerStep: 30 + 31 * spec.model.layers,
+    estimatedMs: steps * 6.4,
+    data: dataOf(spec.data.source),
+  };
+}
