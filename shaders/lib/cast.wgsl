@@ -2,7 +2,6 @@
 //
 // Integer, because WGSL fixes no rounding mode, may flush subnormals and may assume that there is no NaN. Whole numbers up to 2^24 are
 // made f32 for the place of their top bit, which is exact everywhere; countLeadingZeros costs a CPU adapter as much as all the rest.
-// Comes after lib/philox, whose wide product it needs.
 const CAST_NEAREST = 0u;
 const CAST_ZERO = 1u;
 const CAST_STOCHASTIC = 2u;

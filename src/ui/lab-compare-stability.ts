@@ -87,7 +87,12 @@ export class LabCompareStability extends LabCompareElement {
 
   protected override readonly comparisonTopics = ['probe'] as const;
   readonly #text = new Throttle(() => this.requestUpdate(), 400);
-  readonly #frames = new Map<Kind, () => PlotFrame>(KINDS.map((kind) => [kind, () => this.#frame(kind)]));
+  readonly #frames: { readonly [K in Kind]: () => PlotFrame } = {
+    attentionLogit: () => this.#frame('attentionLogit'),
+    outputLogit: () => this.#frame('outputLogit'),
+    meanLse: () => this.#frame('meanLse'),
+    gradNorm: () => this.#frame('gradNorm'),
+  };
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -129,7 +134,7 @@ export class LabCompareStability extends LabCompareElement {
       </div>
       <lab-plot
         compact
-        .source=${this.#frames.get(kind)}
+        .source=${this.#frames[kind]}
         .zoom=${this.zoom}
         .height=${170}
         label=${`${TITLES[kind]} of each arm over training`}
