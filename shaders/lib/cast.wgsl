@@ -1,7 +1,6 @@
 // cast: number formats of at most 32 bits from and to the bits of f32, in u32 arithmetic; equal in every bit to src/numerics/cast.ts.
 //
-// Integer, because WGSL fixes no rounding mode, may flush subnormals and may assume that there is no NaN. Whole numbers up to 2^24 are
-// made f32 for the place of their top bit, which is exact everywhere; countLeadingZeros costs a CPU adapter as much as all the rest.
+// Integer, because WGSL fixes no rounding mode, may flush subnormals and may assume that there is no NaN.
 const CAST_NEAREST = 0u;
 const CAST_ZERO = 1u;
 const CAST_STOCHASTIC = 2u;
@@ -57,9 +56,11 @@ fn cast_parts(magnitude: u32) -> vec2i {
   return vec2i(i32((placed & 0x7fffffu) | hidden), i32(placed >> 23u) - select(149, 0, is_normal));
 }
 
-// The bits of a whole number up to 2^24 as an f32. WGSL has the conversion exact, as the f32 holds it; it is neither subnormal nor NaN.
+// The bits of a whole number up to 2^24 as an f32: its top bit goes to where that of a significand is implied.
 fn cast_whole(number: u32) -> u32 {
-  return bitcast<u32>(f32(i32(number)));
+  let top = 31u - countLeadingZeros(number);
+  let placed = (number << ((24u - top) & 31u)) >> 1u;
+  return select(((top + 126u) << 23u) + placed, 0u, number == 0u);
 }
 
 fn cast_encode_scale(magnitude: u32, limit: u32, f: CastFormat, rounding: u32, random: u32) -> u32 {

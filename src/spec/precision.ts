@@ -31,7 +31,8 @@ export interface Override {
   readonly cast: CastText;
 }
 
-const LAYER = /^(?:head|embed|position|blocks(?:\.\d{1,3}(?:\.attn(?:\.qkv|\.proj)?|\.mlp(?:\.fc|\.proj)?)?)?)$/;
+const LAYER =
+  /^(?:head|embed|position|final\.norm|blocks(?:\.\d{1,3}(?:\.norm[12]|\.attn(?:\.qkv|\.proj)?|\.mlp(?:\.fc|\.proj)?)?)?)$/;
 const WORDS = ['activation', 'weight', 'gradient', 'output'];
 
 /** What a selector may say of roles: roles, their first words, and what all matmuls of linear layers have. */
@@ -59,7 +60,7 @@ export function parseSelector(text: string): { readonly selector: Selector } | {
     colon >= 0 ? [text.slice(0, colon), text.slice(colon + 1)] : LAYER.test(text) ? [text, null] : [null, text];
   if (layer !== null && !LAYER.test(layer)) {
     const expected =
-      'head, embed, blocks, blocks.0, blocks.0.attn, blocks.0.attn.qkv, blocks.0.attn.proj, blocks.0.mlp, blocks.0.mlp.fc or blocks.0.mlp.proj';
+      'head, embed, final.norm, blocks, blocks.0, blocks.0.norm1, blocks.0.norm2, blocks.0.attn, blocks.0.attn.qkv, blocks.0.attn.proj, blocks.0.mlp, blocks.0.mlp.fc or blocks.0.mlp.proj';
     return { complaint: { rule: 'names no layer', got: quoted(layer), expected } };
   }
   const roles = name === null ? ROLES : rolesNamed(name);

@@ -54,7 +54,7 @@ function wordsOf(recipe: Recipe, role: Role): string {
       return 'f32';
     case 'bf16':
     case 'bf16-pure': {
-      const isActivation = isOperand || pass === 'residual' || (what === 'output' && pass !== 'wgrad');
+      const isActivation = isOperand || pass === 'residual' || pass === 'intermediate' || (what === 'output' && pass !== 'wgrad');
       return isActivation || (recipe === 'bf16-pure' && role === 'weights') ? 'bf16/none/nearest' : 'f32';
     }
     case 'fp8-current':
@@ -158,7 +158,9 @@ describe('overrides', () => {
     expect(hit('embedding')).toEqual(['embedding']);
     expect(hit('blocks.0.mlp:wgrad.gradient')).toEqual(['blocks.0.mlp.fc wgrad.gradient', 'blocks.0.mlp.proj wgrad.gradient']);
     expect(hit('blocks.0.mlp.fc')).toHaveLength(9);
-    expect(hit('blocks.0')).toHaveLength(4 * 9 + 4 + 2);
+    expect(hit('blocks.0.norm1')).toEqual(['blocks.0.norm1 intermediate', 'blocks.0.norm1 intermediate.gradient']);
+    // Four linear layers, attention, the residual stream, and what lies between in four places.
+    expect(hit('blocks.0')).toHaveLength(4 * 9 + 4 + 2 + 4 * 2);
   });
 
   it('win over the recipe, and the later of two over the earlier', () => {
@@ -302,7 +304,7 @@ describe('a precision that makes no sense is refused in one line', () => {
     ],
     [
       { overrides: { 'blocks.0.atn:fprop': 'bf16' } },
-      'spec precision.overrides.blocks.0.atn:fprop: names no layer: got "blocks.0.atn", expected head, embed, blocks, blocks.0, blocks.0.attn, blocks.0.attn.qkv, blocks.0.attn.proj, blocks.0.mlp, blocks.0.mlp.fc or blocks.0.mlp.proj.',
+      'spec precision.overrides.blocks.0.atn:fprop: names no layer: got "blocks.0.atn", expected head, embed, final.norm, blocks, blocks.0, blocks.0.norm1, blocks.0.norm2, blocks.0.attn, blocks.0.attn.qkv, blocks.0.attn.proj, blocks.0.mlp, blocks.0.mlp.fc or blocks.0.mlp.proj.',
     ],
     [
       { overrides: { 'blocks.7:fprop': 'bf16' } },
