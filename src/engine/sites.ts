@@ -59,7 +59,9 @@ export class Sites {
   /** What a result is; undefined for what has no role: statistics, losses, gradients of norms and biases. */
   result(value: Value): Site | undefined {
     const { node, index } = value;
-    if (index !== 0 && node.op !== 'split_qkv') return undefined;
+    if (index !== 0) return undefined;
+    // Capped logits are logits.
+    if (node.attrs['kind'] === 'softcap') return undefined;
     const isGradient = this.gradients.has(value);
     if (node.op === 'matmul') {
       if (flagAttr(node, 'batched')) return undefined;

@@ -122,6 +122,14 @@ export const quantizeOps: Record<'quantize' | 'dequantize', Op> = {
       return [codes, ...(scales === undefined ? [] : [scales]), ...(flagAttr(node, 'values') ? [f32(...x.shape)] : [])];
     },
     vjp: 'none',
+    // The values as an op of their own.
+    plain(g, inputs, attrs) {
+      const node: Unshaped = { id: g.nodes.length, op: 'quantize', name: 'plain', inputs, attrs };
+      const [codes, ...rest] = addOp(g, 'quantize', quantizeOps.quantize, inputs, { ...attrs, values: false });
+      if (codes === undefined) return [];
+      const values = flagAttr(node, 'values') ? [dequantize(g, codes, rest[0], castOf(node))] : [];
+      return [codes, ...rest, ...values];
+    },
     exact: true,
     // A sane amax; seed and counter; a scale.
     words: (_, __, i) => 0x40400000 + i,

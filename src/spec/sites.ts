@@ -48,11 +48,12 @@ export function castSites(spec: ShapeSpec): readonly CastSite[] {
 
   const shapes = parameterShapes(spec);
   add('', { embedding: null });
-  add('embed', { residual: null });
-  if (model.position === 'learned') add('position', { residual: null });
+  const stream = { residual: null, 'residual.gradient': null };
+  add('embed', stream);
+  if (model.position === 'learned') add('position', stream);
   for (let i = 0; i < model.layers; i++) {
     const block = `blocks.${i}`;
-    add(block, { residual: null, 'residual.gradient': null });
+    add(block, stream);
     for (const part of ['norm1', 'attn', 'norm2', 'mlp'])
       add(`${block}.${part}`, { intermediate: null, 'intermediate.gradient': null });
     add(`${block}.attn`, {

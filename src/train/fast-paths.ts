@@ -5,6 +5,7 @@ import type { Graph } from '../graph/index.ts';
 import { OPS } from '../ops/table.ts';
 import type { Op } from '../ops/op.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { specFaults } from '../spec/validate.ts';
 import { evaluationGraph, samplingGraph, trainingGraph } from './graphs.ts';
 
 /** Which fast paths this device may use: what {@link checkFastPaths} found. */
@@ -77,7 +78,9 @@ function casesOf(
 ): readonly Case[] {
   const context = Math.min(spec.data.context, PROBE_CONTEXT);
   const batch = Math.min(spec.data.batch, Math.ceil(PROBE_ROWS / context));
-  const small: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
+  const cut: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
+  // Blocks of a recipe may not divide fewer tokens.
+  const small = specFaults(cut).length === 0 ? cut : spec;
   const cases = graphs.flatMap((graph) =>
     fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps),
   );

@@ -14,7 +14,7 @@ import { sampleToken, textWindow } from '../ops/sampling.ts';
 import { opRules } from '../ops/table.ts';
 import { adamwStep } from '../optim/index.ts';
 import type { Rounding } from '../optim/index.ts';
-import { castsOf, usesAttentionCasts } from '../spec/precision.ts';
+import { castsOf, scalingsOf, usesAttentionCasts } from '../spec/precision.ts';
 import { parameterShapes } from '../spec/shapes.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
@@ -81,6 +81,7 @@ export function differentiatedGraph(
 /** The programs of a run with delayed scaling share the scales, so all of them have those of training. */
 export function delayedOf(spec: RunSpec, vocab: number): readonly DelayedTensor[] {
   const castAt = castsOf(spec.precision);
+  if (!scalingsOf(spec.precision).has('delayed')) return [];
   return delayedTensors(uncastTrainingGraph(spec, vocab), castAt);
 }
 

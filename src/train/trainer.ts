@@ -439,9 +439,10 @@ export class Trainer {
     for (const [lane, state] of lanes.entries()) {
       for (const arena of STATE_ARENAS) {
         const expected = this.plan.arenas.find(({ name }) => name === arena)?.names ?? [];
-        if (state[arena].length !== expected.length) {
+        const names = state[arena].map(({ name }) => name);
+        if (names.join() !== expected.join()) {
           const rule = `arena ${arena} has other tensors than the run`;
-          throw new SpecError({ where: 'checkpoint', rule, got: `${state[arena].length}`, expected: `${expected.length}` });
+          throw new SpecError({ where: 'checkpoint', rule, got: names.join(' '), expected: expected.join(' ') });
         }
         this.put(arena, lane, state[arena]);
       }

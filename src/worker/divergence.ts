@@ -68,7 +68,11 @@ export class Divergence {
       // The device may be lost by now, or full: the error says what is known.
     }
     if (first === null || first === undefined) return error;
-    const where = `${first.tensor} is the first tensor that is not finite in the pass after step ${first.step}. `;
+    // Weights that took it in spread it everywhere: where it began cannot be seen any more.
+    const isWeight = /\.(?:weight|gain|bias)$/.test(first.tensor);
+    const where = isWeight
+      ? `The weights had taken it in by step ${first.step}, ${first.tensor} first. `
+      : `${first.tensor} is the first tensor that is not finite in the pass after step ${first.step}. `;
     return this.error(ended.found, ended.keptStep, where);
   }
 

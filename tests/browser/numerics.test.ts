@@ -80,7 +80,7 @@ describe('a comparison', () => {
     await other.until('the other tab', ({ actions }) => actions.includes('compare-start'));
     expect(await hashIn(other)).toBe(await hashIn(lab));
     await other.uploadTo('lab-compare-files >>> input', file.name, file.bytes);
-    await other.page.waitForSelector('>>> lab-compare-tensor');
+    await other.page.waitForSelector('>>> lab-compare-tensor', { timeout: 60_000 });
     expect(await words(other, '[data-verdict] .words')).toBe(verdict);
     expect(await words(other, 'lab-compare-tensor >>> h3')).toBe(site);
     expect(await violations(other.page)).toEqual([]);

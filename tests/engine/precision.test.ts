@@ -493,3 +493,23 @@ describe('memory', () => {
     expect(pools(plans.fp8)).toBeLessThan(pools(plans.f32));
   });
 });
+
+describe('what a reader of a tensor may ask for', () => {
+  it('is two delayed casts of one tensor, each with a scale and an amax of its own', async () => {
+    const { caps } = await testGpu();
+    const spec = specOf({ recipe: 'fp8-delayed', overrides: { 'wgrad.gradient': 'e4m3' } });
+    const graph = trainingGraph(spec, VOCAB);
+    expect(() => planProgram(graph, { caps })).not.toThrow();
+    const names = graph.nodes.find(({ attrs }) => attrs['arena'] === 'scales')?.attrs['tensors'];
+    expect(names).toContain('blocks.0.mlp.fc.dgrad.gradient');
+    expect(names).toContain('blocks.0.mlp.fc.wgrad.gradient');
+  });
+
+  it('is no cast of capped logits', () => {
+    const graph = trainingGraph(specOf({ recipe: 'bf16' }, { model: { logitSoftcap: 30 } }), VOCAB);
+    const cap = graph.nodes.find(({ op, attrs }) => op === 'activation' && attrs['kind'] === 'softcap')?.outputs[0];
+    const readers = graph.nodes.filter(({ inputs }) => inputs.some((input) => input === cap)).map(({ op }) => op);
+    expect(readers.length).toBeGreaterThan(0);
+    expect(readers).not.toContain('quantize');
+  });
+});

@@ -154,7 +154,9 @@ describe('overrides', () => {
     expect(hit('weight')).toEqual(linear.flatMap((layer) => [`${layer} fprop.weight`, `${layer} dgrad.weight`]));
     expect(hit('attention')).toEqual(['q', 'k', 'v', 'probabilities'].map((part) => `blocks.0.attn attention.${part}`));
     expect(hit('optimizer')).toEqual(['optimizer.m', 'optimizer.v']);
-    expect(hit('residual')).toEqual(['embed residual', 'blocks.0 residual', 'blocks.0 residual.gradient']);
+    expect(hit('residual')).toEqual(
+      ['embed', 'blocks.0'].flatMap((layer) => [`${layer} residual`, `${layer} residual.gradient`]),
+    );
     expect(hit('embedding')).toEqual(['embedding']);
     expect(hit('blocks.0.mlp:wgrad.gradient')).toEqual(['blocks.0.mlp.fc wgrad.gradient', 'blocks.0.mlp.proj wgrad.gradient']);
     expect(hit('blocks.0.mlp.fc')).toHaveLength(9);

@@ -68,6 +68,25 @@ describe('the check of fast paths', () => {
     );
   });
 
+  it('tries the shapes of the run itself where blocks do not divide fewer tokens', async () => {
+    const blocks = tinySpec({
+      data: { context: 40, batch: 8 },
+      model: { width: 32, heads: 4, mlpRatio: 1 },
+      precision: { recipe: 'mxfp8' },
+    });
+    // 320 tokens are blocks of 32; the 200 that they would be cut to are not.
+    const known: KnownVerdicts = new Map();
+    known.get = (key) => ({
+      key,
+      path: `${key.split(' ')[1]?.split('(')[0]}/${key.split(' ')[0]}`,
+      ok: true,
+      excess: 0,
+      fused: false,
+    });
+    const { verdicts } = await checkFastPaths(await testGpu(), blocks, 11, known);
+    expect(verdicts.some(({ key }) => key.includes('[8,40,32]'))).toBe(true);
+  });
+
   it('promise 4: passes every path of a sound build, and remembers it', async () => {
     const gpu = await testGpu();
     const known: KnownVerdicts = new Map();

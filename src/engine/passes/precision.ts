@@ -201,7 +201,8 @@ class Caster {
     if (cast.scaling === 'delayed') {
       const scale = this.states?.scales.tensors.get(tensorName(site));
       if (scale !== undefined) sources.scale = scale;
-      if (this.options.history) this.followed.set(tensorName(site), this.amaxOf(x, 'all', name));
+      // A node for each: their amaxes lie in one pack, where none may stand twice.
+      if (this.options.history) this.followed.set(tensorName(site), amax(g, x, { of: 'all' }, name));
     }
     if (cast.rounding === 'stochastic') sources.draw = this.drawInput();
     const { codes, scales } = quantize(g, x, { ...attrs, values: false }, sources, name);
