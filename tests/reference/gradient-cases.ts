@@ -113,8 +113,22 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
   ],
 };
 
+/** A cast that gives its values too. */
+function cast(attrs: Attrs): Attrs {
+  const common = { powerOfTwo: true, margin: 0, rounding: 'nearest', saturate: true, tensor: 0, first: 0, values: true };
+  return { ...common, blockScale: 'none', blockRows: 0, blockColumns: 0, ...attrs };
+}
+
 /** Where fused ops are held against the plain ops that they stand for; the inputs of {@link gradientCases} come on top. */
 export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'inputs' | 'attrs'>[]>> = {
+  quantize: [
+    { inputs: [real([3, 8], 'x', 1)], attrs: cast({ format: 'bf16', scaling: 'none', saturate: false }) },
+    { inputs: [real([3, 8], 'x', 1), real([1], 'scale', 2)], attrs: cast({ format: 'e4m3', scaling: 'delayed' }) },
+    {
+      inputs: [real([3, 8], 'x', 1)],
+      attrs: cast({ format: 'e5m2', scaling: 'block', blockScale: 'e8m0', blockRows: 3, blockColumns: 4 }),
+    },
+  ],
   matmul: [
     { inputs: [real([2, 3, 4], 'a'), real([4, 5], 'b'), real([5], 'bias')], attrs: product({ bias: true }) },
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b'), real([6, 5], 'residual')], attrs: product({ residual: true }) },
