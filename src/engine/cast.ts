@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/device.ts';
 import { Graph } from '../graph/graph.ts';
-import { f32, u32, wordsOf } from '../graph/types.ts';
+import { DTYPE_BITS, f32, u32, wordsOf } from '../graph/types.ts';
 import type { Type, Value } from '../graph/types.ts';
 import { bitsOf, checkBlocks, floatOf, PLAIN } from '../numerics/index.ts';
 import type { BlockCasts, BlockFormat, BlockMode, Casts, CastOptions, Format } from '../numerics/index.ts';
@@ -129,7 +129,7 @@ async function quantizeOnce(gpu: Gpu, type: Type, feeds: Feeds, cast: CastAttrs 
       const reading = await program.run(1);
       const read = (name: string): Uint32Array<ArrayBuffer> => wordsIn(reading.get(name, 0)).slice();
       return {
-        codes: unpack(read('codes'), CODE_BITS[outputs.codes.type.dtype], feeds.x.length),
+        codes: unpack(read('codes'), DTYPE_BITS[outputs.codes.type.dtype], feeds.x.length),
         values: read('values'),
         scales: read('scales'),
       };
@@ -140,8 +140,6 @@ async function quantizeOnce(gpu: Gpu, type: Type, feeds: Feeds, cast: CastAttrs 
     store.destroy();
   }
 }
-
-const CODE_BITS = { f32: 32, u32: 32, u16: 16, u8: 8, u4: 4 } as const;
 
 function wordsIn({ buffer, byteOffset, length }: Float32Array | Uint32Array): Uint32Array {
   return new Uint32Array(buffer, byteOffset, length);

@@ -1,6 +1,6 @@
 import { SpecError } from '../base/errors.ts';
 import type { BlockFormat } from '../numerics/blocks.ts';
-import { ROLES } from '../numerics/site.ts';
+import { isRole, ROLES } from '../numerics/site.ts';
 import type { Cast, Role, Scaling, Site } from '../numerics/site.ts';
 import { blockFormat, elementFormat, parseCast } from './cast-text.ts';
 import type { CastText } from './cast-text.ts';
@@ -108,10 +108,6 @@ export function overridesOf({ overrides }: PrecisionSpec): readonly Override[] {
 /** The override that decides a site, `undefined` where the recipe does. */
 export function overrideAt(overrides: readonly Override[], site: Site, { recipe }: PrecisionSpec): Override | undefined {
   return overrides.find(({ selector }) => selects(selector, site, RECIPES[recipe].head));
-}
-
-function isRole(role: string): role is Role {
-  return ROLES.some((known) => known === role);
 }
 
 /**

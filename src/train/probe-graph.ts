@@ -1,3 +1,5 @@
+import { layoutOf } from '../engine/passes/precision.ts';
+import type { Layout } from '../engine/passes/precision.ts';
 import { GraphError } from '../base/errors.ts';
 import { sizeOf } from '../base/shape.ts';
 import { castTensors, prune } from '../engine/index.ts';
@@ -8,7 +10,7 @@ import { BLOCK_FORMATS, formatNamed, siteName, upright } from '../numerics/index
 import type { BlockFormat, Cast, Site } from '../numerics/index.ts';
 import { amax } from '../ops/amax.ts';
 import { lastOf, rowsOf } from '../ops/launch.ts';
-import { flagAttr, textAttr } from '../ops/op.ts';
+import { textAttr } from '../ops/op.ts';
 import { globalNorm } from '../ops/optimizer.ts';
 import { quantize } from '../ops/quantize.ts';
 import type { CastAttrs } from '../ops/quantize.ts';
@@ -101,9 +103,6 @@ function plainGraph(spec: RunSpec, vocab: number): Graph {
   if (lse !== undefined) g.output(LSE, mean(g, lse, LSE), 'micro');
   return prune(g);
 }
-
-/** Which way the blocks of an operand lie: along the dimension that the matmul sums over. */
-type Layout = 'rows' | 'columns';
 
 /** A site, and what the run does there. */
 interface Found {
@@ -201,8 +200,7 @@ class Prober {
         const site = operand.type.dtype === 'f32' ? sites.operand(node, i) : undefined;
         const read = twin.inputs[i];
         if (site === undefined || read === undefined) continue;
-        const isTurned = node.op === 'matmul' && flagAttr(node, i === 0 ? 'transposeA' : 'transposeB');
-        const layout = (i === 0) === isTurned ? 'rows' : 'columns';
+        const layout = layoutOf(node, i);
         const cast = this.castAt(site);
         const quantized = cast === null ? undefined : quantizeOf(read);
         const x = cast === null ? once(read) : quantized?.inputs[0];

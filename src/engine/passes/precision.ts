@@ -39,7 +39,7 @@ export interface DelayedTensor {
 }
 
 /** Which way the blocks of an operand lie: along the dimension that the matmul sums over. */
-type Layout = 'rows' | 'columns';
+export type Layout = 'rows' | 'columns';
 
 /** A cast that some matmul wants of a tensor. */
 interface Wanted {
@@ -287,9 +287,13 @@ function wantedOf(node: Node, i: number, sites: Sites, castAt: CastAt): Wanted |
   const site = sites.operand(node, i);
   const cast = site === undefined ? null : castAt(site);
   if (site === undefined || cast === null) return undefined;
-  // A matmul sums over the columns of its first operand and the rows of its second, unless they are transposed.
+  return { site, cast, layout: layoutOf(node, i) };
+}
+
+/** How the blocks of input `i` of a node lie: a matmul sums over the columns of its first operand and the rows of its second, unless they are transposed. */
+export function layoutOf(node: Node, i: number): Layout {
   const isTurned = node.op === 'matmul' && flagAttr(node, i === 0 ? 'transposeA' : 'transposeB');
-  return { site, cast, layout: (i === 0) === isTurned ? 'rows' : 'columns' };
+  return (i === 0) === isTurned ? 'rows' : 'columns';
 }
 
 /** The distinct casts that nodes want of a value, in the order of the nodes. */
