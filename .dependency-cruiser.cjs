@@ -12,7 +12,7 @@ const MAY_IMPORT = {
   nn: ['base', 'graph', 'ops', 'spec'],
   optim: ['base', 'graph', 'ops', 'spec'],
   train: ['base', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'data', 'spec', 'numerics'],
-  bench: ['base', 'numerics', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'train', 'data', 'spec'],
+  bench: ['base', 'numerics', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'train', 'laws', 'data', 'spec'],
   lab: ['base', 'spec', 'numerics', 'laws', 'worker'],
   ui: ['base', 'spec', 'laws', 'lab'],
   cli: ['base', 'numerics', 'gpu', 'engine', 'train', 'laws', 'bench', 'spec', 'data'],

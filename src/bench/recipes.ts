@@ -5,9 +5,9 @@ import type { RunSpec } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
 import { quantile } from './step.ts';
 
-type Recipe = RunSpec['precision']['recipe'];
+export type Recipe = RunSpec['precision']['recipe'];
 
-const ALL_RECIPES: readonly Recipe[] = [
+export const ALL_RECIPES: readonly Recipe[] = [
   'f32',
   'bf16',
   'bf16-pure',
@@ -109,7 +109,7 @@ export async function recipeCosts(options: RecipeOptions): Promise<readonly Reci
 }
 
 /** The spec in a recipe of the defaults; blocks of 128 are made as small as dimensions ask for. */
-function recipeSpec(spec: RunSpec, recipe: Recipe, casts: RecipeCost['casts']): RunSpec {
+export function recipeSpec(spec: RunSpec, recipe: Recipe, casts: RecipeCost['casts']): RunSpec {
   const blockSize = recipe === 'fp8-block' && spec.model.width % 128 !== 0 ? 16 : null;
   const precision = { ...spec.precision, recipe, blockSize, overrides: {} };
   return { ...spec, precision, fusion: casts === 'fused' ? 'all' : UNFUSED_CASTS };

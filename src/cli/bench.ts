@@ -7,6 +7,7 @@ import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
 import { adapterName, adapterWords, withGpu } from './adapter.ts';
 import { numericsText } from './bench-numerics.ts';
+import { gapsText, recipeStudy } from './bench-recipes.ts';
 import type { Command } from './command.ts';
 
 import { bytes, count, significant, table } from './format.ts';
@@ -15,27 +16,38 @@ import { loadSpec } from './spec-file.ts';
 import { fail, readWords, wholeNumber } from './words.ts';
 
 export const bench: Command = {
-  usage: 'bench step|numerics [SPEC.json...] [--words N] [--json]',
-  summary: 'what a training step costs on this adapter, and whether emulated formats are what they should be',
+  usage: 'bench step|numerics|recipes [SPEC.json...] [--words N] [--seeds N] [--save FILE] [--json]',
+  summary:
+    'what a training step costs on this adapter, whether emulated formats are what they should be, and what recipes do to the loss',
   help: `step      trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
           by GPU timestamps where the adapter has them. Without a spec: S and M, the two benchmark models.
           A spec that reads a file is given the State of the Union addresses.
 numerics  holds casts, products and delayed scaling against what they should be, then trains the spec in every recipe, turn by turn, with its
           casts fused and not, and prints what they cost. Without a spec: the default one.
+recipes   trains the spec to its end in every recipe, from the same weights and on the same batches, and prints how far each ends from f32.
+          Without a spec: the default one.
 
   --words  random words that numerics casts on the CPU and on the GPU to each format; 1048576 when left out
-  --json   one JSON object: adapter, software, and the costs of each spec, or what numerics found`,
+  --json   one JSON object: adapter, software, and the costs of each spec, or what was found`,
   run: async (argv, io) => {
-    const words = readWords(argv, { json: 'switch', words: 'value' }, ['BENCHMARK', 'SPEC.json...']);
+    const flags = { json: 'switch', words: 'value', seeds: 'value', save: 'value' } as const;
+    const words = readWords(argv, flags, ['BENCHMARK', 'SPEC.json...']);
     const [what, ...paths] = words.operands;
-    const count = words.value('words');
-    if (what === 'numerics') {
-      const random = count === undefined ? {} : { words: wholeNumber('--words', count, { min: 1, max: 1e9 }) };
-      return benchNumerics(paths, random, words.has('json'), io);
+    for (const [flag, benchmark] of Object.entries(FLAG_OF)) {
+      if (words.has(flag as keyof typeof FLAG_OF) && what !== benchmark)
+        fail({ where: `--${flag}`, rule: `it is a flag of bench ${benchmark}`, cure: 'Leave it out.' });
+    }
+    const number = (flag: 'words' | 'seeds', max: number): number | undefined => {
+      const value = words.value(flag);
+      return value === undefined ? undefined : wholeNumber(`--${flag}`, value, { min: 1, max });
+    };
+    if (what === 'numerics') return benchNumerics(paths, number('words', 1e9), words.has('json'), io);
+    if (what === 'recipes') {
+      const spec = await oneSpec(paths, 'recipes', io);
+      return benchRecipes(spec, number('seeds', 64) ?? 3, words.value('save') ?? null, words.has('json'), io);
     }
     if (what !== 'step')
-      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, numerics' });
-    if (count !== undefined) fail({ where: '--words', rule: 'bench step casts no words', cure: 'Leave it out.' });
+      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, numerics, recipes' });
     const specs = paths.length === 0 ? benchmarkSpecs() : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
     return withGpu(async (gpu, verdicts) => {
@@ -59,24 +71,36 @@ numerics  holds casts, products and delayed scaling against what they should be,
   },
 };
 
-async function benchNumerics(
-  paths: readonly string[],
-  random: { readonly words?: number },
-  json: boolean,
-  io: Io,
-): Promise<number> {
-  const [path, surplus] = paths;
-  if (surplus !== undefined) fail({ where: `"${surplus}"`, rule: 'bench numerics takes one spec' });
-  const spec = path === undefined ? defaultSpec : await loadSpec(path, io);
+/** Flags that one benchmark takes. */
+const FLAG_OF = { words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
+
+async function benchNumerics(paths: readonly string[], random: number | undefined, json: boolean, io: Io): Promise<number> {
+  const spec = await oneSpec(paths, 'numerics', io);
   return withGpu(async (gpu) => {
     const { report: adapter } = gpu;
     if (!json) io.out(`${adapterWords(adapter)}\n\n`);
     const onProgress = (said: string): void => io.err(`${said}\n`);
-    const report = await numericsReport({ gpu, spec, dataset: await datasetOf(spec), ...random, onProgress });
+    const words = random === undefined ? {} : { words: random };
+    const report = await numericsReport({ gpu, spec, dataset: await datasetOf(spec), ...words, onProgress });
     if (json) io.out(`${JSON.stringify({ adapter: adapterName(adapter), software: adapter.software, ...report }, null, 2)}\n`);
     else io.out(numericsText(report));
     return 0;
   });
+}
+
+async function benchRecipes(spec: RunSpec, seeds: number, save: string | null, json: boolean, io: Io): Promise<number> {
+  return withGpu(async (gpu) => {
+    const study = await recipeStudy({ gpu, spec, dataset: await datasetOf(spec), seeds }, save, io);
+    io.out(json ? `${JSON.stringify(study, null, 2)}\n` : gapsText(study));
+    return 0;
+  });
+}
+
+/** The one spec that a benchmark trains; the default one when none is named. */
+async function oneSpec(paths: readonly string[], benchmark: string, io: Io): Promise<RunSpec> {
+  const [path, surplus] = paths;
+  if (surplus !== undefined) fail({ where: `"${surplus}"`, rule: `bench ${benchmark} takes one spec` });
+  return path === undefined ? defaultSpec : loadSpec(path, io);
 }
 
 function datasetOf({ data }: RunSpec): Promise<Dataset> {

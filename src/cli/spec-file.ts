@@ -22,13 +22,14 @@ export async function loadSpec(path: string, io: Io, steps?: number): Promise<Ru
   return parseSpec(shortened ? { ...value, budget: { steps } } : value);
 }
 
-function parseJson(text: string, where: string): unknown {
+/** @throws SpecError for text that is not JSON; `where` names it. */
+export function parseJson(text: string, where: string): unknown {
   try {
     // A byte-order mark is no part of JSON, and some editors write one.
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
     const got =
       text.trim() === '' ? 'an empty file' : cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ') : String(cause);
-    throw new SpecError({ where, rule: 'it is not JSON', got, expected: 'a spec such as {"model":{"layers":2}}', cause });
+    throw new SpecError({ where, rule: 'it is not JSON', got, cause });
   }
 }

@@ -9,7 +9,7 @@ const suite = labSuite();
 async function explorer(hash = '#numerics'): Promise<LabPage> {
   const lab = await suite.blank();
   await lab.page.goto(`${suite.build.url}${hash}`);
-  await lab.page.waitForSelector('>>> lab-cast-panel');
+  await lab.appears('lab-cast-panel');
   return lab;
 }
 
@@ -34,7 +34,7 @@ describe('pages', () => {
     await lab.start();
     await lab.until('some steps', ({ step }) => step > 20);
     await follow(lab, 'numerics');
-    await lab.page.waitForSelector('>>> lab-format-explorer');
+    await lab.appears('lab-format-explorer');
     expect(await hashIn(lab)).toMatch(/^#numerics\?spec=spec1\./);
     expect(await words(lab, 'nav a[aria-current="page"]')).toBe('Numerics');
     const { step } = await lab.look();
@@ -170,7 +170,7 @@ describe.each(['dark', 'light'] as const)('axe finds nothing wrong in the %s Num
     await page.setViewport({ width, height });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
     await page.goto(`${suite.build.url}#numerics?a=e3m4-fn&b=bf16&round=stochastic`);
-    await page.waitForSelector('>>> lab-cast-panel');
+    await lab.appears('lab-cast-panel');
     expect(await violations(page), 'marks and density').toEqual([]);
     await (await lab.find('lab-format-explorer >>> summary')).click();
     await lab.choose('lab-format-picker.a >>> #own', 'e0m7');

@@ -80,7 +80,7 @@ describe('a comparison', () => {
     await other.until('the other tab', ({ actions }) => actions.includes('compare-start'));
     expect(await hashIn(other)).toBe(await hashIn(lab));
     await other.uploadTo('lab-compare-files >>> input', file.name, file.bytes);
-    await other.page.waitForSelector('>>> lab-compare-tensor', { timeout: 60_000 });
+    await other.appears('lab-compare-tensor');
     expect(await words(other, '[data-verdict] .words')).toBe(verdict);
     expect(await words(other, 'lab-compare-tensor >>> h3')).toBe(site);
     expect(await violations(other.page)).toEqual([]);
@@ -93,7 +93,7 @@ describe('a comparison', () => {
     await lab.press('compare-pause');
     await reach(lab, 'paused');
     await (await lab.find('nav a[href^="#spec"]')).evaluate((link) => link instanceof HTMLElement && link.click());
-    await lab.page.waitForSelector('>>> lab-launch');
+    await lab.appears('lab-launch');
     expect((await lab.look()).actions).not.toContain('start');
     expect(await words(lab, 'lab-launch >>> section')).toContain('A comparison has the GPU');
     await lab.page.goBack();

@@ -187,6 +187,18 @@ export class LabPage {
     return found;
   }
 
+  /**
+   * Waits until the selector finds an element in any shadow root. Puppeteer's own wait looks again when the document changes, and what
+   * changes inside a shadow root is no change of the document.
+   */
+  async appears(selector: string): Promise<void> {
+    const end = performance.now() + 60_000;
+    while ((await this.page.$(`>>> ${selector}`)) === null) {
+      if (performance.now() > end) throw new Error(`${selector} did not appear; ${JSON.stringify(await this.look())}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** Sets the value of an input or select as a user's hand does. */
   async choose(selector: string, value: string): Promise<void> {
     await (
