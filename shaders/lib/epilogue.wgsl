@@ -1,29 +1,48 @@
 // epilogue: what a matmul does to a sum before it is stored. Comes after lib/vec1 or lib/vec4 and lib/activation.
 //
-//   u = alpha * sum + bias[n],  y[m,n] = act(u) + residual[m,n]
+//   u = alpha * sum + bias[n],  y[m,n] = act(u) + beside[m,n]
+//   SLOPE: y[m,n] = u act'(beside[m,n]);  of swiglu, g = beside[m,n], up = beside[m,N+n], s = sigmoid(g):
+//          y[m,n] = u up s (1 + g (1 - s)),  y[m,N+n] = u g s
+//   COLUMN_SUMS: second[n] = sum_k B[k,n], which the kernel adds up beside the product
 //
-// The kernel declares bias, residual, y and pre as arrays of Vec, and sizes.alpha.
+// The kernel declares bias, beside, y and second as arrays of Vec, and sizes.alpha and sizes.n.
 override HAS_BIAS: bool = false;
 override STORE_PRE: bool = false;
 override ACTIVATION: u32 = 0;
 override HAS_RESIDUAL: bool = false;
+override SLOPE: u32 = 0;
+override COLUMN_SUMS: bool = false;
 
-// Writes one Vec of outputs: `index` is its place in y, `column` its place in bias.
+// Writes one Vec of outputs: `index` is its place in a [L,batch,M,N], `column` its place in bias.
 fn finish(index: u32, column: u32, sum: Vec) {
   var value = sizes.alpha * sum;
   if (HAS_BIAS) {
     value += bias[column];
   }
   if (STORE_PRE) {
-    pre[index] = value;
+    second[index] = value;
   }
   if (ACTIVATION == 1u) {
     value = gelu(value);
   } else if (ACTIVATION == 2u) {
     value = relu2(value);
   }
+  if (SLOPE == 1u) {
+    value *= gelu_slope(beside[index]);
+  } else if (SLOPE == 2u) {
+    value *= relu2_slope(beside[index]);
+  } else if (SLOPE == 3u) {
+    let columns = sizes.n / WIDTH;
+    let start = index + index / columns * columns;
+    let gate = beside[start];
+    let e = decay(gate);
+    let s = sigmoid(gate, e);
+    y[start] = value * beside[start + columns] * s * (1 + gate * sigmoid(-gate, e));
+    y[start + columns] = value * gate * s;
+    return;
+  }
   if (HAS_RESIDUAL) {
-    value += residual[index];
+    value += beside[index];
   }
   y[index] = value;
 }

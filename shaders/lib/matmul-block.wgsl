@@ -37,9 +37,14 @@ fn compute_tile(wg: vec3u, thread: u32) {
   var c13p = vec4f(); var c13q = vec4f();
   var c14p = vec4f(); var c14q = vec4f();
   var c15p = vec4f(); var c15q = vec4f();
+  var sum_p = vec4f(); var sum_q = vec4f();
   for (var k = 0u; k < sizes.k; k++) {
     let p = quad(b0, k);
     let q = quad(b1, k);
+    if (COLUMN_SUMS) {
+      sum_p += p;
+      sum_q += q;
+    }
     let a_k = k * a_step;
     let x0 = four_rows(a0, a_k);
     c0p += x0.x * p;
@@ -87,6 +92,12 @@ fn compute_tile(wg: vec3u, thread: u32) {
   );
   let width = sizes.n / WIDTH;
   let first = min(column / WIDTH, width);
+  if (COLUMN_SUMS && row == 0u) {
+    var sums = array<vec4f, 2>(sum_p, sum_q);
+    for (var j = 0u; j < min(TILE_N / WIDTH, width - first); j++) {
+      second[lane * width + first + j] = part(sums[j * WIDTH / 4u], j);
+    }
+  }
   let y_base = wg.z * sizes.m + row;
   for (var i = 0u; i < min(TILE_M, sizes.m - row); i++) {
     for (var j = 0u; j < min(TILE_N / WIDTH, width - first); j++) {

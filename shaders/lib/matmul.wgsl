@@ -15,7 +15,7 @@ struct Sizes {
 }
 
 @group(0) @binding(2) var<storage, read> bias: array<Vec>;
-@group(0) @binding(3) var<storage, read> residual: array<Vec>;
+@group(0) @binding(3) var<storage, read> beside: array<Vec>;
 @group(0) @binding(4) var<storage, read_write> y: array<Vec>;
-@group(0) @binding(5) var<storage, read_write> pre: array<Vec>;
+@group(0) @binding(5) var<storage, read_write> second: array<Vec>;
 @group(0) @binding(6) var<uniform> sizes: Sizes;

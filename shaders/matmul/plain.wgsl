@@ -1,17 +1,18 @@
 // plain: Y = act(alpha op(A) op(B) + bias) + residual, one output a thread; the form every other variant is held against.
 //
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
-//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + beside[m,n]; or y[m,n] = u act'(beside[m,n])
 //
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
-//           3 residual f32[L,batch,M,N] read
-//           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N])
+//           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with OPERANDS coded, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
-//           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
+//           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 // dispatch  [ceil(N/WORKGROUP_X), ceil(M/WORKGROUP_Y), L*batch]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
 // uses lib/vec1, lib/activation, lib/epilogue, lib/matmul, lib/operands-{{OPERANDS}}
@@ -36,10 +37,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   var a_place = a_base + row * a_row;
   var b_place = b_base + column * b_column;
   var sum = 0.0;
+  var column_sum = 0.0;
   for (var k = 0u; k < sizes.k; k++) {
-    sum += a_at(lane, a_place) * b_at(lane, b_place);
+    let right = b_at(lane, b_place);
+    sum += a_at(lane, a_place) * right;
+    column_sum += right;
     a_place += a_step;
     b_place += b_step;
+  }
+  if (COLUMN_SUMS && row == 0u) {
+    second[lane * sizes.n + column] = column_sum;
   }
   finish((wg.z * sizes.m + row) * sizes.n + column, lane * sizes.n + column, sum);
 }

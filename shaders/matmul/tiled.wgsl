@@ -1,20 +1,22 @@
 // tiled: Y = act(alpha op(A) op(B) + bias) + residual through workgroup memory, 4x4 outputs a thread; for GPUs.
 //
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K])
-//   u = alpha * acc + bias[n],  y[m,n] = act(u) + residual[m,n]
+//   u = alpha * acc + bias[n],  y[m,n] = act(u) + beside[m,n]; or y[m,n] = u act'(beside[m,n])
 //   SPLITS > 1: workgroup z works on slice z % SPLITS of k and writes its bare sum; split-reduce finishes
 //
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
-//           3 residual f32[L,batch,M,N] read
-//           4 y f32[L,batch,M,N] write · 5 pre f32[L,batch,M,N] write: u, for the backward pass · 6 sizes
+//           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N])
+//           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with OPERANDS coded, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
-//           bias, residual, pre: any buffer of 4 bytes or more (pre its own) while their flag is off
+//           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
 // dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
+//           SPLITS > 1 with COLUMN_SUMS: second f32[L,SPLITS,N]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile; 16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes
 //           of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
@@ -69,6 +71,9 @@ fn main(
   var c1 = vec4f();
   var c2 = vec4f();
   var c3 = vec4f();
+  var column_sums = vec4f();
+  // Workgroups below the first rows have the same columns.
+  let sums_columns = COLUMN_SUMS && wg.y == 0u;
   for (var k0 = k_begin; k0 < k_end; k0 += BLOCK_K) {
     // Neighbouring threads read neighbouring addresses: along k where k is contiguous, along rows or columns where they are.
     for (var i = thread; i < BLOCK_K * WORKGROUP_Y; i += THREADS) {
@@ -102,6 +107,11 @@ fn main(
       c2 += p.z * q;
       c3 += p.w * q;
     }
+    if (sums_columns && local.y == 0u) {
+      for (var k = 0u; k < BLOCK_K; k++) {
+        column_sums += b_tile[k * B_PITCH + local.x];
+      }
+    }
     workgroupBarrier();
   }
 
@@ -109,6 +119,11 @@ fn main(
   let column = first_column + 4u * local.x;
   if (row >= sizes.m || column >= sizes.n) {
     return;
+  }
+  if (sums_columns && local.y == 0u) {
+    for (var j = 0u; j < min(4u, sizes.n - column); j++) {
+      second[wg.z * sizes.n + column + j] = column_sums[j];
+    }
   }
   // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
   var tile = array<vec4f, 4>(c0, c1, c2, c3);

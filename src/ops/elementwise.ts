@@ -26,6 +26,18 @@ export function activation(g: Graph, x: Value, attrs: { kind: ActivationKind; ca
   return first(addOp(g, 'activation', elementwiseOps.activation, [x], { kind, cap }, name));
 }
 
+/** The gradient by x where `dy` is that by activation(x). */
+export function activationBackward(
+  g: Graph,
+  dy: Value,
+  x: Value,
+  attrs: { kind: ActivationKind; cap?: number },
+  name?: string,
+): Value {
+  const { kind, cap = 0 } = attrs;
+  return first(addOp(g, 'activation_backward', elementwiseOps.activation_backward, [dy, x], { kind, cap }, name));
+}
+
 export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activation_backward', Op> = {
   add: {
     shape(node) {

@@ -9,6 +9,7 @@ import type { Caps, Dispatch, Scratch, Variant } from './op.ts';
 import { codeOverrides, lowerDequantize } from './quantize-kernels.ts';
 
 const ACTIVATIONS = { none: 0, gelu: 1, relu2: 2 } as const;
+const SLOPES = { none: 0, gelu: 1, relu2: 2, swiglu: 3 } as const;
 
 /** Outputs a thread, as rows x columns, and threads a workgroup, as x x y. */
 interface Tile {
@@ -42,15 +43,18 @@ function sizesOf({ M, N, K, batch, a, b, alpha }: Loaded): Dispatch['sizes'] {
 }
 
 /** Overrides and bindings of what follows the sum over k. */
-function epilogue(node: Node, { activation, bias, residual }: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
-  const pre = activation === 'none' ? undefined : outputAt(node, 1);
+function epilogue(node: Node, view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
+  const { activation, bias, residual, slope, pre, columnSums } = view;
   const flags = {
     HAS_BIAS: bias !== undefined,
-    STORE_PRE: pre !== undefined,
+    STORE_PRE: activation !== 'none',
     ACTIVATION: ACTIVATIONS[activation],
     HAS_RESIDUAL: residual !== undefined,
+    SLOPE: SLOPES[slope],
+    COLUMN_SUMS: columnSums,
   };
-  return { bind: { bias, residual, y: outputAt(node, 0), pre }, overrides: flags };
+  const second = activation !== 'none' || columnSums ? outputAt(node, 1) : undefined;
+  return { bind: { bias, beside: residual ?? pre, y: outputAt(node, 0), second }, overrides: flags };
 }
 
 function isCoded({ aCodes, bCodes }: Loaded): boolean {
@@ -140,23 +144,24 @@ const splitK: Way = {
   name: 'tiled-split-k',
   fits: (view, { software }) => !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8,
   lower: (node, view) => {
-    const { M, N, batch, alpha } = view;
+    const { M, N, batch, alpha, columnSums } = view;
     const splits = splitsOf(view);
     const partials: Scratch = { scratch: 'partial sums', type: f32(batch, splits, M, N) };
+    const sums: Scratch | undefined = columnSums ? { scratch: 'partial sums of columns', type: f32(splits, N) } : undefined;
     const [start, end] = [operands(view), epilogue(node, view)];
     const [x, y] = groups(view, NARROW);
     return [
       {
         kernel: 'matmul/tiled',
-        bind: { ...start.bind, bias: undefined, residual: undefined, y: partials, pre: undefined },
+        bind: { ...start.bind, bias: undefined, beside: undefined, y: partials, second: sums },
         sizes: sizesOf({ ...view, alpha: 1 }),
-        overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits },
+        overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, COLUMN_SUMS: columnSums },
         template: start.template,
         grid: [x, y, batch * splits],
       },
       {
         kernel: 'matmul/split-reduce',
-        bind: { partials, ...end.bind },
+        bind: { partials, partial_sums: sums, ...end.bind },
         sizes: { m: M, n: N, batch, splits, alpha },
         overrides: { WORKGROUP: 64, ...end.overrides },
         grid: [Math.ceil((M * N) / 64), 1, batch],

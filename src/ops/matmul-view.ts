@@ -29,7 +29,16 @@ export interface MatmulView {
   readonly bCodes: Codes | undefined;
   readonly bias: Value | undefined;
   readonly residual: Value | undefined;
+  /** The product is a gradient by an activation's result: it goes on through that activation. */
+  readonly slope: Slope;
+  /** What went into the activation whose slope is taken. */
+  readonly pre: Value | undefined;
+  /** The second output is the sums of b's columns. */
+  readonly columnSums: boolean;
 }
+
+const SLOPES = ['none', 'gelu', 'relu2', 'swiglu'] as const;
+export type Slope = (typeof SLOPES)[number];
 
 /** Reads a node's sizes and operands. @throws ShapeError as `matmulNode` does. */
 export function matmulView(node: Unshaped): MatmulView {
@@ -63,6 +72,19 @@ export function matmulView(node: Unshaped): MatmulView {
     activation === 'none' || activation === 'gelu' || activation === 'relu2',
     `no kernel applies activation ${activation}`,
   );
+  const slope = SLOPES.find((kind) => kind === textAttr(node, 'slope'));
+  requireShape(node, slope !== undefined, `no kernel takes the slope of ${textAttr(node, 'slope')}`);
+  const pre = slope === 'none' ? undefined : inputAt(node, next++);
+  const size = batch * M * N * (slope === 'swiglu' ? 2 : 1);
+  requireShape(node, pre === undefined || sizeOf(pre.type.shape) === size, 'what went into the activation has another size');
+  const columnSums = flagAttr(node, 'columnSums');
+  requireShape(node, !columnSums || (!batched && !transposeB), 'sums of columns are of a matrix b as it is stored');
+  requireShape(
+    node,
+    slope === 'none' || (residual === undefined && activation === 'none'),
+    'a slope is taken of the bare product',
+  );
+  requireShape(node, !columnSums || activation === 'none', 'there is one second output: before the activation, or sums');
   const codes = (prefix: 'a.' | 'b.', operand: Value): Codes | undefined => {
     const attrs = attrsBehind(node.attrs, prefix);
     if (attrs === undefined) {
@@ -90,6 +112,9 @@ export function matmulView(node: Unshaped): MatmulView {
     bCodes,
     bias,
     residual,
+    slope,
+    pre,
+    columnSums,
   };
 }
 

@@ -3,19 +3,23 @@ import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Attrs, Node, Type, Value } from '../graph/types.ts';
-import { activation as activationNode, add, biasAdd } from './elementwise.ts';
+import { activation as activationNode, activationBackward, add, biasAdd } from './elementwise.ts';
 import { matmulVariants } from './matmul-kernels.ts';
 import { matmulView } from './matmul-view.ts';
-import type { Codes } from './matmul-view.ts';
+import type { Codes, Slope } from './matmul-view.ts';
 import { addOp, flagAttr } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
 import { codeWord, dequantize } from './quantize.ts';
+import { sumLeading } from './reduce.ts';
+import { swigluBackward } from './swiglu.ts';
 
-/** What the kernel does to a product before it is stored, in this order: bias, activation, residual. */
+/** What the kernel does to a product before it is stored, in this order: bias, activation, residual; or bias, slope. */
 export interface MatmulEpilogue {
   readonly bias?: Value;
   readonly activation?: 'gelu' | 'relu2';
   readonly residual?: Value;
+  /** The product is the gradient of this activation's result, `pre` what went into it: the result is the gradient of `pre`. */
+  readonly slope?: { readonly kind: Exclude<Slope, 'none'>; readonly pre: Value };
 }
 
 export interface MatmulOptions extends MatmulEpilogue {
@@ -24,6 +28,8 @@ export interface MatmulOptions extends MatmulEpilogue {
   /** Leading dimensions are a batch; otherwise they are merged into the rows. */
   readonly batched?: boolean;
   readonly alpha?: number;
+  /** A second output has the sums of the columns of `op(b)`, `[N]`: the gradient of a bias where b is that of the layer's result. */
+  readonly columnSums?: boolean;
   /** Set where `a` or `b` are codes that `quantize` gave, which are multiplied by what they stand for. */
   readonly aCodes?: Codes;
   readonly bCodes?: Codes;
@@ -31,15 +37,15 @@ export interface MatmulOptions extends MatmulEpilogue {
 
 /**
  * `act(alpha * op(a) op(b) + bias) + residual`. Not batched, `a` and `b` count as matrices with their leading dimensions merged;
- * the result has the leading dimensions of `a`, or is `[M,N]` when `a` is transposed. With an activation the node has a second
- * output, the value before it.
+ * the result has the leading dimensions of `a`, or is `[M,N]` when `a` is transposed; the slope of swiglu gives `[..,2N]`. With an
+ * activation the node has a second output, the value before it.
  *
  * @throws ShapeError when inner, batch, bias or residual dimensions disagree.
  */
 export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions = {}, name?: string): readonly Value[] {
   const { transposeA = false, transposeB = false, batched = false, alpha = 1, bias, residual, activation } = options;
-  const { aCodes, bCodes } = options;
-  const inputs = [a, b, bias, residual, aCodes?.scales, bCodes?.scales].filter((value) => value !== undefined);
+  const { aCodes, bCodes, slope, columnSums = false } = options;
+  const inputs = [a, b, bias, residual, slope?.pre, aCodes?.scales, bCodes?.scales].filter((value) => value !== undefined);
   const attrs = {
     transposeA,
     transposeB,
@@ -48,10 +54,31 @@ export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions 
     bias: bias !== undefined,
     residual: residual !== undefined,
     activation: activation ?? 'none',
+    slope: slope?.kind ?? 'none',
+    columnSums,
     ...behind('a.', aCodes),
     ...behind('b.', bCodes),
   };
   return addOp(g, 'matmul', matmulOps.matmul, inputs, attrs, name);
+}
+
+/** The options that give `node` again, its operands those of another graph. */
+export function matmulOptions(node: Node, get: (value: Value) => Value): MatmulOptions {
+  const { transposeA, transposeB, alpha, activation, bias, residual, slope, pre, columnSums, aCodes, bCodes } = matmulView(node);
+  const codes = ({ cast, scales }: Codes): Codes => ({ cast, scales: scales === undefined ? undefined : get(scales) });
+  return {
+    transposeA,
+    transposeB,
+    alpha,
+    columnSums,
+    batched: flagAttr(node, 'batched'),
+    ...(bias === undefined ? {} : { bias: get(bias) }),
+    ...(activation === 'none' ? {} : { activation }),
+    ...(residual === undefined ? {} : { residual: get(residual) }),
+    ...(slope === 'none' || pre === undefined ? {} : { slope: { kind: slope, pre: get(pre) } }),
+    ...(aCodes === undefined ? {} : { aCodes: codes(aCodes) }),
+    ...(bCodes === undefined ? {} : { bCodes: codes(bCodes) }),
+  };
 }
 
 /** How codes are read, as attributes. */
@@ -66,10 +93,10 @@ export function matmul(g: Graph, a: Value, b: Value, options: MatmulOptions = {}
 }
 
 function shape(node: Unshaped): readonly Type[] {
-  const { M, N, transposeA, a, activation } = matmulView(node);
+  const { M, N, transposeA, a, activation, slope, columnSums } = matmulView(node);
   const lead = flagAttr(node, 'batched') ? [...a.type.shape.slice(0, -2), M] : transposeA ? [M] : a.type.shape.slice(0, -1);
-  const type = f32(...lead, N);
-  return activation === 'none' ? [type] : [type, type];
+  const type = f32(...lead, slope === 'swiglu' ? 2 * N : N);
+  return columnSums ? [type, f32(N)] : activation === 'none' ? [type] : [type, type];
 }
 
 /**
@@ -80,7 +107,7 @@ function shape(node: Unshaped): readonly Type[] {
 function vjp(g: Graph, node: Node, [dy]: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
   const { a, b, transposeA, transposeB, alpha, aCodes, bCodes } = matmulView(node);
   if (dy === undefined) return [];
-  if (hasEpilogue(node.attrs) || aCodes !== undefined || bCodes !== undefined || (transposeA && transposeB)) {
+  if (isMore(node.attrs) || aCodes !== undefined || bCodes !== undefined || (transposeA && transposeB)) {
     throw new GraphError({
       where: nodeLabel(node),
       rule: 'a fused matmul has no gradient',
@@ -101,18 +128,29 @@ function decoded(g: Graph, x: Value, codes: Codes | undefined): Value {
 function plain(g: Graph, inputs: readonly Value[], attrs: Attrs): readonly Value[] {
   const node: Unshaped = { id: g.nodes.length, op: 'matmul', name: 'plain', inputs, attrs };
   const view = matmulView(node);
-  const { bias, residual, activation, transposeA, transposeB, alpha } = view;
+  const { bias, residual, activation, slope, pre: into, columnSums, transposeA, transposeB, alpha } = view;
   const [a, b] = [decoded(g, view.a, view.aCodes), decoded(g, view.b, view.bCodes)];
   const product = matmul(g, a, b, { transposeA, transposeB, alpha, batched: flagAttr(node, 'batched') });
   const pre = bias === undefined ? product : biasAdd(g, product, bias);
   const active = activation === 'none' ? pre : activationNode(g, pre, { kind: activation });
-  const y = residual === undefined ? active : add(g, residual, active);
+  const through = slope === 'none' || into === undefined ? active : slopeOf(g, slope, active, into);
+  const y = residual === undefined ? through : add(g, residual, through);
+  if (columnSums) return [y, sumLeading(g, b, 1)];
   return activation === 'none' ? [y] : [y, pre];
 }
 
-/** Whether the node is more than a product. */
+function slopeOf(g: Graph, slope: Exclude<Slope, 'none'>, dy: Value, pre: Value): Value {
+  return slope === 'swiglu' ? swigluBackward(g, dy, pre) : activationBackward(g, dy, pre, { kind: slope });
+}
+
+/** Whether what is stored is more than a product: with a bias, an activation, a residual or a slope. */
 export function hasEpilogue(attrs: Attrs): boolean {
-  return attrs['bias'] === true || attrs['residual'] === true || attrs['activation'] !== 'none';
+  return attrs['bias'] === true || attrs['residual'] === true || attrs['activation'] !== 'none' || attrs['slope'] !== 'none';
+}
+
+/** Whether the node is more than a product. */
+function isMore(attrs: Attrs): boolean {
+  return hasEpilogue(attrs) || attrs['columnSums'] === true;
 }
 
 export const matmulOps = {

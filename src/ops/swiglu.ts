@@ -12,13 +12,18 @@ export function swiglu(g: Graph, x: Value, name?: string): Value {
   return first(addOp(g, 'swiglu', swigluOps.swiglu, [x], {}, name));
 }
 
+/** The gradient by x f32[..,2F] where `dy` f32[..,F] is that by swiglu(x). */
+export function swigluBackward(g: Graph, dy: Value, x: Value, name?: string): Value {
+  return first(addOp(g, 'swiglu_backward', swigluOps.swiglu_backward, [dy, x], {}, name));
+}
+
 export const swigluOps: Record<'swiglu' | 'swiglu_backward', Op> = {
   swiglu: {
     shape: (node) => [halved(node, inputAt(node, 0).type)],
     // s = sigmoid(gate): dgate = dy up s (1 + gate (1 - s)), dup = dy gate s
     vjp(g, node, [dy]) {
       if (dy === undefined) return [];
-      return addOp(g, 'swiglu_backward', swigluOps.swiglu_backward, [dy, inputAt(node, 0)], {}, node.name);
+      return [swigluBackward(g, dy, inputAt(node, 0), node.name)];
     },
     variants: plainVariant((node) => {
       const [x, y] = [inputAt(node, 0), outputAt(node, 0)];

@@ -8,6 +8,8 @@ export const FUSION_RULES = [
   ['matmul-bias', 'Adds the bias while the matmul writes its result.'],
   ['matmul-activation', 'Applies the activation while the matmul that feeds it writes its result.'],
   ['matmul-residual', 'Adds the residual stream while the projection back into it writes its result.'],
+  ['matmul-slope', 'Takes the gradient on through the activation while the matmul that gives it writes its result.'],
+  ['bias-gradient', 'Adds up the gradient of a bias inside the matmul that gives the gradient of its weight.'],
   ['norm-backward-residual', 'Adds the gradient of the residual stream inside the backward pass of the norm.'],
   ['attention', 'Computes attention forward and backward without storing the T x T scores.'],
   ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],

@@ -29,7 +29,7 @@ describe('fusion rules', () => {
 
   it.each(FUSION_RULES.map(({ name }) => name))('%s does something on its own, and is gone when it is off', async (name) => {
     // A bias of its own stands between a matmul and what else could be fused with it.
-    const options = { bias: name === 'matmul-bias', cast: name === 'cast-store' || name === 'matmul-decode' };
+    const options = { bias: name === 'matmul-bias' || name === 'bias-gradient', cast: name === 'cast-store' || name === 'matmul-decode' };
     const [alone, none, all, without] = [
       await planOf(only(name), options),
       await planOf('none', options),

@@ -20,7 +20,7 @@ describe('a graph', () => {
     expect(printGraph(twoLayer()).split('\n')).toEqual([
       '%0: f32[8,32] = input() {name: "x", rate: "micro"} "x"',
       '%1: pack[1]f32[320], %1.1: f32[32,10] = state() {arena: "weights", tensors: "w"} "weights"',
-      '%2: f32[8,10] = matmul(%0, %1.1) {transposeA: false, transposeB: false, batched: false, alpha: 1, bias: false, residual: false, activation: "none"} "mlp/0"',
+      '%2: f32[8,10] = matmul(%0, %1.1) {transposeA: false, transposeB: false, batched: false, alpha: 1, bias: false, residual: false, activation: "none", slope: "none", columnSums: false} "mlp/0"',
       'output y: %2 each step',
     ]);
   });

@@ -23,6 +23,8 @@ interface Case {
   readonly bias?: boolean;
   readonly residual?: boolean;
   readonly activation?: 'gelu' | 'relu2';
+  readonly slope?: 'gelu' | 'relu2' | 'swiglu';
+  readonly columnSums?: boolean;
 }
 
 /** With all that the adapter offers, for variants that ask for a feature. */
@@ -40,19 +42,27 @@ function shapesOf({
   transpose = 'NN',
   bias = false,
   residual = false,
+  slope,
 }: Case): readonly (readonly number[])[] {
   const lead = batch === 1 ? [] : [batch];
   const a = transpose.startsWith('T') ? [K, M] : [M, K];
   const b = transpose.endsWith('T') ? [N, K] : [K, N];
-  return [[...lead, ...a], [...lead, ...b], ...(bias ? [[N]] : []), ...(residual ? [[...lead, M, N]] : [])];
+  return [
+    [...lead, ...a],
+    [...lead, ...b],
+    ...(bias ? [[N]] : []),
+    ...(residual ? [[...lead, M, N]] : []),
+    ...(slope === undefined ? [] : [[...lead, M, slope === 'swiglu' ? 2 * N : N]]),
+  ];
 }
 
 function graphOf(c: Case): { graph: Graph; attrs: Attrs } {
   const graph = new Graph();
   const [a, b, ...rest] = shapesOf(c).map((shape, i) => graph.input(`in${i}`, f32(...shape), 'micro'));
   if (a === undefined || b === undefined) throw new RangeError('a matmul has two operands');
-  const { batch = 1, transpose = 'NN', bias = false, residual = false, activation } = c;
-  const [biasIn, residualIn] = [bias ? rest[0] : undefined, residual ? rest.at(-1) : undefined];
+  const { batch = 1, transpose = 'NN', bias = false, residual = false, activation, slope, columnSums = false } = c;
+  const last = rest.at(-1);
+  const [biasIn, residualIn] = [bias ? rest[0] : undefined, residual ? last : undefined];
   const outputs = matmulNode(graph, a, b, {
     alpha: 0.5,
     batched: batch > 1,
@@ -61,6 +71,8 @@ function graphOf(c: Case): { graph: Graph; attrs: Attrs } {
     ...(biasIn === undefined ? {} : { bias: biasIn }),
     ...(residualIn === undefined ? {} : { residual: residualIn }),
     ...(activation === undefined ? {} : { activation }),
+    ...(slope === undefined || last === undefined ? {} : { slope: { kind: slope, pre: last } }),
+    columnSums,
   });
   outputs.forEach((value, i) => graph.output(`out${i}`, value, 'micro'));
   return { graph, attrs: outputs[0]?.node.attrs ?? {} };
@@ -112,6 +124,14 @@ const CASES: readonly Case[] = [
   { M: 70, N: 9, K: 131, batch: 2, transpose: 'NT' },
   { M: 16, N: 12, K: 1030, transpose: 'TN', bias: true, activation: 'relu2', residual: true },
   { M: 130, N: 129, K: 3, batch: 4 },
+  { M: 13, N: 20, K: 19, transpose: 'NT', slope: 'gelu' },
+  { M: 66, N: 9, K: 33, transpose: 'NT', slope: 'relu2' },
+  { M: 17, N: 10, K: 12, slope: 'swiglu', bias: true },
+  { M: 33, N: 24, K: 1030, slope: 'swiglu' },
+  { M: 16, N: 12, K: 40, transpose: 'TN', columnSums: true },
+  { M: 70, N: 67, K: 129, transpose: 'TN', columnSums: true },
+  { M: 9, N: 35, K: 1030, transpose: 'TN', columnSums: true },
+  { M: 3, N: 5, K: 7, columnSums: true },
 ];
 
 describe('matmul', () => {

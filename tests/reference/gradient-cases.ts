@@ -40,6 +40,8 @@ const product = (attrs: Attrs): Attrs => ({
   bias: false,
   residual: false,
   activation: 'none',
+  slope: 'none',
+  columnSums: false,
   ...attrs,
 });
 
@@ -137,6 +139,10 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
       attrs: product({ transposeB: true, bias: true, residual: true, activation: 'gelu', alpha: 0.5 }),
     },
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b')], attrs: product({ activation: 'relu2' }) },
+    { inputs: [real([6, 4], 'a'), real([5, 4], 'b'), real([6, 5], 'pre')], attrs: product({ transposeB: true, slope: 'gelu' }) },
+    { inputs: [real([6, 4], 'a'), real([5, 4], 'b'), real([6, 5], 'pre')], attrs: product({ transposeB: true, slope: 'relu2' }) },
+    { inputs: [real([6, 4], 'a'), real([4, 5], 'b'), real([6, 10], 'pre')], attrs: product({ slope: 'swiglu', alpha: 0.5 }) },
+    { inputs: [real([6, 4], 'a'), real([6, 5], 'b')], attrs: product({ transposeA: true, columnSums: true }) },
   ],
   norm_backward: ['layernorm', 'rmsnorm'].map((kind) => ({
     inputs: [

@@ -56,6 +56,8 @@ export function referenceTraining(spec: RunSpec, weights: Weights, batches: read
     const { clip } = spec.optimizer;
     const shrink = clip === null ? 1 : Math.min(1, clip / Math.sqrt(squares));
     const lr = spec.optimizer.lr * scheduleFactor(spec.schedule, step, steps);
+    // A norm that is not finite halts the run: its weights stay as they are, and m is NaN from then on.
+    if (!Number.isFinite(squares)) for (const { m } of moments.values()) m.fill(NaN);
     for (const [name, values] of current) {
       const decay = name.endsWith('.weight') ? spec.optimizer.weightDecay : 0;
       adamw(
@@ -141,7 +143,10 @@ interface AdamW {
   readonly decay: number;
 }
 
-/** One step of AdamW, Loshchilov and Hutter 2019, algorithm 2, the decay multiplied by the learning rate as is usual. */
+/**
+ * One step of AdamW, Loshchilov and Hutter 2019, algorithm 2, the decay multiplied by the learning rate as is usual. Where the first moment
+ * is NaN, the mark of a run that has halted, nothing moves.
+ */
 function adamw(
   w: Float64Array,
   g: Float64Array,
@@ -151,6 +156,7 @@ function adamw(
 ): void {
   const [seen1, seen2] = [1 - rule.beta1 ** step, 1 - rule.beta2 ** step];
   g.forEach((slope, i) => {
+    if (Number.isNaN(at(m, i))) return;
     const first = rule.beta1 * at(m, i) + (1 - rule.beta1) * slope;
     const second = rule.beta2 * at(v, i) + (1 - rule.beta2) * slope * slope;
     const weight = at(w, i);

@@ -1,4 +1,4 @@
-import { matmulNode } from '../../ops/matmul.ts';
+import { matmulNode, matmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
 import type { Codes } from '../../ops/matmul-view.ts';
 import { addOp, flagAttr } from '../../ops/op.ts';
@@ -39,22 +39,12 @@ export const matmulDecode: Rule = {
     const view = matmulView(node);
     const [a, b] = [codesOf(view.a, rewriting), codesOf(view.b, rewriting)];
     if (view.aCodes !== undefined || view.bCodes !== undefined || (a === undefined && b === undefined)) return false;
-    const { transposeA, transposeB, alpha, activation, bias, residual } = view;
+    const codes = { ...(a === undefined ? {} : { aCodes: a }), ...(b === undefined ? {} : { bCodes: b }) };
     const fused = matmulNode(
       g,
       a?.codes ?? get(view.a),
       b?.codes ?? get(view.b),
-      {
-        transposeA,
-        transposeB,
-        alpha,
-        batched: flagAttr(node, 'batched'),
-        ...(bias === undefined ? {} : { bias: get(bias) }),
-        ...(activation === 'none' ? {} : { activation }),
-        ...(residual === undefined ? {} : { residual: get(residual) }),
-        ...(a === undefined ? {} : { aCodes: a }),
-        ...(b === undefined ? {} : { bCodes: b }),
-      },
+      { ...matmulOptions(node, get), ...codes },
       node.name,
     );
     for (const [i, output] of node.outputs.entries()) {

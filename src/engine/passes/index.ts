@@ -5,7 +5,7 @@ import type { Rule } from '../rewrite.ts';
 import { fusedAttention } from './attention.ts';
 import { castStore, matmulDecode } from './cast.ts';
 import { fusedCrossEntropy } from './cross-entropy.ts';
-import { matmulActivation, matmulBias, matmulResidual } from './matmul.ts';
+import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope } from './matmul.ts';
 import { normBackwardResidual } from './norm.ts';
 
 /** Every fusion rule, in the order in which they are applied. */
@@ -13,6 +13,8 @@ export const FUSION_RULES: readonly Rule[] = [
   matmulBias,
   matmulActivation,
   matmulResidual,
+  matmulSlope,
+  biasGradient,
   normBackwardResidual,
   fusedAttention,
   fusedCrossEntropy,

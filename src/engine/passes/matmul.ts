@@ -1,5 +1,6 @@
 import type { Node, Value } from '../../graph/types.ts';
-import { hasEpilogue, matmulNode } from '../../ops/matmul.ts';
+import { hasEpilogue, matmulNode, matmulOptions } from '../../ops/matmul.ts';
+import type { MatmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
 import { flagAttr } from '../../ops/op.ts';
 import type { Rewriting, Rule } from '../rewrite.ts';
@@ -9,30 +10,10 @@ function soleMatmul(value: Value | undefined, { uses }: Rewriting): Node | undef
   return value?.node.op === 'matmul' && value.index === 0 && uses(value) === 1 ? value.node : undefined;
 }
 
-/** Adds to the new graph `node` (a matmul of the old one) with more in its epilogue. */
-function withEpilogue(
-  node: Node,
-  { g, get }: Rewriting,
-  name: string,
-  extra: { readonly bias?: Value; readonly activation?: 'gelu' | 'relu2'; readonly residual?: Value },
-): readonly Value[] {
-  const { a, b, transposeA, transposeB, alpha, activation, bias, residual } = matmulView(node);
-  return matmulNode(
-    g,
-    get(a),
-    get(b),
-    {
-      transposeA,
-      transposeB,
-      alpha,
-      batched: flagAttr(node, 'batched'),
-      ...(bias === undefined ? {} : { bias: get(bias) }),
-      ...(activation === 'none' ? {} : { activation }),
-      ...(residual === undefined ? {} : { residual: get(residual) }),
-      ...extra,
-    },
-    name,
-  );
+/** Adds to the new graph `node` (a matmul of the old one) with more to it. */
+function withEpilogue(node: Node, { g, get }: Rewriting, name: string, more: MatmulOptions): readonly Value[] {
+  const { a, b } = matmulView(node);
+  return matmulNode(g, get(a), get(b), { ...matmulOptions(node, get), ...more }, name);
 }
 
 /** bias_add(matmul(a, b), bias) */
@@ -94,3 +75,56 @@ export const matmulResidual: Rule = {
     return false;
   },
 };
+
+/** activation_backward(matmul(...), pre), and that of swiglu: the gradient goes on through the activation as the matmul stores it. */
+export const matmulSlope: Rule = {
+  name: 'matmul-slope',
+  makes: 'matmul',
+  stage: 'whole',
+  apply(node, rewriting) {
+    const [dy, pre] = node.inputs;
+    const dx = node.outputs[0];
+    const kind = slopeKind(node);
+    const product = soleMatmul(dy, rewriting);
+    if (kind === undefined || product === undefined || pre === undefined || dx === undefined) return false;
+    if (hasEpilogue(product.attrs) || flagAttr(product, 'columnSums')) return false;
+    const slope = { kind, pre: rewriting.get(pre) };
+    const [fused] = withEpilogue(product, rewriting, node.name, { slope });
+    if (fused !== undefined) rewriting.replace(dx, fused);
+    return true;
+  },
+};
+
+/** The activation whose backward pass `node` is, where a matmul can take its slope. */
+function slopeKind({ op, attrs }: Node): 'gelu' | 'relu2' | 'swiglu' | undefined {
+  if (op === 'swiglu_backward') return 'swiglu';
+  const { kind } = attrs;
+  return op === 'activation_backward' && (kind === 'gelu' || kind === 'relu2') ? kind : undefined;
+}
+
+/** sum_leading(dy) beside matmul(x, dy) of a transposed x: the gradient of a bias is added up while that of the weight is. */
+export const biasGradient: Rule = {
+  name: 'bias-gradient',
+  makes: 'matmul',
+  stage: 'whole',
+  apply(node, rewriting) {
+    const [dy] = node.inputs;
+    const sums = node.outputs[0];
+    if (node.op !== 'sum_leading' || node.attrs['keep'] !== 1 || dy === undefined || sums === undefined) return false;
+    const product = rewriting.readers(dy).find((reader) => isWeightGradient(reader, dy, node));
+    const dw = product?.outputs[0];
+    if (product === undefined || dw === undefined) return false;
+    const [fusedDw, fusedSums] = withEpilogue(product, rewriting, product.name, { columnSums: true });
+    if (fusedDw !== undefined) rewriting.replace(dw, fusedDw);
+    if (fusedSums !== undefined) rewriting.replace(sums, fusedSums);
+    return true;
+  },
+};
+
+/** Whether `node`, still to come when `before` is copied, multiplies something known by then with `dy` over the rows of both. */
+function isWeightGradient(node: Node, dy: Value, before: Node): boolean {
+  const [x, b] = node.inputs;
+  if (node.op !== 'matmul' || b !== dy || x === undefined || x.node.id > before.id || node.id < before.id) return false;
+  const { attrs } = node;
+  return attrs['transposeA'] === true && attrs['transposeB'] === false && attrs['batched'] === false && !hasEpilogue(attrs);
+}

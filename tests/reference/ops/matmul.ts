@@ -2,11 +2,12 @@ import { sizeOf } from '../../../src/base/shape.ts';
 import type { Attrs } from '../../../src/graph/types.ts';
 import { dim, el, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
 import type { Reference, Tensor } from '../tensor.ts';
-import { curveOf } from './elementwise.ts';
+import { curveOf, elementwiseReferences } from './elementwise.ts';
 import { quantizeReferences } from './quantize.ts';
 
 /**
- * `y = act(alpha * op(a) op(b) + bias) + residual`, and the value before the activation where there is one.
+ * `y = act(alpha * op(a) op(b) + bias) + residual`, and the value before the activation where there is one; or the product on its way back through an activation, or beside the sums of
+ * b's columns.
  * Unbatched, all leading dimensions count as rows; batched, the last two dimensions are the matrices.
  */
 const matmul: Reference = (inputs, attrs) => {
@@ -16,6 +17,8 @@ const matmul: Reference = (inputs, attrs) => {
   const epilogue = inputs.slice(2);
   const bias = flagOf(attrs, 'bias') ? epilogue.shift() : undefined;
   const residual = flagOf(attrs, 'residual') ? epilogue.shift() : undefined;
+  const slope = textOf(attrs, 'slope');
+  const into = slope === 'none' ? undefined : epilogue.shift();
   const [a, b] = (['a.', 'b.'] as const).map((prefix, i) => operand(input(inputs, i), behind(attrs, prefix), epilogue));
   if (a === undefined || b === undefined) throw new RangeError('an operand is missing');
 
@@ -40,6 +43,15 @@ const matmul: Reference = (inputs, attrs) => {
         pre.data[(z * M + m) * N + n] = alpha * sum + (bias === undefined ? 0 : el(bias.data, n));
       }
     }
+  }
+  if (flagOf(attrs, 'columnSums')) {
+    const sums = tensor([N]);
+    b.data.forEach((value, i) => void (sums.data[i % N] = el(sums.data, i % N) + value));
+    return [pre, sums];
+  }
+  if (into !== undefined) {
+    const gradient = slope === 'swiglu' ? elementwiseReferences.swiglu_backward : elementwiseReferences.activation_backward;
+    return gradient([pre, into], { kind: slope, cap: 0 });
   }
   const y = tensor(shape, pre.data);
   if (kind !== 'none') y.data.forEach((value, i) => void (y.data[i] = curveOf(kind).at(value)));

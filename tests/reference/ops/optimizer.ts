@@ -18,7 +18,8 @@ function partOfElement(pack: Tensor): number[] {
 /**
  * AdamW (Loshchilov and Hutter 2019), decay decoupled and scaled by the learning rate, after clipping by the global norm:
  * `g' = g min(1, clip/norm)`, `m' = b1 m + (1-b1) g'`, `v' = b2 v + (1-b2) g'^2`,
- * `w' = w - lr (m' c1 / (sqrt(v' c2) + eps) + decay wd w)`. Gives the new weights, m and v.
+ * `w' = w - lr (m' c1 / (sqrt(v' c2) + eps) + decay wd w)`. Gives the new weights, m and v. A norm that is not finite makes every m NaN, and
+ * where m is or becomes NaN weights and v stay.
  */
 const adamw: Reference = (inputs, attrs) => {
   const [grads, weights, m, v] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
@@ -29,9 +30,14 @@ const adamw: Reference = (inputs, attrs) => {
   const parts = Float64Array.from(partOfElement(grads));
   const like = (pack: Tensor, value: (i: number) => number): Tensor => ({ ...pack, data: fill(pack.shape, value).data });
 
-  const nextM = like(m, (i) => h('beta1') * el(m.data, i) + (1 - h('beta1')) * scale * el(grads.data, i));
-  const nextV = like(v, (i) => h('beta2') * el(v.data, i) + (1 - h('beta2')) * (scale * el(grads.data, i)) ** 2);
+  const moved = (i: number): number => h('beta1') * el(m.data, i) + (1 - h('beta1')) * scale * el(grads.data, i);
+  const nextM = like(m, (i) => (Number.isFinite(norm) ? moved(i) : NaN));
+  const hasHalted = (i: number): boolean => Number.isNaN(el(nextM.data, i));
+  const nextV = like(v, (i) =>
+    hasHalted(i) ? el(v.data, i) : h('beta2') * el(v.data, i) + (1 - h('beta2')) * (scale * el(grads.data, i)) ** 2,
+  );
   const nextW = like(weights, (i) => {
+    if (hasHalted(i)) return el(weights.data, i);
     const step = (el(nextM.data, i) * h('correction1')) / (Math.sqrt(el(nextV.data, i) * h('correction2')) + h('eps'));
     const decay = el(decays, el(parts, i)) * h('weightDecay') * el(weights.data, i);
     return el(weights.data, i) - h('lr') * (step + decay);

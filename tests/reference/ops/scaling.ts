@@ -53,7 +53,7 @@ const delayedScale: Reference = (inputs, attrs) => {
   return [{ ...scales, data: Float64Array.from(next) }];
 };
 
-/** Every tensor of a state as f32, cast and back, element i of the dense pack with draw i. */
+/** Every tensor of a state as f32, cast and back, element i of the dense pack with draw i. NaN stays NaN, whatever the format has. */
 const roundState: Reference = (inputs, attrs) => {
   const state = input(inputs, 0);
   const format = formatNamed(textOf(attrs, 'format'));
@@ -70,7 +70,7 @@ const roundState: Reference = (inputs, attrs) => {
     const padded = new Uint32Array(start + words.length);
     padded.set(words, start);
     const { values } = castWords(padded, format, { round, saturate: flagOf(attrs, 'saturate'), scale, draw });
-    const own = Float64Array.from(values.subarray(start), floatOf);
+    const own = Float64Array.from(values.subarray(start), (word, i) => (Number.isNaN(part[i]) ? NaN : floatOf(word)));
     start += words.length;
     return own;
   });
