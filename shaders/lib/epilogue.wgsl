@@ -3,6 +3,7 @@
 //   u = alpha * sum + bias[n],  y[m,n] = act(u) + beside[m,n]
 //   SLOPE: y[m,n] = u act'(beside[m,n]);  of swiglu, g = beside[m,n], up = beside[m,N+n], s = sigmoid(g):
 //          y[m,n] = u up s (1 + g (1 - s)),  y[m,N+n] = u g s
+//   ACCUMULATE: what y has is added to
 //   COLUMN_SUMS: second[n] = sum_k B[k,n], which the kernel adds up beside the product
 //
 // The kernel declares bias, beside, y and second as arrays of Vec, and sizes.alpha and sizes.n.
@@ -12,6 +13,7 @@ override ACTIVATION: u32 = 0;
 override HAS_RESIDUAL: bool = false;
 override SLOPE: u32 = 0;
 override COLUMN_SUMS: bool = false;
+override ACCUMULATE: bool = false;
 
 // Writes one Vec of outputs: `index` is its place in a [L,batch,M,N], `column` its place in bias.
 fn finish(index: u32, column: u32, sum: Vec) {
@@ -43,6 +45,9 @@ fn finish(index: u32, column: u32, sum: Vec) {
   }
   if (HAS_RESIDUAL) {
     value += beside[index];
+  }
+  if (ACCUMULATE) {
+    value += y[index];
   }
   y[index] = value;
 }

@@ -11,6 +11,10 @@ struct Sizes {
   a_batch: u32,
   b_lane: u32,
   b_batch: u32,
+  a_first: u32,
+  b_first: u32,
+  y_first: u32,
+  y_lane: u32,
   alpha: f32,
 }
 

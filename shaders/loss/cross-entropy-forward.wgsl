@@ -3,32 +3,34 @@
 //   lse[n] = log sum_v exp z[n,v]     nll[n] = lse[n] - z[n,target]     losses[n] = nll[n] + c lse[n]^2     c = hyper[Z_LOSS]
 //   dz[n,v] = scale * ((1 + 2 c lse[n]) exp(z[n,v] - lse[n]) - [v = target])
 //
-// group 0   0 logits f32[L,N,V] read · 1 targets u32[L,N] read · 2 hyper f32[L,16] read · 3 losses f32[L,N] write
-//           4 lse f32[L,N] write · 5 nll f32[L,N] write · 6 dlogits f32[L,N,V] write, unused unless GRADIENT · 7 sizes
-// dispatch  [ceil(N/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
+// group 0   0 logits f32[L,R,V] read, with LOGITS in-place read and write: rows FIRST .. FIRST + R of N · 1 targets u32[L,N] read · 2 hyper f32[L,16] read · 3 losses f32[L,N] write
+//           4 lse f32[L,N] write · 5 nll f32[L,N] write · 6 dlogits f32[L,R,V] write, unused unless GRADIENT, not there in place · 7 sizes
+// dispatch  [ceil(R/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · GRADIENT: write dlogits
-// template  WIDTH: 4 where it divides V, else 1
+// template  WIDTH: 4 where it divides V, else 1 · LOGITS: apart, or in-place, where the gradient overwrites the logits
 // numerics  shifted by the largest logit; every TEAM-th vector in order, then a tree; nll = log(sum) - (z[target] - largest), so that
 //           a large offset costs no digits
 // source    z-loss: Chowdhery et al. 2022 (PaLM), section 5
-// uses lib/vec{{WIDTH}}, lib/places{{WIDTH}}, lib/reduce, lib/hyper
+// uses lib/vec{{WIDTH}}, lib/places{{WIDTH}}, lib/reduce, lib/hyper, lib/logits-{{LOGITS}}
 override GRADIENT: bool = false;
 
 struct Sizes {
   // N
   rows: u32,
+  // FIRST
+  first: u32,
+  // R
+  part: u32,
   // V / WIDTH
   columns: u32,
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> logits: array<Vec>;
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read> hyper: array<f32>;
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(5) var<storage, read_write> nll: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dlogits: array<Vec>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
 const LOWEST = -3.4e38;
@@ -41,8 +43,9 @@ fn main(
 ) {
   let unit = (group.y * groups.x + group.x) * (WORKGROUP / TEAM) + thread / TEAM;
   // Teams past the end take part in the barriers of the last row, and write nothing.
-  let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
-  let base = row * sizes.columns;
+  let here = min(unit, sizes.part - 1u);
+  let row = group.z * sizes.rows + sizes.first + here;
+  let base = (group.z * sizes.part + here) * sizes.columns;
   let member = thread % TEAM;
   var tops = Vec(LOWEST);
   for (var c = member; c < sizes.columns; c += TEAM) {
@@ -58,7 +61,7 @@ fn main(
     picked = select(picked, shifted, one_hot(c, target_column) == Vec(1.0));
   }
   let both = team_sum2(vec2f(total(sums), total(picked)), thread);
-  if (unit >= sizes.rows) {
+  if (unit >= sizes.part) {
     return;
   }
   let log_sum = log(both.x);
@@ -73,7 +76,7 @@ fn main(
   if (GRADIENT) {
     let pull = (1.0 + 2.0 * z_loss * row_lse) / both.x;
     for (var c = member; c < sizes.columns; c += TEAM) {
-      dlogits[base + c] = sizes.scale * (pull * exp(logits[base + c] - largest) - one_hot(c, target_column));
+      put_gradient(base + c, sizes.scale * (pull * exp(logits[base + c] - largest) - one_hot(c, target_column)));
     }
   }
 }

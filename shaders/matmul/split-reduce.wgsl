@@ -8,7 +8,7 @@
 //           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 // dispatch  [ceil(M*N/WORKGROUP), 1, L*batch]
 // override  WORKGROUP: 32..256
-//           HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // numerics  one f32 sum over the slices in ascending order, then the epilogue in the order above; gelu as in lib/activation
 // uses lib/vec1, lib/activation, lib/epilogue
@@ -19,6 +19,8 @@ struct Sizes {
   n: u32,
   batch: u32,
   splits: u32,
+  y_first: u32,
+  y_lane: u32,
   alpha: f32,
 }
 
@@ -49,5 +51,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     second[id.z * sizes.n + id.x] = column_sum;
   }
-  finish(id.z * count + id.x, id.z / sizes.batch * sizes.n + id.x % sizes.n, sum);
+  let lane = id.z / sizes.batch;
+  finish(lane * sizes.y_lane + sizes.y_first + (id.z - lane * sizes.batch) * count + id.x, lane * sizes.n + id.x % sizes.n, sum);
 }

@@ -8,14 +8,15 @@
 //           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N])
 //           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with OPERANDS coded, as numerics/quantize-forward writes them
-//           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared; y is dense
+//           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared
+//           a_first, b_first, y_first: elements before the first one of a lane; y_lane: from one lane of y to the next
 //           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
 // dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
 //           SPLITS > 1 with COLUMN_SUMS: second f32[L,SPLITS,N]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile; 16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes
 //           of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
@@ -59,8 +60,8 @@ fn main(
   let matrix = wg.z / SPLITS;
   let lane = matrix / sizes.batch;
   let batch = matrix - lane * sizes.batch;
-  let a_base = batch * sizes.a_batch;
-  let b_base = batch * sizes.b_batch;
+  let a_base = sizes.a_first + batch * sizes.a_batch;
+  let b_base = sizes.b_first + batch * sizes.b_batch;
   let first_row = wg.y * WORKGROUP_Y * 4u;
   let first_column = wg.x * WORKGROUP_X * 4u;
   let slice = ((sizes.k + SPLITS - 1u) / SPLITS + BLOCK_K - 1u) / BLOCK_K * BLOCK_K;
@@ -125,15 +126,15 @@ fn main(
       second[wg.z * sizes.n + column + j] = column_sums[j];
     }
   }
+  let y_base = lane * sizes.y_lane + sizes.y_first + batch * sizes.m * sizes.n;
   // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
   var tile = array<vec4f, 4>(c0, c1, c2, c3);
   for (var i = 0u; i < min(4u, sizes.m - row); i++) {
     for (var j = 0u; j < min(4u, sizes.n - column); j++) {
-      let index = (wg.z * sizes.m + row + i) * sizes.n + column + j;
       if (SPLITS > 1u) {
-        y[index] = tile[i][j];
+        y[(wg.z * sizes.m + row + i) * sizes.n + column + j] = tile[i][j];
       } else {
-        finish(index, lane * sizes.n + column + j, tile[i][j]);
+        finish(y_base + (row + i) * sizes.n + column + j, lane * sizes.n + column + j, tile[i][j]);
       }
     }
   }

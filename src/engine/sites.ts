@@ -112,16 +112,16 @@ function attentionPart({ node, index }: Value): 'probabilities' | (typeof PARTS)
 }
 
 /**
- * Values that depend on the seed of the backward pass: the constant that `gradients` names `objective`, or the gradient that a fused loss
- * gives along with itself.
+ * Values that depend on the seed of the backward pass: the constant that `gradients` names `objective`, or the gradients that
+ * a fused loss gives along with itself.
  */
 export function gradientsOf(graph: Graph): ReadonlySet<Value> {
   const gradients = new Set<Value>();
   for (const node of graph.nodes) {
     const isSeed = node.op === 'constant' && node.name === 'objective';
     if (isSeed || node.inputs.some((input) => gradients.has(input))) node.outputs.forEach((output) => gradients.add(output));
-    const dlogits = node.op === 'cross_entropy_fused' ? node.outputs[3] : undefined;
-    if (dlogits !== undefined) gradients.add(dlogits);
+    const given = node.op === 'cross_entropy_fused' || node.op === 'head_loss' ? node.outputs.slice(3) : [];
+    given.forEach((gradient) => gradients.add(gradient));
   }
   return gradients;
 }

@@ -8,7 +8,7 @@ import { HYPER_SIZE } from './hyper.ts';
 import { flatGrid, FLAT_WORKGROUP, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
 import { rowVariants } from './norm.ts';
 import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape } from './op.ts';
-import type { Dispatch, Op, Unshaped } from './op.ts';
+import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
 import { constant } from './reduce.ts';
 
 export interface Losses {
@@ -140,16 +140,37 @@ function checkRows(node: Unshaped, logits: Type, targets: Type, hyper: Type): vo
 
 function overRows(node: Node, dlogits: Value | undefined, scale: number, alone: boolean): Dispatch {
   const [logits, targets, hyper] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-  const vec = vecWidth(lastOf(logits.type));
-  const columns = lastOf(logits.type) / vec;
-  const rows = rowsOf(logits.type);
+  const all = { targets, hyper, ...lossesOf(node.outputs) };
+  return lowerLosses({ ...all, logits, dlogits, scale, rows: rowsOf(logits.type), first: 0 }, alone);
+}
+
+/** Losses of rows of logits, all or some of those that there are targets for. */
+export interface LossRows extends Losses {
+  /** f32[R,V], of rows `first .. first + R`. */
+  readonly logits: Value | Scratch;
+  readonly targets: Value;
+  readonly hyper: Value;
+  /** Where the gradient goes, which may be the logits' own place; undefined for none. */
+  readonly dlogits: Value | Scratch | undefined;
+  readonly scale: number;
+  /** Rows that there are targets for. */
+  readonly rows: number;
+  readonly first: number;
+}
+
+/** The dispatch of {@link LossRows}; `alone` as in `teamsFor`. */
+export function lowerLosses({ logits, dlogits, scale, rows, first: start, ...bind }: LossRows, alone: boolean): Dispatch {
+  const { type } = logits;
+  const vec = vecWidth(lastOf(type));
+  const columns = lastOf(type) / vec;
   const teams = teamsFor(columns, alone);
+  const inPlace = dlogits === logits;
   return {
     kernel: 'loss/cross-entropy-forward',
-    bind: { logits, targets, hyper, ...lossesOf(node.outputs), dlogits },
-    sizes: { rows, columns, scale },
+    bind: { logits, ...bind, ...(inPlace ? {} : { dlogits }) },
+    sizes: { rows, first: start, part: rowsOf(type), columns, scale },
     overrides: { ...teams.overrides, GRADIENT: dlogits !== undefined },
-    template: { WIDTH: vec },
-    grid: teams.grid(rows),
+    template: { WIDTH: vec, LOGITS: inPlace ? 'in-place' : 'apart' },
+    grid: teams.grid(rowsOf(type)),
   };
 }

@@ -26,25 +26,53 @@ const SPLIT_FROM = 1024;
 const SPLIT_PART = 256;
 const MOST_SPLITS = 16;
 
-/** A matmul whose operands may lie in scratch memory. */
-type Loaded = Omit<MatmulView, 'a' | 'b'> & { readonly a: Value | Scratch; readonly b: Value | Scratch };
+/** Where the matrices of a lane begin in what holds them, in elements: parts of larger ones. */
+interface Window {
+  readonly a: number;
+  readonly b: number;
+  readonly y: number;
+}
 
-function groups({ M, N, batch }: Loaded, { rows, cols, x, y }: Tile): readonly [number, number, number] {
+/** A matmul as it is dispatched: its operands and results may lie in scratch memory, or be parts of something larger. */
+type Loaded = Omit<MatmulView, 'a' | 'b'> & {
+  readonly a: Value | Scratch;
+  readonly b: Value | Scratch;
+  readonly y: Value | Scratch;
+  /** Set where there is a second result. */
+  readonly second: Value | Scratch | undefined;
+  readonly from: Window;
+  /** The product is added to what y has. */
+  readonly accumulate: boolean;
+};
+
+/** What a way is chosen by. */
+type Shaped = Pick<Loaded, 'M' | 'N' | 'K' | 'batch' | 'transposeB' | 'aCodes' | 'bCodes'>;
+
+const WHOLE: Window = { a: 0, b: 0, y: 0 };
+
+function groups({ M, N, batch }: Shaped, { rows, cols, x, y }: Tile): readonly [number, number, number] {
   return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
 }
 
-function busy(view: Loaded, tile: Tile): boolean {
+function busy(view: Shaped, tile: Tile): boolean {
   return groups(view, tile).reduce((product, count) => product * count, 1) >= BUSY_WORKGROUPS;
 }
 
-function sizesOf({ M, N, K, batch, a, b, alpha }: Loaded): Dispatch['sizes'] {
+/** From one lane of y to the next, in elements of the product: swiglu's slope makes two of each. */
+function yLane({ y, slope }: Loaded): number {
+  return sizeOf(y.type.shape) / (slope === 'swiglu' ? 2 : 1);
+}
+
+function sizesOf(view: Loaded): Dispatch['sizes'] {
+  const { M, N, K, batch, a, b, alpha, from } = view;
   const [aLane, bLane] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
-  return { m: M, n: N, k: K, batch, a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, alpha };
+  const lanes = { a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, y_lane: yLane(view) };
+  return { m: M, n: N, k: K, batch, ...lanes, a_first: from.a, b_first: from.b, y_first: from.y, alpha };
 }
 
 /** Overrides and bindings of what follows the sum over k. */
-function epilogue(node: Node, view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
-  const { activation, bias, residual, slope, pre, columnSums } = view;
+function epilogue(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
+  const { activation, bias, residual, slope, pre, columnSums, accumulate, y, second } = view;
   const flags = {
     HAS_BIAS: bias !== undefined,
     STORE_PRE: activation !== 'none',
@@ -52,12 +80,12 @@ function epilogue(node: Node, view: Loaded): Pick<Dispatch, 'bind' | 'overrides'
     HAS_RESIDUAL: residual !== undefined,
     SLOPE: SLOPES[slope],
     COLUMN_SUMS: columnSums,
+    ACCUMULATE: accumulate,
   };
-  const second = activation !== 'none' || columnSums ? outputAt(node, 1) : undefined;
-  return { bind: { bias, beside: residual ?? pre, y: outputAt(node, 0), second }, overrides: flags };
+  return { bind: { bias, beside: residual ?? pre, y, second }, overrides: flags };
 }
 
-function isCoded({ aCodes, bCodes }: Loaded): boolean {
+function isCoded({ aCodes, bCodes }: Shaped): boolean {
   return aCodes !== undefined || bCodes !== undefined;
 }
 
@@ -83,8 +111,8 @@ function behind(prefix: 'A_' | 'B_', codes: Codes | undefined): NonNullable<Disp
 /** One way to compute a matmul whose operands may lie in scratch memory. */
 interface Way {
   readonly name: string;
-  fits(view: Loaded, caps: Caps): boolean;
-  lower(node: Node, view: Loaded, caps: Caps): readonly Dispatch[];
+  fits(view: Shaped, caps: Caps): boolean;
+  lower(view: Loaded, caps: Caps | 'plain'): readonly Dispatch[];
 }
 
 /** One dispatch, in tiles of one size. `template` makes the kernel's text fit, `overrides` its constants. */
@@ -97,8 +125,8 @@ function way(
   return {
     name,
     fits,
-    lower: (node, view) => {
-      const [start, end] = [operands(view), epilogue(node, view)];
+    lower: (view) => {
+      const [start, end] = [operands(view), epilogue(view)];
       return [
         {
           kernel: `matmul/${kernel}`,
@@ -124,7 +152,7 @@ const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
 
 /** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
 function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
-  const fits = ({ M, N, transposeB }: Loaded): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
+  const fits = ({ M, N, transposeB }: Shaped): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
   return way(
     width === 1 ? kernel : `${kernel}-vec4`,
     BLOCK,
@@ -143,18 +171,18 @@ function splitsOf(view: Loaded): number {
 const splitK: Way = {
   name: 'tiled-split-k',
   fits: (view, { software }) => !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8,
-  lower: (node, view) => {
+  lower: (view) => {
     const { M, N, batch, alpha, columnSums } = view;
     const splits = splitsOf(view);
     const partials: Scratch = { scratch: 'partial sums', type: f32(batch, splits, M, N) };
     const sums: Scratch | undefined = columnSums ? { scratch: 'partial sums of columns', type: f32(splits, N) } : undefined;
-    const [start, end] = [operands(view), epilogue(node, view)];
+    const [start, end] = [operands(view), epilogue(view)];
     const [x, y] = groups(view, NARROW);
     return [
       {
         kernel: 'matmul/tiled',
         bind: { ...start.bind, bias: undefined, beside: undefined, y: partials, second: sums },
-        sizes: sizesOf({ ...view, alpha: 1 }),
+        sizes: sizesOf({ ...view, y: partials, from: { ...view.from, y: 0 }, alpha: 1 }),
         overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, COLUMN_SUMS: columnSums },
         template: start.template,
         grid: [x, y, batch * splits],
@@ -162,7 +190,7 @@ const splitK: Way = {
       {
         kernel: 'matmul/split-reduce',
         bind: { partials, partial_sums: sums, ...end.bind },
-        sizes: { m: M, n: N, batch, splits, alpha },
+        sizes: { m: M, n: N, batch, splits, y_first: view.from.y, y_lane: yLane(view), alpha },
         overrides: { WORKGROUP: 64, ...end.overrides },
         grid: [Math.ceil((M * N) / 64), 1, batch],
       },
@@ -170,7 +198,7 @@ const splitK: Way = {
   },
 };
 
-const skinny = ({ M, N }: Loaded): boolean => Math.min(M, N) < 8;
+const skinny = ({ M, N }: Shaped): boolean => Math.min(M, N) < 8;
 
 function decodedOperand(
   name: string,
@@ -207,21 +235,69 @@ const LOADING: readonly Way[] = [
 const decoded: Way = {
   name: 'decoded',
   fits: (view, { software }) => software && isCoded(view),
-  lower: (node, view, caps) => {
+  lower: (view, caps) => {
     const [a, decodeA] = decodedOperand('a', view.a, view.aCodes);
     const [b, decodeB] = decodedOperand('b', view.b, view.bCodes);
     const plain: Loaded = { ...view, a, b, aCodes: undefined, bCodes: undefined };
-    const best = LOADING.find((candidate) => candidate.fits(plain, caps)) ?? PLAIN;
-    return [...decodeA, ...decodeB, ...best.lower(node, plain, caps)];
+    return [...decodeA, ...decodeB, ...bestOf(plain, caps).lower(plain, caps)];
   },
 };
+
+function bestOf(view: Shaped, caps: Caps | 'plain'): Way {
+  if (caps === 'plain') return PLAIN;
+  return LOADING.find((candidate) => candidate.fits(view, caps)) ?? PLAIN;
+}
+
+/** A part of a product, for ops that are made of several. */
+export interface PartialProduct {
+  readonly a: Value | Scratch;
+  readonly b: Value | Scratch;
+  readonly y: Value | Scratch;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Elements of a lane of a, b and y before the part's first one; 0 when left out. */
+  readonly from?: Partial<Window>;
+  readonly accumulate?: boolean;
+}
+
+/** `y (+)= op(a) op(b)` on a part of each, in the best way for its shape, or in the plain one. */
+export function lowerProduct(part: PartialProduct, caps: Caps | 'plain'): readonly Dispatch[] {
+  const view: Loaded = {
+    batch: 1,
+    alpha: 1,
+    activation: 'none',
+    slope: 'none',
+    columnSums: false,
+    aCodes: undefined,
+    bCodes: undefined,
+    bias: undefined,
+    residual: undefined,
+    pre: undefined,
+    second: undefined,
+    transposeA: false,
+    transposeB: false,
+    accumulate: false,
+    ...part,
+    from: { ...WHOLE, ...part.from },
+  };
+  return bestOf(view, caps).lower(view, caps);
+}
 
 function variantOf({ name, fits, lower }: Way): Variant {
   return {
     name,
     supports: (node, caps) => fits(matmulView(node), caps),
-    lower: (node, caps) => lower(node, matmulView(node), caps),
+    lower: (node, caps) => lower(loaded(node), caps),
   };
+}
+
+function loaded(node: Node): Loaded {
+  const view = matmulView(node);
+  const second = view.activation !== 'none' || view.columnSums ? outputAt(node, 1) : undefined;
+  return { ...view, y: outputAt(node, 0), second, from: WHOLE, accumulate: false };
 }
 
 export const matmulVariants: readonly [Variant, ...Variant[]] = [variantOf(decoded), ...LOADING.map(variantOf), variantOf(PLAIN)];

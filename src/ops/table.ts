@@ -6,6 +6,7 @@ import { crossEntropyOps } from './cross-entropy.ts';
 import { delayedScaleOps } from './delayed-scale.ts';
 import { elementwiseOps } from './elementwise.ts';
 import { embeddingOps } from './embedding.ts';
+import { headLossOps } from './head-loss.ts';
 import { headsOps } from './heads.ts';
 import { matmulOps } from './matmul.ts';
 import { normOps } from './norm.ts';
@@ -36,6 +37,7 @@ export const OPS = {
   ...softmaxOps,
   ...attentionOps,
   ...crossEntropyOps,
+  ...headLossOps,
   ...reduceOps,
   ...delayedScaleOps,
   ...optimizerOps,

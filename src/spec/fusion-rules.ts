@@ -5,6 +5,7 @@ import type { FusionSpec } from './run-spec.ts';
  * which holds its own list to this one.
  */
 export const FUSION_RULES = [
+  ['embedding-position', 'Adds the positions while the embedding is looked up.'],
   ['matmul-bias', 'Adds the bias while the matmul writes its result.'],
   ['matmul-activation', 'Applies the activation while the matmul that feeds it writes its result.'],
   ['matmul-residual', 'Adds the residual stream while the projection back into it writes its result.'],
@@ -13,6 +14,7 @@ export const FUSION_RULES = [
   ['norm-backward-residual', 'Adds the gradient of the residual stream inside the backward pass of the norm.'],
   ['attention', 'Computes attention forward and backward without storing the T x T scores.'],
   ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],
+  ['head-loss', 'Computes head, loss and their gradients in chunks of rows, so that the logits are never all stored.'],
   ['cast-store', 'Writes the values that a cast gives beside their codes, instead of decoding the codes again.'],
   ['matmul-decode', 'Decodes operands that are kept as codes while the matmul loads them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];

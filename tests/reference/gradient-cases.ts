@@ -144,6 +144,7 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b'), real([6, 10], 'pre')], attrs: product({ slope: 'swiglu', alpha: 0.5 }) },
     { inputs: [real([6, 4], 'a'), real([6, 5], 'b')], attrs: product({ transposeA: true, columnSums: true }) },
   ],
+  embedding_position: [{ inputs: [text.tokens, real([6, 4], 'table'), real([3, 4], 'positions')], attrs: {} }],
   norm_backward: ['layernorm', 'rmsnorm'].map((kind) => ({
     inputs: [
       real([2, 3, 5], 'dy'),
@@ -155,5 +156,11 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     attrs: { kind, addend: true },
   })),
   attention_backward: [attentionBackward(grouped, 5, 0.5), attentionBackward(single, 4, 0.7)],
+  head_loss: [false, true].flatMap((tied) =>
+    [true, false].map((gradient) => ({
+      inputs: [real([2, 3, 4], 'x'), real(tied ? [6, 4] : [4, 6], 'w'), text.tokens, hyperOperand(0.1)],
+      attrs: { tied, gradient, scale: 1 / 6, chunk: 4 },
+    })),
+  ),
   cross_entropy_fused: [{ inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)], attrs: { scale: 1 / 6 } }],
 };

@@ -4,12 +4,14 @@ import { rewrite } from '../rewrite.ts';
 import type { Rule } from '../rewrite.ts';
 import { fusedAttention } from './attention.ts';
 import { castStore, matmulDecode } from './cast.ts';
-import { fusedCrossEntropy } from './cross-entropy.ts';
+import { fusedCrossEntropy, headLossRule } from './cross-entropy.ts';
+import { fusedPosition } from './embedding.ts';
 import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope } from './matmul.ts';
 import { normBackwardResidual } from './norm.ts';
 
 /** Every fusion rule, in the order in which they are applied. */
 export const FUSION_RULES: readonly Rule[] = [
+  fusedPosition,
   matmulBias,
   matmulActivation,
   matmulResidual,
@@ -18,6 +20,7 @@ export const FUSION_RULES: readonly Rule[] = [
   normBackwardResidual,
   fusedAttention,
   fusedCrossEntropy,
+  headLossRule,
   castStore,
   matmulDecode,
 ];

@@ -8,6 +8,13 @@ const embedding: Reference = (inputs) => {
   return [fill([...tokens.shape, C], (i) => el(table.data, el(tokens.data, Math.floor(i / C)) * C + (i % C)))];
 };
 
+/** `embedding` with `positions [T,C]` added to every text. */
+const embeddingPosition: Reference = (inputs, attrs) => {
+  const positions = input(inputs, 2);
+  const size = positions.data.length;
+  return embedding(inputs, attrs).map((x) => fill(x.shape, (i) => el(x.data, i) + el(positions.data, i % size)));
+};
+
 /** `dtable[v]` is the sum of the rows `order[starts[v] .. starts[v+1]]` of `dy [B,T,C]`. */
 const embeddingBackward: Reference = (inputs) => {
   const [dy, order, starts] = [input(inputs, 0), input(inputs, 1), input(inputs, 2)];
@@ -44,4 +51,9 @@ const rope: Reference = (inputs, attrs) => {
   return [y];
 };
 
-export const embeddingReferences = { embedding, embedding_backward: embeddingBackward, rope } satisfies Record<string, Reference>;
+export const embeddingReferences = {
+  embedding,
+  embedding_position: embeddingPosition,
+  embedding_backward: embeddingBackward,
+  rope,
+} satisfies Record<string, Reference>;

@@ -1,5 +1,5 @@
 import { HYPER } from '../../../src/ops/hyper.ts';
-import { dim, el, input, numberOf, rowsOf, tensor } from '../tensor.ts';
+import { dim, el, flagOf, input, numberOf, rowsOf, tensor } from '../tensor.ts';
 import type { Reference } from '../tensor.ts';
 
 /**
@@ -47,8 +47,33 @@ const crossEntropyFused: Reference = (inputs, attrs) => {
   return [...forward, ...crossEntropyBackward([logits, targets, lse, hyper, dlosses], {})];
 };
 
+/** `logits = x W`, or `x Wᵀ` where the weight is tied; losses, lse, nll; and where asked for the gradients by x and by the weight. */
+const headLoss: Reference = (inputs, attrs) => {
+  const [x, weight, targets, hyper] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
+  const [N, C, tied] = [rowsOf(x), dim(x, -1), flagOf(attrs, 'tied')];
+  const V = weight.data.length / C;
+  const at = (c: number, v: number): number => (tied ? v * C + c : c * V + v);
+  const logits = tensor([...x.shape.slice(0, -1), V]);
+  for (let i = 0; i < N * V; i++)
+    for (let c = 0; c < C; c++)
+      logits.data[i] = el(logits.data, i) + el(x.data, Math.floor(i / V) * C + c) * el(weight.data, at(c, i % V));
+  if (!flagOf(attrs, 'gradient')) return crossEntropy([logits, targets, hyper], {});
+  const [losses, lse, nll, dlogits] = crossEntropyFused([logits, targets, hyper], attrs);
+  if (losses === undefined || lse === undefined || nll === undefined || dlogits === undefined) throw new RangeError('no loss');
+  const [dx, dweight] = [tensor(x.shape), tensor(weight.shape)];
+  for (let i = 0; i < N * V; i++) {
+    const [n, v, slope] = [Math.floor(i / V), i % V, el(dlogits.data, i)];
+    for (let c = 0; c < C; c++) {
+      dx.data[n * C + c] = el(dx.data, n * C + c) + slope * el(weight.data, at(c, v));
+      dweight.data[at(c, v)] = el(dweight.data, at(c, v)) + slope * el(x.data, n * C + c);
+    }
+  }
+  return [losses, lse, nll, dx, dweight];
+};
+
 export const lossReferences = {
   cross_entropy: crossEntropy,
   cross_entropy_backward: crossEntropyBackward,
   cross_entropy_fused: crossEntropyFused,
+  head_loss: headLoss,
 } satisfies Record<string, Reference>;
