@@ -12,11 +12,12 @@ const MAY_IMPORT = {
   nn: ['base', 'graph', 'ops', 'spec'],
   optim: ['base', 'graph', 'ops', 'spec'],
   train: ['base', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'data', 'spec', 'numerics'],
-  bench: ['base', 'numerics', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'train', 'laws', 'data', 'spec'],
+  measure: ['base', 'gpu', 'graph', 'ops', 'engine', 'train', 'laws', 'data', 'spec'],
+  bench: ['base', 'numerics', 'graph', 'gpu', 'ops', 'engine', 'nn', 'optim', 'train', 'measure', 'laws', 'data', 'spec'],
   lab: ['base', 'spec', 'numerics', 'laws', 'worker'],
   ui: ['base', 'spec', 'laws', 'lab'],
-  cli: ['base', 'numerics', 'gpu', 'engine', 'train', 'laws', 'bench', 'spec', 'data'],
-  worker: ['base', 'spec', 'data', 'gpu', 'train'],
+  cli: ['base', 'numerics', 'gpu', 'engine', 'train', 'laws', 'measure', 'bench', 'spec', 'data'],
+  worker: ['base', 'spec', 'data', 'gpu', 'train', 'measure'],
 };
 
 /** Who uses the other rooms from outside; the rooms of the engine know each other's files. */

@@ -31,7 +31,7 @@ try {
   for (;;) {
     const loss = (await trainer.evaluate('validation'))?.[0] ?? NaN;
     losses.push(loss);
-    draw([losses], 1 + STEPS / EVERY, rate);
+    draw([losses], 1 + STEPS / EVERY, { floor: rate });
     element('loss').textContent = `${loss.toFixed(4)} nats per symbol`;
     element('gap').textContent = `${(loss - rate).toFixed(4)} nats, ${((100 * (loss - rate)) / rate).toFixed(1)} % of the rate`;
     say(`Step ${trainer.step} of ${STEPS} on ${adapterName(gpu.report)}`);

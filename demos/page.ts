@@ -23,8 +23,15 @@ export function say(text: string, fault = false): void {
 const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, MARGIN] = [600, 240, 28];
 
-/** Draws each curve's values at x = 1, 2, ... of `total`, all but the first dashed, and a dashed line at `floor` where there is one. */
-export function draw(curves: readonly (readonly number[])[], total: number, floor?: number): void {
+interface DrawOptions {
+  /** Where a dashed line is drawn. */
+  readonly floor?: number;
+  /** Of the values; nats when left out. */
+  readonly unit?: string;
+}
+
+/** Draws each curve's values at x = 1, 2, ... of `total`, all but the first dashed. */
+export function draw(curves: readonly (readonly number[])[], total: number, { floor, unit = 'nats' }: DrawOptions = {}): void {
   const chart = element('chart');
   const finite = curves.flat().filter(Number.isFinite);
   const top = Math.max(...finite);
@@ -39,7 +46,7 @@ export function draw(curves: readonly (readonly number[])[], total: number, floo
     return line;
   });
   const last = curves[0]?.at(-1) ?? top;
-  const marks: Element[] = [...lines, label(top, y(top)), label(last, y(last), 'end')];
+  const marks: Element[] = [...lines, label(top, unit, y(top)), label(last, unit, y(last), 'end')];
   if (floor !== undefined) {
     const rule = document.createElementNS(SVG, 'line');
     for (const [name, value] of Object.entries({ x1: MARGIN, x2: WIDTH - MARGIN, y1: y(floor), y2: y(floor) }))
@@ -49,11 +56,11 @@ export function draw(curves: readonly (readonly number[])[], total: number, floo
   chart.replaceChildren(...marks);
 }
 
-function label(value: number, y: number, anchor: 'start' | 'end' = 'start'): Element {
+function label(value: number, unit: string, y: number, anchor: 'start' | 'end' = 'start'): Element {
   const text = document.createElementNS(SVG, 'text');
   text.setAttribute('x', String(anchor === 'start' ? 4 : WIDTH - 4));
   text.setAttribute('y', String(y - 6));
   text.setAttribute('text-anchor', anchor);
-  text.textContent = `${value.toFixed(3)} nats`;
+  text.textContent = `${value.toFixed(3)} ${unit}`;
   return text;
 }

@@ -5,14 +5,21 @@
 //   w = w - lr wd w                                       in parts that decay
 //   w = w - lr (m c1) / (sqrt(v c2) + eps)                c1 = 1/(1 - beta1^t), c2 = 1/(1 - beta2^t)
 //
-// group 0   0 grads f32 pack read · 1 weights f32 pack read and write · 2 m f32 pack read and write · 3 v f32 pack read and write
-//           4 norm f32[L,1] read · 5 hyper f32[L,16] read · 6 chunks u32[J,4] read: start, count, lane stride, flags (1: decays)
-//           7 sizes
+//   A norm that is not finite halts its lane: w and v stay as they are and m becomes NaN; an element whose m is NaN never moves again.
+//
+// group 0   0 grads f32 pack read · 1 weights f32 pack read and write · 2 m f32 pack read and write: as bits
+//           3 v f32 pack read and write · 4 norm f32[L,1] read: as bits · 5 hyper f32[L,16] read
+//           6 chunks u32[J,4] read: start, count, lane stride, flags (1: decays) · 7 sizes
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256
+// numerics  what is finite is told by bits: WGSL may assume that there is no NaN
 // source    Loshchilov and Hutter 2019, algorithm 2, with lr for both terms as in PyTorch; clipping as PyTorch's clip_grad_norm_
 // uses lib/hyper, lib/chunks
 override WORKGROUP: u32 = 64;
+
+const MAGNITUDE = 0x7fffffffu;
+const INFINITY = 0x7f800000u;
+const HALTED = 0x7fc00000u;
 
 struct Sizes {
   // J
@@ -21,9 +28,9 @@ struct Sizes {
 
 @group(0) @binding(0) var<storage, read> grads: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(2) var<storage, read_write> m: array<f32>;
+@group(0) @binding(2) var<storage, read_write> m: array<u32>;
 @group(0) @binding(3) var<storage, read_write> v: array<f32>;
-@group(0) @binding(4) var<storage, read> norm: array<f32>;
+@group(0) @binding(4) var<storage, read> norm: array<u32>;
 @group(0) @binding(5) var<storage, read> hyper: array<f32>;
 @group(0) @binding(6) var<storage, read> chunks: array<u32>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
@@ -38,6 +45,14 @@ fn main(
   if (j >= sizes.chunks) {
     return;
   }
+  let start = chunk_start(j, group.z);
+  let count = chunk_count(j);
+  if ((norm[group.z] & MAGNITUDE) >= INFINITY) {
+    for (var i = thread; i < count; i += WORKGROUP) {
+      m[start + i] = HALTED;
+    }
+    return;
+  }
   let at = group.z * HYPER_SIZE;
   let lr = hyper[at + LR];
   let beta1 = hyper[at + BETA1];
@@ -48,20 +63,22 @@ fn main(
   let clip = hyper[at + CLIP];
   var factor = 1.0;
   if (clip > 0.0) {
-    factor = min(1.0, clip / (norm[group.z] + 1e-6));
+    factor = min(1.0, clip / (bitcast<f32>(norm[group.z]) + 1e-6));
   }
   var decay = 0.0;
   if ((chunk_flags(j) & DECAY_FLAG) != 0u) {
     decay = lr * hyper[at + WEIGHT_DECAY];
   }
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
   for (var i = thread; i < count; i += WORKGROUP) {
     let e = start + i;
+    let before = m[e];
+    if ((before & MAGNITUDE) > INFINITY) {
+      continue;
+    }
     let g = grads[e] * factor;
-    let next_m = beta1 * m[e] + (1.0 - beta1) * g;
+    let next_m = beta1 * bitcast<f32>(before) + (1.0 - beta1) * g;
     let next_v = beta2 * v[e] + (1.0 - beta2) * g * g;
-    m[e] = next_m;
+    m[e] = bitcast<u32>(next_m);
     v[e] = next_v;
     let w = weights[e];
     weights[e] = w - decay * w - lr * (next_m * correction1) / (sqrt(next_v * correction2) + eps);

@@ -1,6 +1,7 @@
 // round-state-update: rounds every tensor of a state to a number format, and keeps the values as f32.
 //
 //   x[i] = decode(encode(x[i] * scale)) / scale
+//   NaN stays as it is, in formats without one too: as a first moment it marks a lane that has halted
 //   scale = 1, or SCALED: current_scale of the largest of `maxima` over the chunks of the tensor, 1 where that is 0 or not finite
 //   random bits of element i of the lane's dense pack = philox([i/4, 0, tensor, draw[1]], [draw[0], stream])[i % 4]
 //
@@ -65,6 +66,9 @@ fn main(
   let start = chunk_start(j, group.z);
   let count = chunk_count(j);
   for (var i = thread; i < count; i += WORKGROUP) {
+    if ((x[start + i] & F32_MAGNITUDE) > F32_INFINITY) {
+      continue;
+    }
     var random = 0u;
     if (ROUNDING == CAST_STOCHASTIC) {
       let drawn = spans[3u * j + 2u] + i;

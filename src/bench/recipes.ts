@@ -3,7 +3,7 @@ import { FUSION_RULES, keptBytes } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
-import { quantile } from './step.ts';
+import { msPerStep, quantile } from '../measure/index.ts';
 
 export type Recipe = RunSpec['precision']['recipe'];
 
@@ -113,23 +113,6 @@ export function recipeSpec(spec: RunSpec, recipe: Recipe, casts: RecipeCost['cas
   const blockSize = recipe === 'fp8-block' && spec.model.width % 128 !== 0 ? 16 : null;
   const precision = { ...spec.precision, recipe, blockSize, overrides: {} };
   return { ...spec, precision, fusion: casts === 'fused' ? 'all' : UNFUSED_CASTS };
-}
-
-/** Most steps that a window submits at once. */
-const STEPS_AT_ONCE = 16;
-
-/** Submits as many steps at once as take a quarter of the window: one where steps are slow. */
-async function msPerStep(trainer: Trainer, windowMs: number): Promise<number> {
-  const start = performance.now();
-  let [steps, ms] = [0, Infinity];
-  do {
-    const k = Math.max(1, Math.min(trainer.maxSteps, STEPS_AT_ONCE, Math.floor(windowMs / 4 / ms)));
-    await trainer.free();
-    await trainer.advance(k);
-    steps += k;
-    ms = (performance.now() - start) / steps;
-  } while (ms * steps < windowMs);
-  return ms;
 }
 
 function spread(samples: readonly number[]): Spread {

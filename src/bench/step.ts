@@ -6,6 +6,7 @@ import type { Plan } from '../engine/index.ts';
 import { profileProgram } from '../engine/profile.ts';
 import type { DispatchTime } from '../engine/profile.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { quantile } from '../measure/index.ts';
 import { flopsPerToken, parameterCount, tokensPerStep } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { initialWeights, Loop, Trainer } from '../train/index.ts';
@@ -145,14 +146,6 @@ async function kernelTimes(gpu: Gpu, plan: Plan, weights: ReturnType<typeof init
   } finally {
     store.destroy();
   }
-}
-
-/** By linear interpolation; NaN of nothing. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = share * (sorted.length - 1);
-  const [below = NaN, above = NaN] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return below + (above - below) * (at - Math.floor(at));
 }
 
 /** Of JavaScript, array buffers included, once its garbage is gone. */

@@ -4,7 +4,7 @@ import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { budgetKind, FIELDS, tokensPerStep, totalSteps } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
-import { decodeCheckpoint, decodeWeights, evaluatesAt, hashBytes, Loop, Trainer } from '../train/index.ts';
+import { decodeCheckpoint, decodeWeights, evaluatesAt, hashBytes, Loop, notFiniteWords, Trainer } from '../train/index.ts';
 import type { Checkpoint, KnownVerdicts, StepMetrics, TrainerOptions } from '../train/index.ts';
 import { withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
@@ -137,6 +137,7 @@ class Run {
   private report: Report | null = null;
   private last: StepLine | null = null;
   private fault: IsoflopError | null = null;
+  private failure: Failure | null = null;
 
   constructor(start: Start, request: Request, gpu: Gpu, io: Io, signal: AbortSignal) {
     this.start = start;
@@ -178,7 +179,8 @@ class Run {
       everySteps,
       onMetrics: (metrics) => {
         lines.add(metrics);
-        requireFinite(metrics);
+        this.failure = failureOf(metrics);
+        if (this.failure !== null) throw diverged(this.failure);
       },
       onEvaluation: (step, split, losses) => {
         lines.evaluated(step, split, losses[0] ?? NaN);
@@ -209,11 +211,23 @@ class Run {
       await this.save(trainer);
     } catch (error) {
       finish('error');
-      throw error;
+      throw await this.explained(error, trainer);
     }
     const interrupted = this.signal.aborted && trainer.step < targetStep;
     finish(interrupted ? 'interrupted' : null);
     return interrupted ? Number(this.signal.reason) : 0;
+  }
+
+  /** The error of a step that is not finite says in which tensor that began; any other, and one that cannot be looked into, is as it is. */
+  private async explained(error: unknown, trainer: Trainer): Promise<unknown> {
+    const { failure } = this;
+    if (failure === null || !(error instanceof SpecError)) return error;
+    try {
+      return diverged(failure, notFiniteWords(await trainer.firstNotFinite(failure.step)));
+    } catch {
+      // The device may be lost by now, or full.
+      return error;
+    }
   }
 
   private line(line: StepLine): void {
@@ -233,24 +247,40 @@ class Run {
     const checkpoint = await trainer.snapshot(start.runId, start.targetStep, io.now());
     for (const { weights, m, v } of checkpoint.lanes) {
       const odd = [...weights, ...m, ...v].find(({ data }) => data.some((value) => !Number.isFinite(value)));
-      if (odd !== undefined) throw diverged(checkpoint.step, `tensor ${odd.name} holds a number that is not finite`);
+      if (odd !== undefined) {
+        throw diverged({ step: checkpoint.step, rule: `tensor ${odd.name} holds a number that is not finite` });
+      }
     }
     folder.save(checkpoint);
   }
 }
 
-/** @throws SpecError at the first step whose loss or gradient is not finite. */
-function requireFinite({ firstStep, lossNats, gradNorm }: StepMetrics): void {
-  for (const [name, values] of [
-    ['loss', lossNats],
-    ['gradient norm', gradNorm],
-  ] as const) {
-    const i = values.findIndex((value) => !Number.isFinite(value));
-    if (i >= 0) throw diverged(firstStep + i, `the ${name} is not finite`, String(values[i]));
-  }
+interface Failure {
+  readonly step: number;
+  readonly rule: string;
+  readonly got?: string;
 }
 
-function diverged(step: number, rule: string, got?: string): SpecError {
+/** The first step whose loss or gradient is not finite; null where all are. */
+function failureOf({ firstStep, steps, lossNats, gradNorm }: StepMetrics): Failure | null {
+  for (let i = 0; i < steps; i++) {
+    for (const [name, values] of [
+      ['loss', lossNats],
+      ['gradient norm', gradNorm],
+    ] as const) {
+      const value = values[i] ?? NaN;
+      if (!Number.isFinite(value)) return { step: firstStep + i, rule: `the ${name} is not finite`, got: String(value) };
+    }
+  }
+  return null;
+}
+
+function diverged({ step, rule, got }: Failure, origin = ''): SpecError {
   const cure = 'The run diverged: lower optimizer.lr, warm up longer, or clip the gradient. The last checkpoint is kept.';
-  return new SpecError({ where: `step ${step}`, rule, ...(got === undefined ? {} : { got }), cure });
+  return new SpecError({
+    where: `step ${step}`,
+    rule,
+    ...(got === undefined ? {} : { got }),
+    cure: origin === '' ? cure : `${origin} ${cure}`,
+  });
 }

@@ -1,6 +1,6 @@
 import { GraphError } from '../base/errors.ts';
 import { normals } from '../base/random.ts';
-import { at } from '../base/shape.ts';
+import { at, sizeOf } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Graph, nodeLabel } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
@@ -44,8 +44,7 @@ export interface Case {
 export function fastPaths(plan: Plan, probe: Graph, caps: Caps): readonly Case[] {
   const cases = new Map<string, Case>();
   for (const { node, variant } of plan.steps) {
-    const { updates = [], checkedWith } = opOf(node.op);
-    if (updates.length > 0 || checkedWith !== undefined || !isFastPath(node, variant)) continue;
+    if (opOf(node.op).checkedWith !== undefined || !isFastPath(node, variant)) continue;
     const small = probe.nodes[node.id];
     const serves = small?.op === node.op && variantsFor(small, caps, new Set()).some(({ name }) => name === variant);
     const tried = serves ? small : node;
@@ -69,8 +68,12 @@ export async function tryPath(gpu: Gpu, { node, variant, key }: Case): Promise<V
     const shared = plain?.outputs ?? node.outputs.length;
     const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, 'plain');
     const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant });
-    const compare = opOf(node.op).exact === true ? unlike : worst;
-    excess = Math.max(...got.map((values, i) => compare(values, at(want, i))));
+    const isExact = opOf(node.op).exact === true;
+    excess = Math.max(
+      ...got.map(({ values, words }, i) =>
+        isExact || words ? unlike(values, at(want, i).values) : worst(values, at(want, i).values),
+      ),
+    );
   } catch (error) {
     if (!gpu.alive) throw error;
     excess = Infinity;
@@ -104,8 +107,21 @@ function plainOf(node: Node): { readonly build: Build; readonly outputs: number 
   return same ? undefined : { outputs, build: (g, inputs) => plain(g, inputs, node.attrs) };
 }
 
+/** Inputs like those of a node; states where the op updates one, copies that are thrown away. */
 function fakeInputs(g: Graph, node: Node): readonly Value[] {
-  return node.inputs.map((input, i) => g.input(`in${i}`, { dtype: input.type.dtype, shape: input.type.shape }, 'step'));
+  const { updates = [] } = opOf(node.op);
+  return node.inputs.map(({ type: { dtype, shape, parts } }, i) => {
+    if (updates.length === 0 || parts === undefined) return g.input(`in${i}`, { dtype, shape }, 'step');
+    const tensors = parts.map((part, j) => ({ name: `part${j}`, shape: part }));
+    return g.state(`in${i}`, tensors, dtype === 'u32' ? 'u32' : 'f32').pack;
+  });
+}
+
+/** What an op gave. */
+interface Result {
+  readonly values: Float32Array;
+  /** They are integers or packed codes: no difference is small. */
+  readonly words: boolean;
 }
 
 /** Runs the op on made-up inputs: its first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
@@ -115,7 +131,7 @@ async function evaluate(
   build: Build,
   shared: number,
   variants: 'plain' | Record<string, string>,
-): Promise<readonly Float32Array[]> {
+): Promise<readonly Result[]> {
   const g = new Graph();
   const inputs = fakeInputs(g, node);
   const outputs = build(g, inputs);
@@ -138,8 +154,11 @@ async function evaluate(
   const program = await Program.create(store, planProgram(g, options));
   try {
     for (const input of g.nodes.filter((candidate) => candidate.op === 'input')) fill(program, input, node);
+    fillStates(store, g);
     const reading = await program.run(1);
-    return results.map((_, i) => reading.get(`out${i}`, 0).slice());
+    const given = results.map(({ type }, i) => ({ values: reading.get(`out${i}`, 0).slice(), words: type.dtype !== 'f32' }));
+    const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, g, `in${i}`)));
+    return [...given, ...updated.flat()];
   } finally {
     program.destroy();
     store.destroy();
@@ -169,11 +188,52 @@ function fill(program: Program, input: Node, node: Node): void {
     const value = floats?.(node, position);
     if (value === undefined) normals(view, 1, name, 1);
     else view.fill(value);
+    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
+    if (value === undefined && opOf(node.op).exact === true) spread(view);
   } else {
     if (words === undefined)
       throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its inputs of integers' });
     for (let i = 0; i < view.length; i++) view[i] = words(node, position, i);
   }
+}
+
+/** Numbers that casts find hard: beyond both ends of every format, halfway between two of its numbers, and none at all. */
+const HARD = [0, -0, 1e-45, -1e-39, 2 ** -126, 3.4e38, -3.4e38, Infinity, -Infinity, NaN, 448, 464, 57344, 61440, 65504, 65520];
+
+/** Of normals makes numbers of all magnitudes, every other one a tie of formats of few bits, and some that are hard. */
+function spread(view: Float32Array): void {
+  for (const [i, value] of view.entries()) {
+    const few = i % 2 === 0 ? value : Math.round(value * 64) / 64;
+    view[i] = i % 7 === 0 ? at(HARD, (i / 7) % HARD.length) : few * 2 ** ((Math.imul(i, 37) % 81) - 40);
+  }
+}
+
+/** Each of many magnitudes, for states hold amaxes too. */
+function fillStates(store: Store, g: Graph): void {
+  for (const { arena, names } of statesOf(g)) {
+    for (const name of names) {
+      const values = new Float32Array(sizeOf(store.shapeOf(arena, name)));
+      normals(values, 1, `${arena} ${name}`, 1);
+      store.write(
+        arena,
+        name,
+        0,
+        values.map((value, i) => Math.abs(value) * 2 ** ((i % 41) - 20)),
+      );
+    }
+  }
+}
+
+async function readState(store: Store, g: Graph, name: string): Promise<readonly Result[]> {
+  const states = statesOf(g).filter(({ arena }) => arena === name);
+  const read = await Promise.all(states.map(({ arena }) => store.read(arena)));
+  return read.flatMap((tensors) => [...tensors.values()].map((lanes) => ({ values: at(lanes, 0), words: false })));
+}
+
+function statesOf(g: Graph): readonly { readonly arena: string; readonly names: readonly string[] }[] {
+  return g.nodes
+    .filter(({ op }) => op === 'state')
+    .map(({ attrs }) => ({ arena: String(attrs['arena']), names: String(attrs['tensors']).split(' ') }));
 }
 
 /** For what must be equal in every bit, codes of NaN among them. */
@@ -198,6 +258,8 @@ function worst(got: Float32Array, want: Float32Array): number {
 }
 
 function signatureOf(node: Node): string {
-  const types = node.inputs.map(({ type }) => `${type.dtype}[${type.shape.join(',')}]`);
+  const types = node.inputs.map(
+    ({ type: { dtype, shape, parts = [shape] } }) => `${dtype}[${parts.map((part) => part.join(',')).join(' ')}]`,
+  );
   return `${node.op}(${types.join(', ')}) ${JSON.stringify(node.attrs)}`;
 }

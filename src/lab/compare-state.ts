@@ -18,6 +18,7 @@ export interface CompareState {
   readonly tensor: string;
 }
 
+/** What a link that says nothing shows. */
 export const COMPARE_START: CompareState = { setup: COMPARISON_START, measure: 'underflow', arm: 1, asIf: '', tensor: '' };
 
 /** Names of these settings in a link. */

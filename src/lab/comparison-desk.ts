@@ -1,6 +1,6 @@
 import type { RunSpec } from '../spec/index.ts';
 import { toWireError, type Request, type WorkerEvent } from '../worker/client.ts';
-import type { Replies, WireError } from '../worker/protocol.ts';
+import type { DeviceReport, Replies, WireError } from '../worker/protocol.ts';
 import { comparisonFromJson } from './comparison-import.ts';
 import { armSpecs, COMPARISON_START, type ComparisonSetup } from './comparison-setup.ts';
 import { Comparison } from './comparison.ts';
@@ -11,6 +11,8 @@ export type ComparisonDeskTopic = 'setup' | 'comparison';
 export interface ComparisonDeskPorts {
   /** The spec that arms change. */
   readonly base: () => RunSpec;
+  /** What measures; null where there is none. */
+  readonly device: () => DeviceReport | null;
   /** Sends a command. @throws what the worker refuses it with. */
   readonly request: <R extends Request>(request: R) => Promise<Replies[R['type']]>;
   /** Shows an error. */
@@ -18,13 +20,15 @@ export interface ComparisonDeskPorts {
   readonly newRunId: () => string;
 }
 
-/** What the page does with comparisons: sets one up, runs it, keeps those before. Failures become alerts. */
+/** What the page does with comparisons: sets one up, runs it, shows it and those before. Failures become alerts. */
 export class ComparisonDesk extends Observable<ComparisonDeskTopic> {
   setup: ComparisonSetup = COMPARISON_START;
   /** The one that the page shows. */
   current: Comparison | null = null;
-  /** Earlier ones of this page, oldest first. */
-  readonly earlier: Comparison[] = [];
+  /** Those that can be shown, oldest first; {@link current} is one of them. */
+  kept: readonly Comparison[] = [];
+  /** The last that this page started; it goes on while another is shown. */
+  started: Comparison | null = null;
   readonly #ports: ComparisonDeskPorts;
 
   constructor(ports: ComparisonDeskPorts) {
@@ -34,7 +38,12 @@ export class ComparisonDesk extends Observable<ComparisonDeskTopic> {
 
   /** True while a comparison has the GPU: no run can start. */
   get busy(): boolean {
-    return this.current?.active === true;
+    return this.started?.active === true;
+  }
+
+  /** The one that goes on, where one does; else the one that is shown. */
+  get live(): Comparison | null {
+    return this.busy ? this.started : this.current;
   }
 
   change(change: Partial<ComparisonSetup>): void {
@@ -65,7 +74,9 @@ export class ComparisonDesk extends Observable<ComparisonDeskTopic> {
       this.#ports.report(error, 'comparison');
       return;
     }
-    this.#show(comparison);
+    comparison.device = this.#ports.device();
+    this.started = comparison;
+    this.show(comparison);
     const arms = comparison.arms.map(({ name, spec }) => ({ name, spec }));
     const { seeds, probeEvery, whatIf } = setup;
     try {
@@ -91,11 +102,19 @@ export class ComparisonDesk extends Observable<ComparisonDeskTopic> {
     return this.#command('compareStop');
   }
 
+  /** Shows a comparison; the one that was shown is kept, unless it has not trained a step. */
+  show(comparison: Comparison): void {
+    const kept = this.kept.includes(comparison) ? this.kept : [...this.kept, comparison];
+    this.kept = kept.filter((each) => each === comparison || each.active || each.step > 0);
+    this.current = comparison;
+    this.emit('comparison');
+  }
+
   /** Shows the comparison of an exported file, and sets up the same. */
   open(text: string, fileName: string): void {
     try {
       const comparison = comparisonFromJson(text, fileName);
-      this.#show(comparison);
+      this.show(comparison);
       this.change(comparison.setup);
     } catch (error) {
       this.#ports.report(error, fileName);
@@ -104,30 +123,24 @@ export class ComparisonDesk extends Observable<ComparisonDeskTopic> {
 
   /** Takes an event of the worker's in where it is about the comparison. */
   receive(event: WorkerEvent): void {
-    const { current } = this;
-    if (current === null || current.imported || !('runId' in event) || event.runId !== current.runId) return;
-    current.apply(event);
+    const { started } = this;
+    if (started === null || !('runId' in event) || event.runId !== started.runId) return;
+    started.apply(event);
     if (event.type === 'comparisonState') this.emit('comparison');
   }
 
   /** The worker is gone. */
   crashed(error: WireError): void {
-    if (this.current?.active === true) this.current.failed(error);
+    if (this.started?.active === true) this.started.failed(error);
     this.emit('comparison');
   }
 
   async #command(type: 'comparePause' | 'compareResume' | 'compareStop'): Promise<void> {
-    if (this.current === null || this.current.imported) return;
+    if (this.started === null) return;
     try {
-      await this.#ports.request({ type, runId: this.current.runId });
+      await this.#ports.request({ type, runId: this.started.runId });
     } catch (error) {
       this.#ports.report(error, type);
     }
-  }
-
-  #show(comparison: Comparison): void {
-    if (this.current !== null && this.current.step > 0) this.earlier.push(this.current);
-    this.current = comparison;
-    this.emit('comparison');
   }
 }

@@ -1,5 +1,4 @@
 import type { CastStats } from '../base/probe.ts';
-import type { DeviceReport } from '../worker/protocol.ts';
 import type { Comparison } from './comparison.ts';
 import { readStability, stabilityMeasures, type StabilityMeasure } from './comparison-tensors.ts';
 
@@ -74,8 +73,8 @@ export function stabilityCsv(comparison: Comparison): string {
 }
 
 /** Everything that was measured, with specs and environment; `comparisonFromJson` reads it. */
-export function comparisonJson(comparison: Comparison, device: DeviceReport | null, savedAt: number): string {
-  const { runId, base, setup, state, totalSteps, report, failure, arms } = comparison;
+export function comparisonJson(comparison: Comparison, savedAt: number): string {
+  const { runId, device, base, setup, state, totalSteps, report, failure, arms } = comparison;
   const content = {
     format: COMPARISON_FORMAT,
     version: COMPARISON_VERSION,

@@ -1,7 +1,7 @@
 import { SpecError } from '../base/errors.ts';
 import { parseSpec } from '../spec/index.ts';
 import { isProbe, isReply } from '../worker/client.ts';
-import type { ComparisonState } from '../worker/protocol.ts';
+import type { ComparisonState, WireError } from '../worker/protocol.ts';
 import { COMPARISON_FORMAT, COMPARISON_VERSION } from './comparison-export.ts';
 import { armSpecs, comparisonFromText, comparisonToText, type ComparisonSetup } from './comparison-setup.ts';
 import { Comparison } from './comparison.ts';
@@ -42,7 +42,10 @@ function read(value: unknown, fileName: string): Comparison {
   const written = arrayOf(get(value, 'arms'), 'arms');
   const arms = armSpecs(base, setup).map(({ name }, i) => ({ name, spec: parseSpec(get(written[i], 'spec')) }));
   const comparison = new Comparison(String(get(value, 'runId')), base, setup, arms);
-  comparison.imported = true;
+  comparison.file = fileName;
+  const device = get(value, 'device') ?? null;
+  if (isReply('hello', device)) comparison.device = device;
+  else if (device !== null) throw unreadable(fileName, 'its device is mangled');
   const report = real(get(value, 'report'));
   if (isReply('compare', report)) comparison.started(report);
   else if (report !== null) throw unreadable(fileName, 'its report is mangled');
@@ -50,6 +53,8 @@ function read(value: unknown, fileName: string): Comparison {
   const state = ENDS.find((end) => end === get(value, 'state')) ?? 'stopped';
   const totalSteps = Number(get(value, 'totalSteps'));
   if (!Number.isSafeInteger(totalSteps) || totalSteps < 0) throw unreadable(fileName, 'its totalSteps is mangled');
+  const failure = get(value, 'failure') ?? null;
+  if (failure !== null) comparison.failure = failureOf(failure);
   comparison.apply({ type: 'comparisonState', runId: comparison.runId, state, step: comparison.step, totalSteps });
   return comparison;
 }
@@ -94,8 +99,13 @@ function readArm(comparison: Comparison, arm: number, value: unknown, lanes: num
   const diverged = arrayOf(get(value, 'diverged'), 'diverged').map((end) => ({
     lane: Number(get(end, 'lane')),
     step: Number(get(end, 'step')),
+    origin: textOrNull(get(end, 'origin')),
   }));
   comparison.apply({ type: 'armState', runId, arm, state, step: steps, diverged });
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 /** A setup of unknown form, by way of the text of links: one reader checks both. */
@@ -110,6 +120,14 @@ function setupOf(value: unknown): ComparisonSetup {
   const seeds = number('seeds');
   const setup = { arms, seeds, probeEvery: number('probeEvery'), baseline: number('baseline'), whatIf };
   return comparisonFromText(comparisonToText(setup));
+}
+
+/** What a comparison failed with; of its causes and stack a reader of the file has no use. */
+function failureOf(value: unknown): WireError {
+  const [name, message, where] = ['name', 'message', 'where'].map((key) => get(value, key));
+  if (typeof name !== 'string' || typeof message !== 'string' || typeof where !== 'string')
+    throw new TypeError('its failure is mangled');
+  return { name, message, where };
 }
 
 /** Numbers that JSON has no form for, come back from the words that stand for them. */

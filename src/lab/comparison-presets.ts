@@ -3,6 +3,7 @@ import {
   differingPaths,
   getField,
   PRESETS,
+  totalSteps,
   withDefaults,
   type Preset,
   type RunSpec,
@@ -30,6 +31,9 @@ const LABELS: Readonly<Record<string, string>> = {
   nvfp4: 'NVFP4',
 };
 
+/** Looks at the tensors that a short run is given at least, so that its map shows a course. */
+const LOOKS = 20;
+
 /** The comparison of a preset that has one: the preset itself and what it is held against. */
 function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonPreset {
   const base = withDefaults(spec);
@@ -41,7 +45,9 @@ function ofPreset({ id, title, blurb, spec, compare = {} }: Preset): ComparisonP
     { name: armName(path, base), changes: {} },
     { name: armName(path, other), changes: compare },
   ];
-  return { id, label: LABELS[id] ?? id.replaceAll('-', ' '), title, blurb, base, setup: { ...COMPARISON_START, arms, baseline } };
+  const probeEvery = Math.min(COMPARISON_START.probeEvery, Math.ceil(totalSteps(base) / LOOKS));
+  const setup = { ...COMPARISON_START, arms, baseline, probeEvery };
+  return { id, label: LABELS[id] ?? id.replaceAll('-', ' '), title, blurb, base, setup };
 }
 
 /** `fp8-delayed`, `qk-norm off`, `z-loss 0.0001`. */

@@ -33,7 +33,8 @@ export const COMPARISON_START: ComparisonSetup = {
   arms: [recipeArm('bf16'), recipeArm('fp8-current')],
   seeds: 3,
   probeEvery: 50,
-  whatIf: [],
+  // The two of FP8, whatever the arms train in: E4M3 has the precision, E5M2 the range.
+  whatIf: ['e4m3', 'e5m2'],
   baseline: 0,
 };
 

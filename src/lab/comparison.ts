@@ -11,7 +11,7 @@ import {
 } from '../laws/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import type { WorkerEvent } from '../worker/client.ts';
-import type { ArmSpec, ComparisonReport, ComparisonState, WireError } from '../worker/protocol.ts';
+import type { ArmSpec, ComparisonReport, ComparisonState, DeviceReport, WireError } from '../worker/protocol.ts';
 import { ComparedArm } from './comparison-arm.ts';
 import type { ComparisonSetup } from './comparison-setup.ts';
 import { Observable } from './observable.ts';
@@ -37,8 +37,10 @@ export class Comparison extends Observable<ComparisonTopic> {
   report: ComparisonReport | null = null;
   progress: Progress | null = null;
   failure: WireError | null = null;
-  /** From a file, not measured by this page. */
-  imported = false;
+  /** What measured it; null where that is not known. */
+  device: DeviceReport | null = null;
+  /** Name of the file that it came from; null where this page measured it. */
+  file: string | null = null;
   #baseline: number;
   #smoothing = 0;
   #gaps = new Map<ComparedArm, (Gap | null)[]>();
@@ -58,6 +60,11 @@ export class Comparison extends Observable<ComparisonTopic> {
   /** True where it has the GPU, or will. */
   get active(): boolean {
     return this.state === 'preparing' || this.state === 'running' || this.state === 'paused';
+  }
+
+  /** From a file, not measured by this page. */
+  get imported(): boolean {
+    return this.file !== null;
   }
 
   /** Steps that every arm that goes on has done. */

@@ -62,6 +62,7 @@ export class Lab extends Observable<LabTopic> {
   readonly earlier: Run[] = [];
   readonly comparisons = new ComparisonDesk({
     base: () => this.form.spec,
+    device: () => this.device,
     request: (request) => {
       const error = this.deviceError?.message ?? 'the worker is not there yet.';
       return this.#client?.request(request) ?? Promise.reject(new Error(error));

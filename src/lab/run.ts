@@ -142,7 +142,7 @@ export class Run extends Observable<RunTopic> {
         this.failure = event.error;
         this.emit('state');
         break;
-      // Notices are the page's; arms and comparisons have a model of their own.
+      // Notices are the page's; comparisons and measurements have a model of their own.
       case 'notice':
       case 'comparisonState':
       case 'armState':
@@ -150,6 +150,9 @@ export class Run extends Observable<RunTopic> {
       case 'armProbe':
       case 'armCost':
       case 'armEval':
+      case 'measureProgress':
+      case 'measureRow':
+      case 'measureEnd':
         break;
     }
   }

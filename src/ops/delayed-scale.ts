@@ -91,6 +91,9 @@ export const delayedScaleOps: Record<'record_amax' | 'delayed_scale', Op> = {
     },
     vjp: 'none',
     updates: [1],
+    exact: true,
+    // The last micro-batch of a step, which sets the scales.
+    words: (node, _, i) => (i === 1 ? numberAttr(node, 'microBatches') - 1 : 7),
     variants: [
       // Four threads are one SIMD group of the software adapter: their barriers cost nothing.
       { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => [lowerDelayedScale(node, 4)] },

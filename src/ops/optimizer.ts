@@ -29,7 +29,10 @@ export interface AdamwInputs {
   readonly hyper: Value;
 }
 
-/** One step of AdamW over all parameters; `decay` has 1 for each part of the weights that decays, else 0. */
+/**
+ * One step of AdamW over all parameters; `decay` has 1 for each part of the weights that decays, else 0. A norm that is not finite halts its
+ * lane for good: weights and v stay those before the step, and every element of m becomes NaN, the mark of it, which a checkpoint keeps.
+ */
 export function adamw(g: Graph, inputs: AdamwInputs, decay: readonly number[], name?: string): void {
   const { grads, weights, m, v, norm, hyper } = inputs;
   addOp(g, 'adamw', optimizerOps.adamw, [grads, weights, m, v, norm, hyper], { decay }, name);

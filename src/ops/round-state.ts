@@ -25,7 +25,8 @@ export interface RoundStateAttrs {
 }
 
 /**
- * Rounds every tensor of a state, a pack of f32, to a number format in place: what a run would read back had it stored codes.
+ * Rounds every tensor of a state, a pack of f32, to a number format in place: what a run would read back had it stored codes. NaN stays NaN,
+ * in formats without one too: as a first moment it marks a lane that has halted.
  * Stochastic rounding draws element i of the lane's dense pack from `draw` u32[2], seed and counter.
  */
 export function roundState(g: Graph, state: Value, attrs: RoundStateAttrs, draw: Value | undefined, name?: string): void {
@@ -56,6 +57,9 @@ export const roundStateOps: Record<'round_state', Op> = {
     },
     vjp: 'none',
     updates: [0],
+    exact: true,
+    // Seed and counter.
+    words: (_, __, i) => 7 + i,
     variants: [
       // Four threads are one SIMD group of the software adapter: their barriers cost nothing.
       { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => lower(node, 4) },

@@ -22,7 +22,8 @@ export interface Rounding {
 
 /**
  * One AdamW step over all parameters (Loshchilov and Hutter 2019), gradients clipped by their global norm. `grads` is a pack in the
- * order of `trained`; the moments live in the arenas `m` and `v`. Gives the global norm before clipping, `[1]`.
+ * order of `trained`; the moments live in the arenas `m` and `v`. Gives the global norm before clipping, `[1]`; where that is not finite the
+ * lane halts with the weights it had, and m is NaN from then on.
  */
 export function adamwStep(
   g: Graph,

@@ -49,7 +49,8 @@ export function castSites(spec: ShapeSpec): readonly CastSite[] {
   const shapes = parameterShapes(spec);
   add('', { embedding: null });
   const stream = { residual: null, 'residual.gradient': null };
-  add('embed', stream);
+  // One gradient is that of both, where positions are added.
+  add('embed', model.position === 'learned' ? { residual: null } : stream);
   if (model.position === 'learned') add('position', stream);
   for (let i = 0; i < model.layers; i++) {
     const block = `blocks.${i}`;

@@ -12,37 +12,46 @@ export interface LaneFigures {
   readonly floats: Float32Array;
 }
 
-/** What of a lane is not finite: the weights, or what the pass on the next batch made of them. */
-export interface NotFinite {
-  /** `blocks.1.mlp.fc fprop.output`: the first of the tensors that have a name, in the order in which they are computed. */
-  readonly tensor: string;
-  /** The weights are those after this step. */
-  readonly step: number;
-}
-
 /** Probes of a run, and the program that makes them: that of the formats that were asked for last is kept. */
 export class Prober<P extends { destroy(): void }> {
   private readonly make: (graph: (spec: RunSpec, vocab: number) => Graph) => P;
   private kept: { readonly key: string; readonly program: P; readonly layout: ProbeLayout } | undefined;
+  private tail: Promise<unknown> = Promise.resolve();
 
   /** @param make plans a program for a graph; it is compiled when it is first used. */
   constructor(make: Prober<P>['make']) {
     this.make = make;
   }
 
-  /** @throws SpecError for a format that does not exist. */
-  for(spec: RunSpec, vocab: number, whatIf: readonly string[]): { readonly program: P; readonly layout: ProbeLayout } {
+  /**
+   * Works with the program of these formats once all work before is done: other formats free the program of those before.
+   *
+   * @throws SpecError for a format that does not exist; what `work` throws.
+   */
+  use<T>(
+    { spec, vocab, whatIf }: { readonly spec: RunSpec; readonly vocab: number; readonly whatIf: readonly string[] },
+    work: (program: P, layout: ProbeLayout) => Promise<T>,
+  ): Promise<T> {
+    const used = this.tail.then(() => {
+      const { program, layout } = this.for(spec, vocab, whatIf);
+      return work(program, layout);
+    });
+    this.tail = used.catch(() => undefined);
+    return used;
+  }
+
+  destroy(): void {
+    this.kept?.program.destroy();
+    this.kept = undefined;
+  }
+
+  private for(spec: RunSpec, vocab: number, whatIf: readonly string[]): { readonly program: P; readonly layout: ProbeLayout } {
     const key = JSON.stringify(whatIf);
     if (this.kept?.key === key) return this.kept;
     const { layout } = probeGraph(spec, vocab, whatIf);
     this.destroy();
     this.kept = { key, layout, program: this.make((like, symbols) => probeGraph(like, symbols, whatIf).graph) };
     return this.kept;
-  }
-
-  destroy(): void {
-    this.kept?.program.destroy();
-    this.kept = undefined;
   }
 }
 
@@ -65,14 +74,6 @@ export function readProbe(layout: ProbeLayout, figures: LaneFigures, lane: numbe
     tensors: layout.tensors.flatMap((tensor) => tensorProbes(tensor, figures)),
     stability: stabilityOf(layout, figures),
   };
-}
-
-/** The first tensor of a lane that is not finite, weights before all others; null where there is none. */
-export function firstNotFinite(layout: ProbeLayout, { words }: LaneFigures): string | null {
-  const weight = layout.weights.find(({ amax }) => !Number.isFinite(largestOf(words, amax)));
-  if (weight !== undefined) return weight.name;
-  const tensor = layout.tensors.find(({ stats }) => (words[stats.at + STATS.nonFinite] ?? 0) > 0);
-  return tensor?.sites[0]?.name ?? null;
 }
 
 function tensorProbes({ elements, stats, sites }: TensorPlaces, figures: LaneFigures): readonly TensorProbe[] {
@@ -126,6 +127,6 @@ function stabilityOf(layout: ProbeLayout, { words, floats }: LaneFigures): Stabi
 }
 
 /** Partial amaxes, as `amax` gives them, for the whole: NaN is above Inf, and Inf above all numbers. */
-function largestOf(words: Uint32Array, { at, size }: Place): number {
+export function largestOf(words: Uint32Array, { at, size }: Place): number {
   return floatOf(words.subarray(at, at + size).reduce((a, b) => Math.max(a, b), 0));
 }

@@ -1,30 +1,32 @@
 import { SpecError } from '../base/errors.ts';
 import type { Probe } from '../base/probe.ts';
 import { STREAM } from '../base/random.ts';
-import { Batcher, tokenOrder } from '../data/index.ts';
-import type { Dataset, Tokens } from '../data/index.ts';
-import { DRAW, keptBytes, planProgram, Program, SCALES, Store } from '../engine/index.ts';
-import type { Arena, Plan, PlanOptions } from '../engine/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { keptBytes, Program, SCALES, Store } from '../engine/index.ts';
+import type { Plan, PlanOptions } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/index.ts';
 import { DELAYED_START } from '../numerics/index.ts';
-import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
-import { totalSteps } from '../spec/steps.ts';
+import { HYPER } from '../ops/hyper.ts';
 import { flopsPerToken } from '../spec/counts.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { totalSteps } from '../spec/steps.ts';
 import { requireSameRun, STATE_ARENAS } from './checkpoint.ts';
 import type { Checkpoint, LaneState, StateArena } from './checkpoint.ts';
-import { ACCUMULATED, evaluationGraph, samplingGraph, textTokens, trainingGraph, WEIGHTS } from './graphs.ts';
-import { fillHyper } from './hyper.ts';
-import { initialWeights, roundedWeights } from './init.ts';
 import { checkFastPaths } from './fast-paths.ts';
 import type { Cleared, KnownVerdicts } from './fast-paths.ts';
+import { batcherOf, Feed, fillDraws, lanePart } from './feed.ts';
+import { textTokens, WEIGHTS } from './graphs.ts';
+import { Halted } from './halted.ts';
+import { fillHyper } from './hyper.ts';
+import { initialWeights, roundedWeights } from './init.ts';
+import { Inspector } from './inspector.ts';
+import type { NotFinite } from './not-finite.ts';
 import { Pace } from './pace.ts';
-import { firstNotFinite, lanesOf, Prober, readProbe } from './probe.ts';
-import type { LaneFigures, NotFinite } from './probe.ts';
+import { bytesOf, planEvaluation, planProbe, planSampling, planTraining, sharedSpec } from './plans.ts';
 import { probeGraph } from './probe-graph.ts';
-import type { ProbeLayout } from './probe-graph.ts';
 import type { NamedTensor } from './safetensors.ts';
+import { Side, timed } from './side.ts';
 
 /** Steps `firstStep ..`, 1-based; `lossNats` and `gradNorm` are `[n, L]`. */
 export interface StepMetrics {
@@ -56,70 +58,6 @@ export interface TrainerOptions {
   readonly onProgress?: (done: number, total: number, task: 'compile' | 'check') => void;
 }
 
-/**
- * How the training step of a run of these specs would be planned on this device; allocates nothing. Its `peakBytes` is that of the whole
- * run: evaluation, sampling and the copy of the state that a checkpoint is made from are counted in.
- *
- * @throws as planning does.
- */
-export function planTraining(
-  specs: readonly RunSpec[],
-  vocab: number,
-  options: Omit<PlanOptions, 'lanes' | 'microBatches'>,
-): Plan {
-  const spec = sharedSpec(specs);
-  const lanes = specs.length;
-  const plan = planProgram(trainingGraph(spec, vocab), { ...options, lanes, microBatches: spec.data.gradAccum });
-  const shared = new Set(plan.arenas.map(({ name }) => name));
-  const sides = [planEvaluation(spec, vocab, { ...options, lanes }), planSampling(spec, vocab, { ...options, lanes })];
-  const sideBytes = sides.map(({ peakBytes, arenas }) => peakBytes - bytesOf(arenas.filter(({ name }) => shared.has(name))));
-  // What is read back is copied: weights and moments for a checkpoint, the text of a sample.
-  const arenas = [...plan.arenas, ...sides.flatMap((side) => side.arenas.filter(({ name }) => !shared.has(name)))];
-  const copies = bytesOf(arenas.filter(({ name }) => name !== ACCUMULATED));
-  return { ...plan, peakBytes: sideBytes.reduce((sum, bytes) => sum + bytes, plan.peakBytes + copies) };
-}
-
-function bytesOf(arenas: readonly Arena[]): number {
-  return arenas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
-function planEvaluation(spec: RunSpec, vocab: number, options: PlanOptions): Plan {
-  return planProgram(evaluationGraph(spec, vocab), { ...options, slots: spec.eval.batches });
-}
-
-function planSampling(spec: RunSpec, vocab: number, options: PlanOptions): Plan {
-  return planProgram(samplingGraph(spec, vocab), { ...options, slots: SAMPLED_TOKENS });
-}
-
-/** Dispatches of a probe in one submit: it has thousands. */
-const PROBE_DISPATCHES = 64;
-
-function planProbe(graph: Graph, options: PlanOptions): Plan {
-  return planProgram(graph, { ...options, slots: 1 });
-}
-
-type GraphOf = (spec: RunSpec, vocab: number) => Graph;
-type LaneReader<T> = (layout: ProbeLayout, figures: LaneFigures, lane: number, step: number) => T;
-
-/** Most tokens that one submit samples. */
-const SAMPLED_TOKENS = 32;
-
-/** The spec whose program all lanes share. @throws SpecError when the lanes differ in more than scalars and seeds. */
-function sharedSpec(specs: readonly RunSpec[]): RunSpec {
-  const [spec, ...others] = specs;
-  if (spec === undefined) throw new SpecError({ where: 'lanes', rule: 'there is no spec' });
-  for (const other of others) {
-    if (canShareProgram(spec, other)) continue;
-    const path = differingPaths(spec, other).find((candidate) => !fieldAt(candidate).laneable) ?? '';
-    throw new SpecError({
-      where: `spec ${path}`,
-      rule: 'lanes of one program cannot differ in it',
-      cure: 'Train these runs one after another.',
-    });
-  }
-  return spec;
-}
-
 /** A run's state on the GPU, and the programs that work on it: training, evaluation, sampling. */
 export class Trainer {
   readonly specs: readonly RunSpec[];
@@ -136,11 +74,12 @@ export class Trainer {
   private readonly program: Program;
   private readonly options: TrainerOptions;
   private readonly cleared: Cleared;
-  private readonly batchers: readonly Batcher[];
+  private readonly feed: Feed;
+  private readonly halted = new Halted();
   private readonly pace = new Pace();
   private readonly evaluator: Side;
   private readonly sampler: Side;
-  private readonly prober: Prober<Side>;
+  private readonly inspector: Inspector;
 
   private constructor(options: TrainerOptions, cleared: Cleared, plan: Plan, store: Store, program: Program) {
     this.options = options;
@@ -154,11 +93,21 @@ export class Trainer {
     this.program = program;
     this.evaluator = this.side(planEvaluation);
     this.sampler = this.side(planSampling);
-    this.prober = new Prober((graph) => this.side((spec, vocab, plan) => planProbe(graph(spec, vocab), plan), graph));
     this.scheduleSteps = this.specs.map((spec) => totalSteps(spec, flopsPerToken(spec, this.dataset.vocab).total));
-    this.batchers = this.specs.map(({ data, seed }) =>
-      batcherOf(data, this.dataset.train, this.dataset.vocab, data.order, seed.data),
-    );
+    this.feed = new Feed(this.specs, this.dataset);
+    this.inspector = new Inspector({
+      spec: cleared.spec,
+      vocab: this.dataset.vocab,
+      lanes: this.specs.length,
+      microBatches: plan.microBatches,
+      side: (graph) => this.side((spec, vocab, sidePlan) => planProbe(graph(spec, vocab), sidePlan), graph),
+      fill: (beside, step, index) => {
+        this.fillHyper(beside, 0, step);
+        this.feed.fill(beside, 0, index);
+      },
+      step: () => this.step,
+      haltedAt: (lane) => this.halted.steps.get(lane),
+    });
   }
 
   /**
@@ -233,43 +182,37 @@ export class Trainer {
         metrics.lossNats[i * lanes + lane] = sum / microBatches;
       }
     }
+    this.halted.watch(metrics, lanes);
     return metrics;
   }
 
   private fillStep(i: number, step: number, metrics: StepMetrics): void {
-    const { program, specs, batchers, plan } = this;
+    const { program, specs, feed, plan } = this;
     const { microBatches } = plan;
-    const hyper = program.floats('hyper', i);
-    for (const [lane, spec] of specs.entries()) {
-      const own = lanePart(hyper, lane, specs.length);
-      fillHyper(own, spec, step, this.scheduleSteps[lane] ?? 0);
-      metrics.learningRate[i * specs.length + lane] = own[0] ?? NaN;
-    }
+    metrics.learningRate.set(this.fillHyper(program, i, step), i * specs.length);
     for (let micro = 0; micro < microBatches; micro++) {
       const slot = i * microBatches + micro;
-      this.fillBatch(program, slot, (step - 1) * microBatches + micro);
+      feed.fill(program, slot, (step - 1) * microBatches + micro);
       if (microBatches === 1) continue;
       for (const lane of specs.keys())
         lanePart(program.floats('micro', slot), lane, specs.length).set([micro === 0 ? 1 : 0, 1 / microBatches]);
     }
-    metrics.epochs[i] = batchers[0]?.epochs(step * microBatches) ?? 0;
+    metrics.epochs[i] = feed.epochs(step * microBatches);
   }
 
-  /** Puts the run's batch `index` into place `slot` of a program that trains on it. */
-  private fillBatch(program: Program, slot: number, index: number): void {
-    const { specs, batchers } = this;
-    fillDraws(program, slot, specs, index);
-    for (const [lane, batcher] of batchers.entries()) {
-      const part = (name: string): Uint32Array<ArrayBuffer> => lanePart(program.words(name, slot), lane, specs.length);
-      const tokens = part('tokens');
-      batcher.fill(index, tokens, part('targets'));
-      tokenOrder(tokens, this.dataset.vocab, part('order'), part('starts'));
-    }
+  /** Puts the scalars of step `step`, from 1, into place `i`, and gives each lane's learning rate. */
+  private fillHyper(program: Program, i: number, step: number): readonly number[] {
+    const hyper = program.floats('hyper', i);
+    return this.specs.map((spec, lane) => {
+      const own = lanePart(hyper, lane, this.specs.length);
+      fillHyper(own, spec, step, this.scheduleSteps[lane] ?? 0);
+      return own[HYPER.lr] ?? NaN;
+    });
   }
 
   /**
    * Mean nll per token of each lane over the first `eval.batches` batches of a held-out part, in order; fewer where the part is
-   * shorter. Null when the data has no such part.
+   * shorter; NaN for a lane that has halted. Null when the data has no such part.
    */
   async evaluate(split: 'validation' | 'ood'): Promise<Float64Array<ArrayBuffer> | null> {
     const tokens = this.dataset[split];
@@ -296,7 +239,7 @@ export class Trainer {
       for (let i = 0; i < k; i++) reading.get('loss', i).forEach((loss, lane) => void (sums[lane] = (sums[lane] ?? 0) + loss));
       done += k;
     }
-    return sums.map((sum) => sum / batches);
+    return sums.map((sum, lane) => (this.halted.steps.has(lane) ? NaN : sum / batches));
   }
 
   /**
@@ -346,15 +289,17 @@ export class Trainer {
    * @throws SpecError for a format that does not exist; KernelError, DeviceError.
    */
   probe(whatIf: readonly string[]): Promise<readonly Probe[]> {
-    return this.inspect(whatIf, readProbe);
+    return this.inspector.probe(whatIf);
   }
 
-  /** The first tensor of each lane that is not finite, as {@link probe} sees it; null where all are finite. */
-  firstNotFinite(): Promise<readonly (NotFinite | null)[]> {
-    return this.inspect([], (layout, figures, _, step) => {
-      const tensor = firstNotFinite(layout, figures);
-      return tensor === null ? null : { tensor, step };
-    });
+  /**
+   * Where the NaN or infinity of a lane began: at step `step`, from 1, the first whose loss or gradient norm was not finite. Extra passes
+   * on the batches of that step, with the weights that a lane has kept since its gradients were not finite; changes no bit of the run.
+   *
+   * @throws KernelError, DeviceError.
+   */
+  firstNotFinite(step: number, lane = 0): Promise<NotFinite> {
+    return this.inspector.firstNotFinite(step, lane);
   }
 
   /** GPU bytes that probes of these formats take beside the plan's `peakBytes`, from the first one on. */
@@ -362,19 +307,6 @@ export class Trainer {
     const options = { caps: this.gpu.caps, ...this.options.plan, disabled: this.cleared.disabled, lanes: this.specs.length };
     const { peakBytes, arenas } = planProbe(probeGraph(this.cleared.spec, this.dataset.vocab, whatIf).graph, options);
     return peakBytes - bytesOf(arenas);
-  }
-
-  private async inspect<T>(whatIf: readonly string[], read: LaneReader<T>): Promise<readonly T[]> {
-    const { specs, dataset, plan, scheduleSteps } = this;
-    const { program: side, layout } = this.prober.for(this.cleared.spec, dataset.vocab, whatIf);
-    const program = await side.program();
-    await program.free();
-    const { step } = this;
-    for (const [lane, spec] of specs.entries())
-      fillHyper(lanePart(program.floats('hyper', 0), lane, specs.length), spec, step + 1, scheduleSteps[lane] ?? 0);
-    this.fillBatch(program, 0, step * plan.microBatches);
-    const reading = await program.run(1, 1, PROBE_DISPATCHES);
-    return lanesOf((name) => reading.get(name, 0), specs.length).map((figures, lane) => read(layout, figures, lane, step));
   }
 
   /** The run as it is after every step submitted so far. */
@@ -393,7 +325,7 @@ export class Trainer {
     this.program.destroy();
     this.evaluator.destroy();
     this.sampler.destroy();
-    this.prober.destroy();
+    this.inspector.destroy();
     this.store.destroy();
   }
 
@@ -411,7 +343,10 @@ export class Trainer {
   }
 
   /** A program beside training, made when it is first wanted, after the fast paths of `unproven` were tried. */
-  private side(plan: (spec: RunSpec, vocab: number, options: PlanOptions) => Plan, unproven?: GraphOf): Side {
+  private side(
+    plan: (spec: RunSpec, vocab: number, options: PlanOptions) => Plan,
+    unproven?: (spec: RunSpec, vocab: number) => Graph,
+  ): Side {
     const { cleared, gpu, store, dataset, specs, options } = this;
     return new Side(async () => {
       const { verdicts } = options;
@@ -437,6 +372,7 @@ export class Trainer {
   private restore({ lanes, step }: Checkpoint): void {
     this.step = step;
     for (const [lane, state] of lanes.entries()) {
+      this.halted.restore(lane, step, state.m);
       for (const arena of STATE_ARENAS) {
         const expected = this.plan.arenas.find(({ name }) => name === arena)?.names ?? [];
         const names = state[arena].map(({ name }) => name);
@@ -459,51 +395,4 @@ async function clear({ gpu, specs, dataset, verdicts, plan, onProgress }: Traine
   const spec = sharedSpec(specs);
   if (verdicts === undefined) return { spec, disabled: plan?.disabled ?? new Set(), verdicts: [] };
   return checkFastPaths(gpu, spec, dataset.vocab, verdicts, (done, total) => onProgress?.(done, total, 'check'));
-}
-
-/** A program that works beside training, how long its steps take, and where it is on its way to being made. */
-class Side {
-  readonly pace = new Pace();
-  private readonly make: () => Promise<Program>;
-  private made: Promise<Program> | undefined;
-
-  constructor(make: () => Promise<Program>) {
-    this.make = make;
-  }
-
-  /** The program; one that could not be made is tried again the next time. */
-  program(): Promise<Program> {
-    this.made ??= this.make();
-    this.made.catch(() => (this.made = undefined));
-    return this.made;
-  }
-
-  destroy(): void {
-    void this.made?.then((program) => program.destroy()).catch(() => undefined);
-  }
-}
-
-/** Runs `steps` steps and lets `pace` hear how long they took. */
-async function timed<T>(pace: Pace, steps: number, run: () => Promise<T>): Promise<T> {
-  const from = performance.now();
-  const result = await run();
-  pace.measured(steps, performance.now() - from);
-  return result;
-}
-
-function batcherOf(data: RunSpec['data'], tokens: Tokens, vocab: number, order: RunSpec['data']['order'], seed: number): Batcher {
-  return new Batcher({ tokens, vocab, context: data.context, batch: data.batch, order, seed });
-}
-
-/** What stochastic rounding draws from in place `slot`, where the program has any: the lane's seed, and `counter`. */
-function fillDraws(program: Program, slot: number, specs: readonly RunSpec[], counter: number): void {
-  if (!program.plan.rings.some(({ name }) => name === DRAW)) return;
-  const draws = program.words(DRAW, slot);
-  for (const [lane, { seed }] of specs.entries()) lanePart(draws, lane, specs.length).set([seed.data, counter]);
-}
-
-/** One lane's part of a ring's place, `[L, ...]`. */
-function lanePart<T extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(view: T, lane: number, lanes: number): T {
-  const size = view.length / lanes;
-  return view.subarray(lane * size, (lane + 1) * size) as T;
 }

@@ -1,5 +1,5 @@
 import { formatTitle, type ComparedArm, type Comparison, type Lab } from '../lab/index.ts';
-import type { ScalarGap } from '../laws/index.ts';
+import type { ScalarGap, Verdict } from '../laws/index.ts';
 import { FIELDS, parameterCount, tokensPerStep, totalSteps, type RunSpec, type SpecPath } from '../spec/index.ts';
 import { count, duration, figure, nats, whole } from './format.ts';
 import { progressWords } from './words.ts';
@@ -48,10 +48,11 @@ export function blockedWords({ deviceState, form, run }: Lab): string | null {
 /** What diverged of an arm, in sentences; empty where nothing did. */
 export function divergedWords({ diverged, seeds, state }: ComparedArm): string {
   if (diverged.length === 0) return '';
-  const each = diverged.map(({ lane, step }) => {
+  const each = diverged.map(({ lane, step, origin }) => {
     const loss = seeds[lane]?.lossNats.at(step - 1) ?? Number.NaN;
     const what = Number.isFinite(loss) ? 'gradient norm was not finite' : `loss was ${nats(loss)}`;
-    return `seed ${lane + 1} at step ${whole(step)}, where its ${what}`;
+    const where = origin === null ? '' : ` (${origin.replace(/\.$/, '')})`;
+    return `seed ${lane + 1} at step ${whole(step)}, where its ${what}${where}`;
   });
   return `Diverged: ${each.join('; ')}. ${state === 'diverged' ? 'No seed is left, so the arm has ended.' : 'The other seeds go on.'}`;
 }
@@ -64,6 +65,18 @@ export function heldOutWords(gap: ScalarGap | null, split: string): string {
   const words = `${(100 * Math.abs(gap.relative)).toFixed(digits)} % ± ${(100 * half).toFixed(digits)} %`;
   const side = gap.lo <= 0 && gap.hi >= 0 ? ', which holds no difference' : '';
   return `${split} loss at the end: ${words} ${gap.relative < 0 ? 'below' : 'above'}${side} (${seedWords(gap.seeds)}).`;
+}
+
+/** A verdict as a sentence. */
+export function verdictWords({ kind, text }: Verdict): string {
+  // All others begin with the name of an arm, which stays as it is written.
+  return kind === 'none' ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : `${text}.`;
+}
+
+/** `fp8-current, mxfp8 against bf16`. */
+export function againstWords({ arms, baseline }: Comparison): string {
+  const others = arms.filter((arm) => arm !== baseline).map(({ name }) => name);
+  return `${others.join(', ')} against ${baseline.name}`;
 }
 
 /** What a spec trains, in a line. */

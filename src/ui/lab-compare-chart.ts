@@ -3,16 +3,17 @@ import { customElement, property, query } from 'lit/decorators.js';
 import { lowerBound, type ComparedArm, type Comparison, type ComparisonTopic } from '../lab/index.ts';
 import { DEFAULT_VIEW, type ChartView } from './chart-view.ts';
 import { gapFrame, lossFrame, unitOf, type HiddenArms } from './compare-frames.ts';
-import { tableStyles } from './compare-styles.ts';
 import { signedShare } from './compare-words.ts';
 import { nats, whole } from './format.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import type { LegendEntry } from './lab-compare-legend.ts';
 import type { LabPlot } from './lab-plot.ts';
 import type { PlotFrame, Range } from './plot-data.ts';
-import { savePlot, type PictureKind } from './plot-svg.ts';
+import { pictureButtons } from './picture-buttons.ts';
+import { savePlot } from './plot-svg.ts';
+import type { PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
+import { tableStyles } from './table-styles.ts';
 import './lab-compare-legend.ts';
 import './lab-plot.ts';
 
@@ -46,12 +47,7 @@ export class LabCompareChart extends LabCompareElement {
   @query('lab-plot') private readonly plot!: LabPlot | null;
 
   protected override readonly comparisonTopics = ['series', 'gap', 'state'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 250);
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
+  protected override readonly everyMs = 250;
 
   override updated(): void {
     this.plot?.invalidate();
@@ -59,7 +55,7 @@ export class LabCompareChart extends LabCompareElement {
 
   protected override comparisonChanged(topic: ComparisonTopic): void {
     if (topic !== (this.of === 'gap' ? 'series' : 'gap')) this.plot?.invalidate();
-    this.#text.call();
+    super.comparisonChanged(topic);
   }
 
   override render(): unknown {
@@ -74,12 +70,7 @@ export class LabCompareChart extends LabCompareElement {
               ? nothing
               : html`<button type="button" class="quiet" @click=${(): void => this.plot?.resetZoom()}>Reset zoom</button>`
           }
-          <button type="button" class="quiet" data-action=${`${this.of}-svg`} @click=${(): void => void this.#save('svg')}>
-            SVG
-          </button>
-          <button type="button" class="quiet" data-action=${`${this.of}-png`} @click=${(): void => void this.#save('png')}>
-            PNG
-          </button>
+          ${pictureButtons(this.of, (kind) => this.#save(kind))}
         </span>
       </header>
       <lab-compare-legend

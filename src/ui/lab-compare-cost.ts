@@ -3,10 +3,9 @@ import { customElement } from 'lit/decorators.js';
 import { deviceName, type ComparedArm, type Comparison } from '../lab/index.ts';
 import { bytes, whole } from './format.ts';
 import { millis } from './compare-words.ts';
-import { tableStyles } from './compare-styles.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
+import { tableStyles } from './table-styles.ts';
 import './lab-compare-swatch.ts';
 
 declare global {
@@ -38,16 +37,7 @@ export class LabCompareCost extends LabCompareElement {
   ];
 
   protected override readonly comparisonTopics = ['cost', 'state'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 500);
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
-
-  protected override comparisonChanged(): void {
-    this.#text.call();
-  }
+  protected override readonly everyMs = 500;
 
   override render(): unknown {
     const { comparison } = this;
@@ -96,12 +86,10 @@ export class LabCompareCost extends LabCompareElement {
     </tr>`;
   }
 
-  #where({ imported, setup }: Comparison): unknown {
+  #where({ device, imported, setup }: Comparison): unknown {
     const lanes = `Time and peak memory are of all ${setup.seeds} seeds together, kept bytes of one. Arms take turns on the device.`;
-    if (imported) return `${lanes} Measured elsewhere: the file names the adapter.`;
-    const { device } = this.lab;
-    if (device === null) return lanes;
-    return html`${lanes} Measured on ${deviceName(device)}.
+    if (device === null) return imported ? `${lanes} The file does not say on which adapter this was measured.` : lanes;
+    return html`${lanes} Measured ${imported ? 'elsewhere, ' : ''}on ${deviceName(device)}.
     ${device.software ? html`<span class="software">It is a software adapter, which computes on the CPU: times say nothing of a GPU.</span>` : nothing}`;
   }
 }

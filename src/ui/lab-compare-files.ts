@@ -5,7 +5,6 @@ import { specToHash } from '../spec/index.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -36,17 +35,8 @@ export class LabCompareFiles extends LabCompareElement {
 
   protected override readonly topics = ['spec'] as const;
   protected override readonly comparisonTopics = ['state', 'series', 'probe'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 500);
+  protected override readonly everyMs = 500;
   @query('input') private readonly input!: HTMLInputElement;
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
-
-  protected override comparisonChanged(): void {
-    this.#text.call();
-  }
 
   override render(): unknown {
     const { comparison } = this;
@@ -70,21 +60,11 @@ export class LabCompareFiles extends LabCompareElement {
         data-action="comparison-json"
         ?disabled=${none}
         title="Everything that was measured, with specs and environment"
-        @click=${(): void =>
-          this.#save('comparison.json', 'application/json', (of) =>
-            comparisonJson(of, of.imported ? null : this.lab.device, Date.now()),
-          )}
+        @click=${(): void => this.#save('comparison.json', 'application/json', (of) => comparisonJson(of, Date.now()))}
       >
         JSON
       </button>
-      <button
-        type="button"
-        data-action="open-comparison"
-        ?disabled=${this.lab.comparisons.busy}
-        @click=${(): void => this.input.click()}
-      >
-        Open a JSON…
-      </button>
+      <button type="button" data-action="open-comparison" @click=${(): void => this.input.click()}>Open a JSON…</button>
       <input
         type="file"
         accept=".json,application/json"

@@ -18,6 +18,8 @@ const TOP = 18;
 const PLOT = 150;
 const AXIS = 22;
 const LANE = 24;
+/** Width of the word that may stand at the right end. */
+const WORD = 18;
 
 /** Exponents of a tensor's elements against what the formats hold of them. */
 @customElement('lab-compare-histogram')
@@ -126,7 +128,7 @@ export class LabCompareHistogram extends LitElement {
     const edge = (at: number, words: string, place: string): unknown =>
       at <= from || at >= to
         ? nothing
-        : svg`<line class="edge" x1=${x(at)} x2=${x(at)} y1=${TOP - 4} y2=${TOP + PLOT} /><text class=${place} x=${x(at) + (place === 'end' ? -3 : 3)} y="11">${words}</text>`;
+        : svg`<line class="edge" x1=${x(at)} x2=${x(at)} y1=${TOP - 4} y2=${TOP + PLOT} /><text class=${place} x=${place === 'end' ? x(at) - 3 : Math.min(x(at) + 3, x(to) - WORD)} y="11">${words}</text>`;
     return svg`<rect class="outside" x=${x(from)} y=${TOP} width=${Math.max(0, x(minSubnormal) - x(from))} height=${PLOT} />
       <rect class="outside" x=${x(max)} y=${TOP} width=${Math.max(0, x(to) - x(max))} height=${PLOT} />
       ${minSubnormal < minNormal ? edge(minSubnormal, 'min subnormal', 'end') : nothing}

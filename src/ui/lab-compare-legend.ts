@@ -1,5 +1,6 @@
-import { css, html, LitElement } from 'lit';
+import { html, LitElement } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
+import { legendStyles } from './legend-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import './lab-compare-swatch.ts';
 
@@ -23,34 +24,7 @@ export interface LegendEntry {
 /** The arms by name with a value each; a click hides an arm. */
 @customElement('lab-compare-legend')
 export class LabCompareLegend extends LitElement {
-  static override readonly styles = [
-    sharedStyles,
-    css`
-      button {
-        display: inline-flex;
-        align-items: center;
-        gap: 8px;
-        min-height: 28px;
-        padding: 3px 9px;
-        font-size: 12px;
-        background: transparent;
-        border-color: transparent;
-      }
-      button[aria-pressed='true'] {
-        background: transparent;
-        border-color: transparent;
-      }
-      button[aria-pressed='false'] {
-        color: var(--muted);
-        text-decoration: line-through;
-      }
-      b {
-        font-weight: 600;
-        min-width: 46px;
-        text-align: left;
-      }
-    `,
-  ];
+  static override readonly styles = [sharedStyles, legendStyles];
 
   @property({ attribute: false }) entries: readonly LegendEntry[] = [];
   @property({ attribute: false }) hiddenArms: ReadonlySet<string> = new Set();

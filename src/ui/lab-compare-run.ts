@@ -1,11 +1,12 @@
 import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { deviceName, type Comparison } from '../lab/index.ts';
+import { comparisonToText, type Comparison } from '../lab/index.ts';
 import { bytes, duration } from './format.ts';
+import { adapter } from './adapter.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { blockedWords, comparisonWords, seedWords } from './compare-words.ts';
+import { progressStyles } from './progress-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -28,6 +29,7 @@ const STATES: { readonly [S in Comparison['state']]: string } = {
 export class LabCompareRun extends LabCompareElement {
   static override readonly styles = [
     sharedStyles,
+    progressStyles,
     css`
       .run {
         display: grid;
@@ -50,25 +52,6 @@ export class LabCompareRun extends LabCompareElement {
         font-weight: 600;
         overflow-wrap: anywhere;
       }
-      progress {
-        appearance: none;
-        display: block;
-        width: 100%;
-        height: 4px;
-        border: 0;
-        border-radius: 2px;
-        overflow: hidden;
-        background: var(--raised);
-      }
-      progress::-webkit-progress-bar {
-        background: var(--raised);
-      }
-      progress::-webkit-progress-value {
-        background: var(--accent);
-      }
-      progress::-moz-progress-bar {
-        background: var(--accent);
-      }
       dl {
         display: grid;
         grid-template-columns: auto minmax(0, 1fr);
@@ -86,11 +69,10 @@ export class LabCompareRun extends LabCompareElement {
   protected override readonly runTopics = ['state'] as const;
   protected override readonly deskTopics = ['setup', 'comparison'] as const;
   protected override readonly comparisonTopics = ['state', 'series', 'cost'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 250);
+  protected override readonly everyMs = 250;
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
+  protected override get comparison(): Comparison | null {
+    return this.lab.comparisons.live;
   }
 
   override render(): unknown {
@@ -107,7 +89,6 @@ export class LabCompareRun extends LabCompareElement {
         <span class="hidden-text" role="status">${comparison === null ? '' : STATES[comparison.state]}</span>
         ${this.#progress()}
       </div>
-      ${comparison?.failure === null || comparison === null ? nothing : html`<p class="error">${comparison.failure.message}</p>`}
       <dl>
         <dt>Adapter</dt>
         <dd>${this.#adapter()}</dd>
@@ -119,13 +100,9 @@ export class LabCompareRun extends LabCompareElement {
     </div>`;
   }
 
-  protected override comparisonChanged(): void {
-    this.#text.call();
-  }
-
   #buttons(): unknown {
     const desk = this.lab.comparisons;
-    const state = desk.busy ? desk.current?.state : undefined;
+    const state = desk.busy ? desk.live?.state : undefined;
     const button = (action: string, label: string, act: () => unknown, kind = '', enabled = true): unknown =>
       html`<button type="button" class=${kind} data-action=${action} ?disabled=${!enabled} @click=${act}>${label}</button>`;
     const stop = button('compare-stop', 'Stop', () => desk.stop());
@@ -133,7 +110,9 @@ export class LabCompareRun extends LabCompareElement {
     if (state === 'running') return html`${button('compare-pause', 'Pause', () => desk.pause(), 'primary')} ${stop}`;
     if (state === 'paused') return html`${button('compare-resume', 'Resume', () => desk.resume(), 'primary')} ${stop}`;
     const free = blockedWords(this.lab) === null && desk.fault() === null;
-    const label = desk.current === null || desk.current.imported ? 'Start comparison' : 'Start again';
+    const { current, setup } = desk;
+    const again = current !== null && !current.imported && comparisonToText(current.setup) === comparisonToText(setup);
+    const label = again ? 'Start again' : 'Start comparison';
     return button('compare-start', label, () => desk.start(), 'primary', free);
   }
 
@@ -160,7 +139,7 @@ export class LabCompareRun extends LabCompareElement {
   #adapter(): unknown {
     const { device } = this.lab;
     if (device === null) return '—';
-    return html`${deviceName(device)}${device.software ? html` <span class="badge warn">SOFTWARE</span>` : nothing}`;
+    return adapter(device);
   }
 
   /** What the arms took once they are built; before that, what so many runs of the base would take. */

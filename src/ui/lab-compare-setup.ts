@@ -135,7 +135,10 @@ export class LabCompareSetup extends LabCompareElement {
       >
       <details>
         <summary>What if: ${whatIf.length === 0 ? 'no other formats' : whatIf.map(formatTitle).join(', ')}</summary>
-        <p class="small muted">The map also shows what these formats would do to each tensor; the runs do not use them.</p>
+        <p class="small muted">
+          The map also shows what these formats would do to each tensor; the runs do not use them. Each makes every look at the
+          tensors take longer, and costs nothing between looks.
+        </p>
         <div class="formats">
           ${FORMATS.map(
             (format) =>

@@ -4,14 +4,15 @@ import type { Comparison } from '../lab/index.ts';
 import type { ChartView } from './chart-view.ts';
 import { armsFrame, overSeeds, readChoice, type HiddenArms, type StabilityChoice } from './compare-frames.ts';
 import { layerWords } from './compare-heat.ts';
-import { tableStyles } from './compare-styles.ts';
 import { short, whole } from './format.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
-import type { PlotFrame, Range } from './plot-data.ts';
+import { NO_FRAME, type PlotFrame, type Range } from './plot-data.ts';
 import { typed } from './number-input.ts';
-import { savePlot, type PictureKind } from './plot-svg.ts';
+import { pictureButtons } from './picture-buttons.ts';
+import { savePlot } from './plot-svg.ts';
+import type { PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
+import { tableStyles } from './table-styles.ts';
 import './lab-plot.ts';
 
 declare global {
@@ -67,6 +68,10 @@ export class LabCompareStability extends LabCompareElement {
         padding: 2px 4px;
         font-size: 11px;
       }
+      .note {
+        margin-top: 10px;
+        max-width: 130ch;
+      }
       @media (max-width: 1300px) {
         .grid {
           grid-template-columns: repeat(2, minmax(0, 1fr));
@@ -86,7 +91,7 @@ export class LabCompareStability extends LabCompareElement {
   @state() private layers: { readonly [K in Kind]?: string } = {};
 
   protected override readonly comparisonTopics = ['probe'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 400);
+  protected override readonly everyMs = 400;
   readonly #frames: { readonly [K in Kind]: () => PlotFrame } = {
     attentionLogit: () => this.#frame('attentionLogit'),
     outputLogit: () => this.#frame('outputLogit'),
@@ -94,17 +99,8 @@ export class LabCompareStability extends LabCompareElement {
     gradNorm: () => this.#frame('gradNorm'),
   };
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
-
   override updated(): void {
     for (const plot of this.renderRoot.querySelectorAll('lab-plot')) plot.invalidate();
-  }
-
-  protected override comparisonChanged(): void {
-    this.#text.call();
   }
 
   override render(): unknown {
@@ -113,24 +109,20 @@ export class LabCompareStability extends LabCompareElement {
     return html`<section class="card" aria-labelledby="title">
       <header><h2 id="title">Stability</h2></header>
       <div class="grid">${KINDS.map((kind) => this.#plot(comparison, kind))}</div>
+      <p class="small muted note">
+        Each look at the tensors takes these figures in an extra pass over the next batch, with attention unfused so that its
+        logits can be read. Where the run fuses attention it sums in another order, so last digits may differ.
+      </p>
       ${this.#table(comparison)}
     </section>`;
   }
 
   #plot(comparison: Comparison, kind: Kind): unknown {
-    const save = (picture: PictureKind): unknown =>
-      html`<button
-        type="button"
-        class="quiet"
-        aria-label=${`${TITLES[kind]} as ${picture.toUpperCase()}`}
-        @click=${(): void => void this.#save(kind, picture)}
-      >
-        ${picture.toUpperCase()}
-      </button>`;
+    const buttons = pictureButtons(kind, (picture) => this.#save(kind, picture), TITLES[kind]);
     return html`<div>
       <div class="head">
         <h3>${TITLES[kind]}</h3>
-        ${this.#layerChoice(comparison, kind)}<span class="push">${save('svg')}${save('png')}</span>
+        ${this.#layerChoice(comparison, kind)}<span class="push">${buttons}</span>
       </div>
       <lab-plot
         compact
@@ -163,17 +155,7 @@ export class LabCompareStability extends LabCompareElement {
 
   #frame(kind: Kind): PlotFrame {
     const { comparison } = this;
-    const empty: PlotFrame = {
-      xLabel: '',
-      xLog: false,
-      yLabel: '',
-      yLog: false,
-      emptyX: [1, 10],
-      curves: [],
-      lines: [],
-      marks: [],
-    };
-    if (comparison === null) return empty;
+    if (comparison === null) return NO_FRAME;
     const choice = { kind, layer: this.layers[kind] ?? '' };
     return armsFrame(comparison, (arm) => overSeeds(arm, (probe) => readChoice(probe, choice)), {
       view: this.view,

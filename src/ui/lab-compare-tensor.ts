@@ -5,14 +5,19 @@ import { cellWords, readTensor, tensorAt, type ComparedArm, type Comparison, typ
 import type { ChartView } from './chart-view.ts';
 import { armsFrame, overSeeds } from './compare-frames.ts';
 import { shareWords } from './compare-heat.ts';
-import { tableStyles } from './compare-styles.ts';
 import { castWords } from './compare-words.ts';
 import { whole } from './format.ts';
+import type { LabCompareHistogram } from './lab-compare-histogram.ts';
 import type { LabPlot } from './lab-plot.ts';
 import { decibels, measureWords } from './measure-words.ts';
 import { typed } from './number-input.ts';
+import { pictureButtons } from './picture-buttons.ts';
 import type { PlotFrame } from './plot-data.ts';
+import { savePlot } from './plot-svg.ts';
+import type { PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { saveDrawing } from './svg-file.ts';
+import { tableStyles } from './table-styles.ts';
 import './lab-compare-histogram.ts';
 import './lab-compare-swatch.ts';
 import './lab-plot.ts';
@@ -42,9 +47,23 @@ export class LabCompareTensor extends LitElement {
         overflow-wrap: anywhere;
       }
       h4 {
-        margin: 0 0 4px;
+        margin: 0;
         font-size: 12px;
         font-weight: 600;
+      }
+      .head {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        margin-bottom: 4px;
+      }
+      .head .push {
+        flex: none;
+      }
+      .head button {
+        min-height: 26px;
+        padding: 2px 4px;
+        font-size: 11px;
       }
       .pair {
         display: grid;
@@ -95,6 +114,7 @@ export class LabCompareTensor extends LitElement {
   /** How many probes there are; a new one renders again. */
   @property({ attribute: false }) probes = 0;
   @query('lab-plot') private readonly plot!: LabPlot | null;
+  @query('lab-compare-histogram') private readonly histogram!: LabCompareHistogram | null;
 
   override updated(): void {
     this.plot?.invalidate();
@@ -131,12 +151,18 @@ export class LabCompareTensor extends LitElement {
       </div>
       <div class="pair">
         <div>
-          <h4>Exponents of its elements <span class="muted">log scale, ${this.arm.name}</span></h4>
+          <div class="head">
+            <h4>Exponents of its elements <span class="muted">log scale, ${this.arm.name}</span></h4>
+            <span class="push">${pictureButtons('histogram', (kind) => this.#saveHistogram(kind), 'Exponents')}</span>
+          </div>
           <lab-compare-histogram .tensor=${tensor}></lab-compare-histogram>
           ${this.#note(tensor)}
         </div>
         <div>
-          <h4>${measure} over training <span class="muted">${this.asIf === '' ? 'every arm as it runs' : 'what if'}</span></h4>
+          <div class="head">
+            <h4>${measure} over training <span class="muted">${this.asIf === '' ? 'every arm as it runs' : 'what if'}</span></h4>
+            <span class="push">${pictureButtons('tensor', (kind) => this.#savePlot(kind), measure)}</span>
+          </div>
           <lab-plot
             compact
             .source=${this.frame}
@@ -214,6 +240,21 @@ export class LabCompareTensor extends LitElement {
       <th scope="row">${head}</th>
       ${cells.map((cell) => html`<td>${cell}</td>`)}
     </tr>`;
+  }
+
+  async #saveHistogram(kind: PictureKind): Promise<void> {
+    const picture = this.histogram?.picture;
+    if (picture) await saveDrawing(kind, this, this.#fileName('exponents'), picture);
+  }
+
+  async #savePlot(kind: PictureKind): Promise<void> {
+    const names = this.comparison.arms.map(({ name }, place) => ({ name, place }));
+    await savePlot(kind, this, this.#fileName(this.measure), this.frame(), names);
+  }
+
+  /** Says what a picture shows, which it does not itself. */
+  #fileName(what: string): string {
+    return `isoflop-${what}-${this.site.replaceAll(/[^\w.]+/g, '-')}${what === 'exponents' ? `-step-${this.step}` : ''}`;
   }
 
   #say(type: 'lab-step' | 'lab-close', detail: number | null): void {

@@ -12,15 +12,15 @@ import {
   type TensorMap,
 } from '../lab/index.ts';
 import type { ChartView } from './chart-view.ts';
-import { tableStyles } from './compare-styles.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import type { LabCompareMap, TensorPlace } from './lab-compare-map.ts';
 import { measureHelp, measureValue, measureWords } from './measure-words.ts';
 import { typed } from './number-input.ts';
-import { saveFile } from './save.ts';
+import { pictureButtons } from './picture-buttons.ts';
+import type { PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { svgPng, svgText } from './svg-file.ts';
-import { Throttle } from './throttle.ts';
+import { tableStyles } from './table-styles.ts';
+import { saveDrawing } from './svg-file.ts';
 import './lab-compare-map.ts';
 import './lab-compare-tensor.ts';
 
@@ -76,16 +76,7 @@ export class LabCompareTensors extends LabCompareElement {
   @query('lab-compare-map') private readonly mapElement!: LabCompareMap | null;
 
   protected override readonly comparisonTopics = ['probe', 'state'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 400);
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
-
-  protected override comparisonChanged(): void {
-    this.#text.call();
-  }
+  protected override readonly everyMs = 400;
 
   override render(): unknown {
     const { comparison } = this;
@@ -96,26 +87,7 @@ export class LabCompareTensors extends LabCompareElement {
       <header>
         <h2 id="title">Tensors</h2>
         <p class="muted small">${measureHelp(this.look.measure)}</p>
-        <span class="push bar">
-          <button
-            type="button"
-            class="quiet"
-            data-action="map-svg"
-            ?disabled=${this.#none(arm)}
-            @click=${(): void => this.#svg()}
-          >
-            SVG
-          </button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="map-png"
-            ?disabled=${this.#none(arm)}
-            @click=${(): Promise<void> => this.#png()}
-          >
-            PNG
-          </button>
-        </span>
+        <span class="push bar">${pictureButtons('map', (kind) => this.#save(kind), 'Map of tensors', this.#none(arm))}</span>
       </header>
       ${arm === undefined ? nothing : this.#content(comparison, arm, seed)}
     </section>`;
@@ -196,7 +168,7 @@ export class LabCompareTensors extends LabCompareElement {
               .arm=${arm}
               seed=${seed}
               site=${tensor}
-              .step=${this.step ?? map.steps.at(-1) ?? 0}
+              .step=${this.step !== null && map.steps.includes(this.step) ? this.step : (map.steps.at(-1) ?? 0)}
               .steps=${map.steps}
               measure=${measure}
               asIf=${asIf}
@@ -257,21 +229,8 @@ export class LabCompareTensors extends LabCompareElement {
     this.dispatchEvent(new CustomEvent('lab-compare', { detail, bubbles: true, composed: true }));
   }
 
-  #background(): string {
-    return getComputedStyle(this).getPropertyValue('--surface').trim();
-  }
-
-  #svg(): void {
+  async #save(kind: PictureKind): Promise<void> {
     const picture = this.mapElement?.picture;
-    if (picture)
-      saveFile(
-        `isoflop-tensors-${this.look.measure}.svg`,
-        new Blob([svgText(picture, this.#background())], { type: 'image/svg+xml' }),
-      );
-  }
-
-  async #png(): Promise<void> {
-    const picture = this.mapElement?.picture;
-    if (picture) saveFile(`isoflop-tensors-${this.look.measure}.png`, await svgPng(picture, this.#background()));
+    if (picture) await saveDrawing(kind, this, `isoflop-tensors-${this.look.measure}`, picture);
   }
 }

@@ -1,10 +1,10 @@
 import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import type { ComparedArm, Comparison } from '../lab/index.ts';
-import { divergedWords, heldOutWords } from './compare-words.ts';
+import { divergedWords, heldOutWords, verdictWords } from './compare-words.ts';
+import { adapter } from './adapter.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { Throttle } from './throttle.ts';
 import './lab-compare-swatch.ts';
 
 declare global {
@@ -49,6 +49,20 @@ export class LabCompareVerdicts extends LabCompareElement {
       }
       .diverged {
         color: var(--danger);
+        overflow-wrap: anywhere;
+      }
+      .failure {
+        margin-bottom: 14px;
+        padding: 8px 10px;
+        border-radius: 6px;
+        background: var(--danger-soft);
+        color: var(--danger);
+        white-space: pre-wrap;
+        overflow-wrap: anywhere;
+      }
+      .origin {
+        min-width: 0;
+        overflow-wrap: anywhere;
       }
       label {
         display: inline-flex;
@@ -71,12 +85,7 @@ export class LabCompareVerdicts extends LabCompareElement {
   ];
 
   protected override readonly comparisonTopics = ['state', 'gap'] as const;
-  readonly #text = new Throttle(() => this.requestUpdate(), 500);
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#text.cancel();
-  }
+  protected override readonly everyMs = 500;
 
   override render(): unknown {
     const { comparison } = this;
@@ -85,7 +94,7 @@ export class LabCompareVerdicts extends LabCompareElement {
     return html`<section class="card" aria-labelledby="title">
       <header>
         <h2 id="title">Verdict ${comparison.active ? html`<span class="muted">so far</span>` : nothing}</h2>
-        ${comparison.imported ? html`<span class="badge">FROM A FILE</span>` : nothing}
+        ${comparison.imported ? this.#origin(comparison) : nothing}
         <label class="push"
           >against
           <select
@@ -99,14 +108,18 @@ export class LabCompareVerdicts extends LabCompareElement {
           </select></label
         >
       </header>
+      ${comparison.failure === null ? nothing : html`<p class="failure" data-failure>${comparison.failure.message}</p>`}
       <div class="verdicts">
         ${arms.map((arm, place) => (arm === baseline ? this.#baseline(arm, place) : this.#verdict(comparison, arm, place)))}
       </div>
     </section>`;
   }
 
-  protected override comparisonChanged(): void {
-    this.#text.call();
+  #origin({ device, file }: Comparison): unknown {
+    return html`<span class="badge">FROM A FILE</span>
+      <span class="origin small muted" data-origin
+        >${file}, ${device === null ? 'which does not name its adapter' : html`measured on ${adapter(device)}`}</span
+      >`;
   }
 
   /** The baseline says nothing of itself but that it diverged. */
@@ -120,7 +133,8 @@ export class LabCompareVerdicts extends LabCompareElement {
   }
 
   #verdict(comparison: Comparison, arm: ComparedArm, place: number): unknown {
-    const { kind, text, lineText, caveats } = comparison.verdictOf(arm);
+    const verdict = comparison.verdictOf(arm);
+    const { kind, lineText, caveats } = verdict;
     const held = (['validation', 'ood'] as const).map((split) =>
       heldOutWords(comparison.heldOutGapOf(arm, split), split === 'validation' ? 'Validation' : 'Out-of-distribution'),
     );
@@ -128,7 +142,7 @@ export class LabCompareVerdicts extends LabCompareElement {
     const diverged = divergedWords(arm);
     return html`<div class="verdict ${kind}" data-verdict=${kind}>
       <lab-compare-swatch place=${place}></lab-compare-swatch>
-      <p class="words">${text.charAt(0) === 'n' && kind === 'none' ? `N${text.slice(1)}` : text}.</p>
+      <p class="words">${verdictWords(verdict)}</p>
       ${diverged === '' ? nothing : html`<p class="small diverged">${diverged}</p>`}
       ${small.length === 0 ? nothing : html`<p class="small muted">${small.join(' ')}</p>`}
     </div>`;

@@ -1,7 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { Address } from './address.ts';
-import type { CompareState } from '../lab/index.ts';
+import type { CompareState, Comparison } from '../lab/index.ts';
 import { DEFAULT_VIEW, type ChartView } from './chart-view.ts';
 import { LabCompareElement } from './lab-compare-element.ts';
 import type { Range } from './plot-data.ts';
@@ -10,6 +10,7 @@ import './lab-chart-tools.ts';
 import './lab-compare-chart.ts';
 import './lab-compare-cost.ts';
 import './lab-compare-files.ts';
+import './lab-compare-list.ts';
 import './lab-compare-setup.ts';
 import './lab-compare-stability.ts';
 import './lab-compare-tensors.ts';
@@ -60,14 +61,20 @@ export class LabCompare extends LabCompareElement {
   @state() private cursor: number | null = null;
   @state() private hiddenArms: ReadonlySet<string> = new Set();
 
+  /** A zoom is into the steps of one comparison. */
+  #shown: Comparison | null = null;
+
   override willUpdate(): void {
     const { comparison } = this;
+    if (comparison !== this.#shown) this.zoom = this.cursor = null;
+    this.#shown = comparison;
     if (comparison !== null && comparison.smoothing !== this.view.smoothing) comparison.smoothing = this.view.smoothing;
   }
 
   override render(): unknown {
     const { lab, comparison, view, address } = this;
     return html`<lab-compare-setup .lab=${lab} .address=${address}></lab-compare-setup>
+      <lab-compare-list .lab=${lab}></lab-compare-list>
       ${comparison === null ? nothing : html`<lab-compare-verdicts .lab=${lab}></lab-compare-verdicts>`}
       ${comparison === null ? nothing : this.#results(view)}
       <lab-compare-files .lab=${lab}></lab-compare-files>`;

@@ -14,9 +14,10 @@ import {
 import { explorerStyles } from './explorer-styles.ts';
 import type { LabNumberLine } from './lab-number-line.ts';
 import { typed } from './number-input.ts';
+import { pictureButtons } from './picture-buttons.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { svgPng, svgText } from './svg-file.ts';
+import { saveDrawing } from './svg-file.ts';
 import './lab-cast-controls.ts';
 import './lab-cast-panel.ts';
 import './lab-code-table.ts';
@@ -122,17 +123,14 @@ export class LabFormatExplorer extends LitElement {
         </select></label
       >
       <span class="mirror">${axis === 'log' ? 'negative numbers mirror these' : ''}</span>
-      <span class="push bar">
-        <button type="button" class="quiet" data-action="line-svg" @click=${(): void => this.#svg()}>SVG</button>
-        <button type="button" class="quiet" data-action="line-png" @click=${(): Promise<void> => this.#png()}>PNG</button>
-      </span>
+      <span class="push bar"> ${pictureButtons('line', (kind) => saveDrawing(kind, this, this.#name, this.line.picture))} </span>
     </div>`;
   }
 
   #files(choices: readonly FormatChoice[], casts: readonly CastSteps[]): unknown {
     const listed = choices.some(({ format }) => format.bits <= LISTED_BITS);
     const save = (ending: string, type: string, text: string): void =>
-      saveFile(this.#fileName(ending), new Blob([text], { type }));
+      saveFile(`${this.#name}.${ending}`, new Blob([text], { type }));
     const shown = choices.flatMap((choice, i) => {
       const steps = casts[i];
       return steps === undefined ? [] : [{ choice, steps }];
@@ -183,20 +181,9 @@ export class LabFormatExplorer extends LitElement {
     this.#say({ x: scale === 0 ? text : String(Number(text) / 2 ** scale) });
   }
 
-  #background(): string {
-    return getComputedStyle(this).getPropertyValue('--surface').trim();
-  }
-
-  #svg(): void {
-    saveFile(this.#fileName('svg'), new Blob([svgText(this.line.picture, this.#background())], { type: 'image/svg+xml' }));
-  }
-
-  async #png(): Promise<void> {
-    saveFile(this.#fileName('png'), await svgPng(this.line.picture, this.#background()));
-  }
-
-  #fileName(ending: string): string {
-    return `isoflop-${[...new Set([this.state.a, this.state.b])].join('-')}.${ending}`;
+  /** Of files, without the ending. */
+  get #name(): string {
+    return `isoflop-${[...new Set([this.state.a, this.state.b])].join('-')}`;
   }
 
   #say(detail: Partial<ExplorerState>): void {

@@ -206,7 +206,7 @@ export class LabHeader extends LabElement {
 
   #link(page: PageId, label: string): unknown {
     const { run, comparisons } = this.lab;
-    const state = page === 'train' ? run?.state : comparisons.current?.state;
+    const state = page === 'train' ? run?.state : comparisons.started?.state;
     const live = page !== this.page && state === 'running';
     const what = page === 'train' ? 'A run' : 'A comparison';
     return html`<a href=${this.address.href(page)} aria-current=${page === this.page ? 'page' : 'false'}

@@ -3,6 +3,7 @@ import { customElement, property } from 'lit/decorators.js';
 import { lowerBound, type Run } from '../lab/index.ts';
 import type { CurveId, ChartView } from './chart-view.ts';
 import { nats } from './format.ts';
+import { legendStyles } from './legend-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 
 declare global {
@@ -23,25 +24,8 @@ const CURVES: { readonly [C in CurveId]: string } = {
 export class LabLegend extends LitElement {
   static override readonly styles = [
     sharedStyles,
+    legendStyles,
     css`
-      button {
-        display: inline-flex;
-        align-items: center;
-        gap: 8px;
-        min-height: 28px;
-        padding: 3px 9px;
-        font-size: 12px;
-        background: transparent;
-        border-color: transparent;
-      }
-      button[aria-pressed='true'] {
-        background: transparent;
-        border-color: transparent;
-      }
-      button[aria-pressed='false'] {
-        color: var(--muted);
-        text-decoration: line-through;
-      }
       i {
         width: 18px;
         height: 0;
@@ -58,11 +42,6 @@ export class LabLegend extends LitElement {
       .earlier i {
         border-color: var(--reference);
         border-top-width: 1.5px;
-      }
-      b {
-        font-weight: 600;
-        min-width: 46px;
-        text-align: left;
       }
     `,
   ];

@@ -3,6 +3,7 @@ import { customElement, property } from 'lit/decorators.js';
 import type { EvalSeries, Run } from '../lab/index.ts';
 import { whole, nats, short } from './format.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { tableStyles } from './table-styles.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -17,37 +18,21 @@ const MAX_ROWS = 200;
 export class LabLossTable extends LitElement {
   static override readonly styles = [
     sharedStyles,
+    tableStyles,
     css`
       .scroll {
         max-height: 320px;
-        overflow: auto;
         margin-top: 10px;
-        border: 1px solid var(--line);
-        border-radius: 6px;
-      }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-size: 12px;
       }
       th,
       td {
         padding: 4px 12px;
-        text-align: right;
-        white-space: nowrap;
       }
-      thead th {
-        position: sticky;
-        top: 0;
-        background: var(--raised);
-        color: var(--muted);
-        font-weight: 600;
+      th:first-child {
+        text-align: right;
       }
       tbody th {
         font-weight: 400;
-      }
-      tbody tr:nth-child(even) {
-        background: var(--inset);
       }
     `,
   ];

@@ -2,7 +2,7 @@ import { css, html, LitElement, unsafeCSS, type PropertyValues } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import uPlot from 'uplot';
 import plotStyles from 'uplot/dist/uPlot.min.css?inline';
-import { draw, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
+import { draw, NO_FRAME, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
 import { plotOptions } from './plot-options.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { onThemeChange } from './theme.ts';
@@ -18,17 +18,6 @@ declare global {
     'lab-cursor': CustomEvent<number | null>;
   }
 }
-
-const NO_FRAME: PlotFrame = {
-  xLabel: '',
-  xLog: false,
-  yLabel: '',
-  yLog: false,
-  emptyX: [1, 10],
-  curves: [],
-  lines: [],
-  marks: [],
-};
 
 /** A canvas plot of growing curves. It asks `source` for its frame at most once an animation frame, after {@link invalidate}. */
 @customElement('lab-plot')

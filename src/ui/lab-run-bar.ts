@@ -3,6 +3,7 @@ import { customElement, state } from 'lit/decorators.js';
 import { fileName, type RunState } from '../lab/index.ts';
 import { LabElement } from './lab-element.ts';
 import { parseNumber, typed } from './number-input.ts';
+import { progressStyles } from './progress-styles.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { stateWords } from './words.ts';
@@ -29,6 +30,7 @@ const STATES: { readonly [S in RunState]: string } = {
 export class LabRunBar extends LabElement {
   static override readonly styles = [
     sharedStyles,
+    progressStyles,
     css`
       .state {
         flex: 1 1 260px;
@@ -51,24 +53,7 @@ export class LabRunBar extends LabElement {
         min-height: 32px;
       }
       progress {
-        appearance: none;
-        display: block;
-        width: 100%;
-        height: 4px;
         margin-top: 12px;
-        border: 0;
-        border-radius: 2px;
-        overflow: hidden;
-        background: var(--raised);
-      }
-      progress::-webkit-progress-bar {
-        background: var(--raised);
-      }
-      progress::-webkit-progress-value {
-        background: var(--accent);
-      }
-      progress::-moz-progress-bar {
-        background: var(--accent);
       }
     `,
   ];

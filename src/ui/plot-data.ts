@@ -55,6 +55,18 @@ export interface PlotFrame {
   readonly limitY?: Range;
 }
 
+/** A frame with nothing in it. */
+export const NO_FRAME: PlotFrame = {
+  xLabel: '',
+  xLog: false,
+  yLabel: '',
+  yLog: false,
+  emptyX: [1, 10],
+  curves: [],
+  lines: [],
+  marks: [],
+};
+
 export type Range = readonly [min: number, max: number];
 
 /** What is drawn of a frame: few points that look like all of them, and the ranges of both axes. */

@@ -3,9 +3,7 @@ import { armStyle } from './compare-frames.ts';
 import { short } from './format.ts';
 import { draw, type Curve, type PlotFrame, type Range } from './plot-data.ts';
 import { bandParts, ticks } from './plot-options.ts';
-import { saveFile } from './save.ts';
-
-export type PictureKind = 'svg' | 'png';
+import { savePicture, type PictureKind } from './save.ts';
 
 export interface PictureSize {
   readonly width: number;
@@ -123,11 +121,5 @@ export async function savePlot(
 ): Promise<void> {
   const style = getComputedStyle(host);
   const svg = plotSvg(frame, names, (property) => style.getPropertyValue(property).trim());
-  if (kind === 'svg') return saveFile(`${name}.svg`, new Blob([svg], { type: 'image/svg+xml' }));
-  const picture = new Image();
-  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-  await picture.decode();
-  const canvas = new OffscreenCanvas(2 * SIZE.width, 2 * SIZE.height);
-  canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  saveFile(`${name}.png`, await canvas.convertToBlob({ type: 'image/png' }));
+  await savePicture(kind, name, svg, SIZE);
 }

@@ -1,3 +1,5 @@
+import { savePicture, type PictureKind } from './save.ts';
+
 /** Properties that a drawing takes from the page's style sheets; a file needs them written out. */
 const PROPERTIES = [
   'fill',
@@ -16,7 +18,7 @@ const PROPERTIES = [
 const MARGIN = 12;
 
 /** A drawing of the page as an SVG file of its own: colours and fonts as they are now, on `background`, with nothing that reacts. */
-export function svgText(svg: SVGSVGElement, background: string): string {
+function svgText(svg: SVGSVGElement, background: string): string {
   const { width, height } = sizeOf(svg);
   const copy = svg.cloneNode(true);
   if (!(copy instanceof SVGSVGElement)) return '';
@@ -49,15 +51,10 @@ export function svgText(svg: SVGSVGElement, background: string): string {
   return new XMLSerializer().serializeToString(copy);
 }
 
-/** The same as a picture, `density` pixels for each of the page's. */
-export async function svgPng(svg: SVGSVGElement, background: string, density = 2): Promise<Blob> {
-  const { width, height } = sizeOf(svg);
-  const picture = new Image();
-  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg, background))}`;
-  await picture.decode();
-  const canvas = new OffscreenCanvas(Math.round(width * density), Math.round(height * density));
-  canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return canvas.convertToBlob({ type: 'image/png' });
+/** Saves a drawing in the colours that `host` has now. */
+export function saveDrawing(kind: PictureKind, host: Element, name: string, drawing: SVGSVGElement): Promise<void> {
+  const background = getComputedStyle(host).getPropertyValue('--surface').trim();
+  return savePicture(kind, name, svgText(drawing, background), sizeOf(drawing));
 }
 
 function sizeOf(svg: SVGSVGElement): { readonly width: number; readonly height: number } {

@@ -3,6 +3,7 @@ import { isEvent, isReply } from './event-check.ts';
 import { PROTOCOL_VERSION, type Command, type CommandType, type Event, type Replies, type WireError } from './protocol.ts';
 
 export { isProbe, isReply } from './event-check.ts';
+export { isMeasureResult } from './measure-check.ts';
 
 type WithoutId<C> = C extends Command ? Omit<C, 'id'> : never;
 

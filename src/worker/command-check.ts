@@ -1,6 +1,20 @@
 import { ProtocolError } from '../base/errors.ts';
 import { parseSpec } from '../spec/index.ts';
-import { MAX_ARMS, MAX_SEEDS, type ArmSpec, type Command, type CommandType, type SamplingSettings } from './protocol.ts';
+import {
+  MAX_ARMS,
+  MAX_MEASURED_LANES,
+  MAX_ROUNDS,
+  MAX_SEEDS,
+  MAX_WINDOW_MS,
+  type ArmSpec,
+  type Command,
+  type CommandType,
+  type MeasureKind,
+  type MeasureOptions,
+  type SamplingSettings,
+} from './protocol.ts';
+
+const KINDS: readonly MeasureKind[] = ['kernels', 'ablation', 'lanes'];
 
 /** A message as its sender wrote it, before anything about it is believed. */
 class Fields {
@@ -75,6 +89,27 @@ class Fields {
     };
   }
 
+  measureKind(name: string): MeasureKind {
+    const value = this.get(name);
+    const known = KINDS.find((kind) => kind === value);
+    return known ?? this.refuse(name, KINDS.join(', '));
+  }
+
+  measureOptions(name: string): MeasureOptions {
+    const value = this.get(name);
+    if (typeof value !== 'object' || value === null) return this.refuse(name, 'options');
+    const inner = new Fields(value, `${this.type} ${name}`);
+    const lanes = inner
+      .list('lanes')
+      .map((count) => new Fields({ lanes: count }, inner.type).count('lanes', 1, MAX_MEASURED_LANES));
+    return {
+      rounds: inner.count('rounds', 3, MAX_ROUNDS),
+      windowMs: inner.count('windowMs', 1, MAX_WINDOW_MS),
+      lanes: lanes.every((count, i) => count > (lanes[i - 1] ?? 0)) ? lanes : inner.refuse('lanes', 'an ascending list'),
+      unfused: inner.flag('unfused')['unfused'] === true,
+    };
+  }
+
   get(name: string): unknown {
     return Reflect.get(this.message, name);
   }
@@ -136,6 +171,15 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
   comparePause: (f, id) => ({ type: 'comparePause', id, runId: f.string('runId') }),
   compareResume: (f, id) => ({ type: 'compareResume', id, runId: f.string('runId') }),
   compareStop: (f, id) => ({ type: 'compareStop', id, runId: f.string('runId') }),
+  measure: (f, id) => ({
+    type: 'measure',
+    id,
+    runId: f.string('runId'),
+    what: f.measureKind('what'),
+    spec: parseSpec(f.get('spec')),
+    options: f.measureOptions('options'),
+  }),
+  measureStop: (f, id) => ({ type: 'measureStop', id, runId: f.string('runId') }),
   destroyDevice: (_, id) => ({ type: 'destroyDevice', id }),
 };
 

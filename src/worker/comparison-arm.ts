@@ -1,7 +1,7 @@
 import { DeviceError, IsoflopError, KernelError, SpecError } from '../base/errors.ts';
 import type { Probe } from '../base/probe.ts';
 import type { RunSpec } from '../spec/index.ts';
-import { Loop, type StepMetrics, type Trainer } from '../train/index.ts';
+import { Loop, notFiniteWords, type StepMetrics, type Trainer } from '../train/index.ts';
 import { wordsOf } from './library.ts';
 import type { ArmReport, ArmState, LaneEnd } from './protocol.ts';
 
@@ -19,7 +19,9 @@ export interface Probing {
 
 /** The part of a {@link Trainer} that a comparison uses. */
 export interface ArmTrainer
-  extends Pick<Trainer, 'step' | 'maxSteps' | 'free' | 'advance' | 'evaluate' | 'destroy' | 'disabled'>, Partial<Probing> {
+  extends
+    Pick<Trainer, 'step' | 'maxSteps' | 'free' | 'advance' | 'evaluate' | 'destroy' | 'disabled'>,
+    Partial<Probing & Pick<Trainer, 'firstNotFinite'>> {
   readonly plan: Pick<Trainer['plan'], 'peakBytes' | 'dispatchesPerStep'>;
 }
 
@@ -60,6 +62,7 @@ export class Arm {
   private readonly now: () => number;
   private readonly onState: () => void;
   private readonly msPerStep: number[] = [];
+  private readonly explained = new Set<number>();
   private turns = 0;
   private freed = false;
 
@@ -101,6 +104,23 @@ export class Arm {
     if (steps === 0 || this.turns++ < WARM_UP_TURNS) return;
     this.msPerStep.push((this.now() - from) / steps);
     if (this.msPerStep.length > TIMES_KEPT) this.msPerStep.shift();
+  }
+
+  /** Finds out in which tensor the lanes that have diverged since did so. */
+  async explain(): Promise<void> {
+    for (const [i, { lane, step, origin }] of this.diverged.entries()) {
+      if (origin !== null || this.explained.has(lane)) continue;
+      this.explained.add(lane);
+      try {
+        const found = await this.trainer.firstNotFinite?.(step, lane);
+        if (found === undefined) continue;
+        this.diverged[i] = { lane, step, origin: notFiniteWords(found) };
+      } catch {
+        // The device may be lost by now, or full: that is said elsewhere.
+        continue;
+      }
+      this.onState();
+    }
   }
 
   /** Resolves when every submitted step has been measured. */
@@ -148,7 +168,7 @@ export class Arm {
       const lane = i % lanes;
       if (Number.isFinite(loss) && Number.isFinite(gradNorm[i])) continue;
       if (this.diverged.some((end) => end.lane === lane)) continue;
-      this.diverged.push({ lane, step: firstStep + Math.floor(i / lanes) });
+      this.diverged.push({ lane, step: firstStep + Math.floor(i / lanes), origin: null });
     }
     if (this.diverged.length === before) return;
     if (this.diverged.length === lanes) this.end('diverged');

@@ -223,6 +223,7 @@ export class Comparison {
     if (arm.step < this.totalSteps) {
       await this.probeIfDue(arm);
       await arm.train(this.boundaryAfter(arm.step), TURN_MS, () => this.state === 'running' && this.raised === null);
+      await arm.explain();
       this.sayCost(arm, false);
     }
     if (arm.step < this.totalSteps || arm.state !== 'ready' || this.state !== 'running') {

@@ -1,5 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import type { NotFinite, StepMetrics } from '../train/index.ts';
+import { notFiniteWords, type NotFinite, type StepMetrics } from '../train/index.ts';
 
 /** A figure of a lane's step that is not finite. */
 interface Finding {
@@ -9,21 +9,31 @@ interface Finding {
   readonly value: number;
 }
 
+/** Where the failure of a lane's step began; undefined where nobody can look. */
+type Find = (step: number, lane: number) => Promise<NotFinite | undefined>;
+
 /**
- * Watches the losses of a run's lanes, and their gradients: where those are not finite, the weights are not either from that step on. A
- * lane like that is marked; it does not disturb the others, so the run ends only when all have diverged.
+ * Watches the losses of a run's lanes, and their gradients. A lane where those are not finite trains no more and is marked; it does not
+ * disturb the others, so the run ends only when all have diverged.
  */
 export class Divergence {
   /** Lanes that have diverged. */
   readonly lanes = new Set<number>();
   private readonly count: number;
   private readonly notice: (text: string) => void;
+  /** Lanes that have diverged while others went on, and of which nothing was said yet. */
+  private readonly untold: Finding[] = [];
   /** What ended the run, and of what it was made. */
   private ended: { readonly error: SpecError; readonly found: Finding; readonly keptStep: number | null } | null = null;
 
   constructor(count: number, notice: (text: string) => void) {
     this.count = count;
     this.notice = notice;
+  }
+
+  /** True where {@link tell} has something to say. */
+  get hasNews(): boolean {
+    return this.untold.length > 0;
   }
 
   /**
@@ -44,36 +54,31 @@ export class Divergence {
         this.ended = { error: this.error(found, keptStep, ''), found, keptStep };
         return this.ended.error;
       }
-      const { step, what, value } = found;
-      this.notice(
-        `Lane ${lane} diverged at step ${step}: its ${what} is ${value}. The other lanes are not touched by it and go on.`,
-      );
+      this.untold.push(found);
     }
     return null;
   }
 
+  /** Says of each lane that diverged beside others when it did, and in which tensor. */
+  async tell(find: Find): Promise<void> {
+    for (const found of this.untold.splice(0)) {
+      const { lane, step, what, value } = found;
+      const cause = await origin(found, find);
+      this.notice(
+        `Lane ${lane} diverged at step ${step}: its ${what} is ${value}. ${cause}The other lanes are not touched by it and go on.`,
+      );
+    }
+  }
+
   /**
-   * The error that {@link check} ended the run with, and in which tensor it shows; any other error as it is, and so this one where that is
+   * The error that {@link check} ended the run with, and in which tensor it began; any other error as it is, and so this one where that is
    * not to be found.
-   *
-   * @param find the first tensor of each lane that is not finite, as the run stands now.
    */
-  async explain(error: unknown, find: () => Promise<readonly (NotFinite | null)[]>): Promise<unknown> {
+  async explain(error: unknown, find: Find): Promise<unknown> {
     const { ended } = this;
     if (ended === null || error !== ended.error) return error;
-    let first: NotFinite | null | undefined;
-    try {
-      first = (await find())[ended.found.lane];
-    } catch {
-      // The device may be lost by now, or full: the error says what is known.
-    }
-    if (first === null || first === undefined) return error;
-    // Weights that took it in spread it everywhere: where it began cannot be seen any more.
-    const isWeight = /\.(?:weight|gain|bias)$/.test(first.tensor);
-    const where = isWeight
-      ? `The weights had taken it in by step ${first.step}, ${first.tensor} first. `
-      : `${first.tensor} is the first tensor that is not finite in the pass after step ${first.step}. `;
-    return this.error(ended.found, ended.keptStep, where);
+    const where = await origin(ended.found, find);
+    return where === '' ? error : this.error(ended.found, ended.keptStep, where);
   }
 
   private error({ step, lane, what, value }: Finding, keptStep: number | null, where: string): SpecError {
@@ -85,5 +90,16 @@ export class Divergence {
       expected: 'a finite number',
       cure: `${where}Choose a smaller learning rate, a longer warm-up or gradient clipping${kept}.`,
     });
+  }
+}
+
+/** A sentence and a space; empty where nothing is known. */
+async function origin({ step, lane }: Finding, find: Find): Promise<string> {
+  try {
+    const found = await find(step, lane);
+    return found === undefined ? '' : `${notFiniteWords(found)} `;
+  } catch {
+    // The device may be lost by now, or full.
+    return '';
   }
 }

@@ -1,23 +1,9 @@
 import type { Probe } from '../base/probe.ts';
+import { hasMeasureRow, isMeasureResult } from './measure-check.ts';
 import type { CommandType, Event, Replies } from './protocol.ts';
+import { boolean, fits, list, nothing, nullOr, number, object, of, string, strings, type Shape } from './shape.ts';
 
-type Shape = { readonly [key: string]: (value: unknown) => boolean };
-
-const number = (value: unknown): boolean => typeof value === 'number';
-const string = (value: unknown): boolean => typeof value === 'string';
-const boolean = (value: unknown): boolean => typeof value === 'boolean';
-const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
-const strings = (value: unknown): boolean => Array.isArray(value) && value.every(string);
-const nullOr =
-  (check: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    value === null || check(value);
 const floats = (value: unknown): boolean => value instanceof Float32Array;
-
-function fits(value: unknown, shape: Shape): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(shape).every(([key, check]) => check(Reflect.get(value, key)));
-}
 
 const WIRE_ERROR: Shape = { name: string, message: string, where: string };
 const wireError = (value: unknown): boolean => fits(value, WIRE_ERROR);
@@ -65,15 +51,6 @@ const DEVICE: Shape = {
   userAgent: string,
   build: string,
 };
-
-const list =
-  (check: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    Array.isArray(value) && value.every(check);
-const of =
-  (shape: Shape) =>
-  (value: unknown): boolean =>
-    fits(value, shape);
 
 const ARM: Shape = {
   name: string,
@@ -126,8 +103,6 @@ export function isProbe(value: unknown): value is Probe {
   return fits(value, PROBE);
 }
 
-const nothing = (value: unknown): boolean => value === null;
-
 const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   hello: (value) => fits(value, DEVICE),
   forecast: (value) => fits(value, FORECAST),
@@ -148,6 +123,8 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   comparePause: nothing,
   compareResume: nothing,
   compareStop: nothing,
+  measure: of({ data, parameters: number, tokensPerStep: number }),
+  measureStop: nothing,
   destroyDevice: nothing,
 };
 
@@ -181,7 +158,7 @@ const EVENTS: { readonly [T in Event['type']]: Shape } = {
     arm: number,
     state: string,
     step: number,
-    diverged: list(of({ lane: number, step: number })),
+    diverged: list(of({ lane: number, step: number, origin: nullOr(string) })),
   },
   armMetrics: { ...METRICS, arm: number },
   armProbe: { runId: string, arm: number, probes: list(isProbe) },
@@ -193,6 +170,9 @@ const EVENTS: { readonly [T in Event['type']]: Shape } = {
     split: string,
     lossNats: (value) => value instanceof Float64Array,
   },
+  measureProgress: { runId: string, done: number, total: number, what: string },
+  measureRow: { runId: string, what: string, row: object },
+  measureEnd: { runId: string, result: nullOr(isMeasureResult), stopped: boolean, error: nullOr(wireError) },
   sample: { runId: string, step: number, prompt: string, text: string },
   saved: { runId: string, step: number, sizeBytes: number },
   notice: { runId: nullOr(string), text: string },
@@ -206,6 +186,7 @@ export function isEvent(message: unknown): message is Event {
   if (typeof type !== 'string' || !Object.hasOwn(EVENTS, type)) return false;
   const shape: unknown = Reflect.get(EVENTS, type);
   if (!fits(message, isShape(shape) ? shape : {})) return false;
+  if (type === 'measureRow') return hasMeasureRow(message);
   if (type !== 'reply') return true;
   return Reflect.get(message, 'ok') === true ? 'value' in message : fits(message, { error: wireError });
 }

@@ -1,5 +1,20 @@
 import type { Probe } from '../base/probe.ts';
+import type { Ablation, AblationRow, KernelsReport, LanesReport, LanesRow } from '../measure/report.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+
+export { formWords } from '../measure/report.ts';
+export type {
+  Ablation,
+  AblationForm,
+  AblationRow,
+  KernelRow,
+  KernelsReport,
+  LanesReport,
+  LanesRow,
+  Limits,
+  Spread,
+  TimelineEntry,
+} from '../measure/report.ts';
 
 /** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
 export const PROTOCOL_VERSION = 2;
@@ -65,6 +80,21 @@ export type Command =
       readonly whatIf: readonly string[];
     }
   | { readonly type: 'comparePause' | 'compareResume' | 'compareStop'; readonly id: number; readonly runId: string }
+  /**
+   * Measures what the device does with a training step of `spec`. Replies {@link MeasureReport} once it has the data and the GPU; what it
+   * finds comes as {@link MeasureEvent}s. Refused while a run, a comparison or another measurement is going on, as these are while it is.
+   */
+  | {
+      readonly type: 'measure';
+      readonly id: number;
+      /** Names the measurement; it shares the names of runs. */
+      readonly runId: string;
+      readonly what: MeasureKind;
+      readonly spec: RunSpec;
+      readonly options: MeasureOptions;
+    }
+  /** Ends a measurement with what it has by then. Replies once it has said its last. */
+  | { readonly type: 'measureStop'; readonly id: number; readonly runId: string }
   /** Destroys the GPU device on purpose, so that a user can watch the run recover. Replies null. */
   | { readonly type: 'destroyDevice'; readonly id: number };
 
@@ -91,6 +121,8 @@ export interface Replies {
   comparePause: null;
   compareResume: null;
   compareStop: null;
+  measure: MeasureReport;
+  measureStop: null;
   destroyDevice: null;
 }
 
@@ -124,6 +156,7 @@ export type Event =
     }
   | SpeedEvent
   | ComparisonEvent
+  | MeasureEvent
   | { readonly type: 'sample'; readonly runId: string; readonly step: number; readonly prompt: string; readonly text: string }
   /** A checkpoint reached the browser's storage. */
   | { readonly type: 'saved'; readonly runId: string; readonly step: number; readonly sizeBytes: number }
@@ -180,6 +213,8 @@ export type ArmState = 'waiting' | 'ready' | 'done' | 'diverged';
 export interface LaneEnd {
   readonly lane: number;
   readonly step: number;
+  /** In which tensor it began, in a sentence; null until that was looked for, and where it cannot be. */
+  readonly origin: string | null;
 }
 
 /** What a comparison says. `arm` is the place in the command's list. A lost device or another failure is a `fault`; then it has failed. */
@@ -254,6 +289,58 @@ export interface ComparisonReport {
   readonly lanes: number;
   readonly arms: readonly ArmReport[];
 }
+
+/** Every kernel of a step; the step with fusions on and off; throughput against lanes. */
+export type MeasureKind = 'kernels' | 'ablation' | 'lanes';
+
+/** How a measurement goes about it; what is of no use to its kind is not looked at. */
+export interface MeasureOptions {
+  /** Rounds that each form of an ablation is timed for, windows for each number of lanes: 3..{@link MAX_ROUNDS}. */
+  readonly rounds: number;
+  /** Milliseconds of a turn of a round, or of a window: 1..{@link MAX_WINDOW_MS}; one step at least. */
+  readonly windowMs: number;
+  /** Numbers of lanes, ascending: 1..{@link MAX_MEASURED_LANES}. */
+  readonly lanes: readonly number[];
+  /** Whether kernels are also measured with no fusion. */
+  readonly unfused: boolean;
+}
+
+export const MAX_ROUNDS = 100;
+export const MAX_WINDOW_MS = 5000;
+export const MAX_MEASURED_LANES = 64;
+
+export interface MeasureReport {
+  readonly data: DataReport;
+  readonly parameters: number;
+  /** Of one lane. */
+  readonly tokensPerStep: number;
+}
+
+export type MeasureResult =
+  | { readonly what: 'kernels'; readonly report: KernelsReport }
+  | { readonly what: 'ablation'; readonly ablation: Ablation }
+  | { readonly what: 'lanes'; readonly report: LanesReport };
+
+/** What a measurement says. */
+export type MeasureEvent =
+  /** It is about to do part `done` of `total` (0: unknown). */
+  | {
+      readonly type: 'measureProgress';
+      readonly runId: string;
+      readonly done: number;
+      readonly total: number;
+      readonly what: string;
+    }
+  | { readonly type: 'measureRow'; readonly runId: string; readonly what: 'ablation'; readonly row: AblationRow }
+  | { readonly type: 'measureRow'; readonly runId: string; readonly what: 'lanes'; readonly row: LanesRow }
+  /** Its last word. What was measured before it was stopped or failed is in `result`; null: nothing was. */
+  | {
+      readonly type: 'measureEnd';
+      readonly runId: string;
+      readonly result: MeasureResult | null;
+      readonly stopped: boolean;
+      readonly error: WireError | null;
+    };
 
 export type Task = 'adapter' | 'data' | 'tokenizer' | 'compile' | 'check' | 'peak';
 

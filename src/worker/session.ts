@@ -1,7 +1,7 @@
 import { DeviceError, ProtocolError, SpecError, type IsoflopError } from '../base/errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { RunSpec } from '../spec/index.ts';
-import { encodeCheckpoint, type Checkpoint, type StepMetrics, type TrainerOptions } from '../train/index.ts';
+import { encodeCheckpoint, type Checkpoint, type NotFinite, type StepMetrics, type TrainerOptions } from '../train/index.ts';
 import { buildRun, runFlopsPerStep, runReport, runSpeed, type Built } from './build.ts';
 import { Divergence } from './divergence.ts';
 import type { Figures } from './figures.ts';
@@ -288,6 +288,7 @@ export class Session {
     while (holdsDevice(this.state)) {
       try {
         if (this.raised !== null) throw this.raised.error;
+        await this.divergence.tell(this.find);
         if (this.state === 'running') await this.train();
         else if (this.stepsWanted.length > 0) await this.singleStep();
         else if (!(await this.chores(true))) await this.sleep();
@@ -296,6 +297,7 @@ export class Session {
       }
     }
     for (const done of [...this.stepsWanted.splice(0), ...this.waiting.splice(0)]) done();
+    await this.divergence.tell(() => Promise.resolve(undefined));
     if (this.state === 'stopped' && this.built !== null) await this.save().catch(() => undefined);
     this.free();
   }
@@ -378,6 +380,7 @@ export class Session {
   private onMetrics(metrics: StepMetrics): void {
     const diverged = this.divergence.check(metrics, this.saver?.latest?.step ?? null);
     if (diverged !== null) this.raise(diverged);
+    if (this.divergence.hasNews) this.bell.ring();
     const { firstStep, lossNats, gradNorm, learningRate, epochs } = metrics;
     const arrays = [lossNats.buffer, gradNorm.buffer, learningRate.buffer, epochs.buffer];
     const lanes = this.specs.length;
@@ -394,10 +397,13 @@ export class Session {
       if (lost === null) throw error;
       await this.recover(lost);
     } catch (fatal) {
-      const { built, divergence } = this;
-      await this.fail(await divergence.explain(fatal, async () => (await built?.trainer.firstNotFinite()) ?? []));
+      await this.divergence.tell(this.find);
+      await this.fail(await this.divergence.explain(fatal, this.find));
     }
   }
+
+  private readonly find = async (step: number, lane: number): Promise<NotFinite | undefined> =>
+    this.built?.trainer.firstNotFinite(step, lane);
 
   private async recover(error: DeviceError): Promise<void> {
     this.free();

@@ -10,6 +10,7 @@ import { Figures } from './figures.ts';
 import { GpuKeeper, type GpuKeeperOptions } from './gpu-keeper.ts';
 import { Library, type Opened } from './library.ts';
 import { holdsDevice, isActive } from './machine.ts';
+import { Measuring, type MeasuringPorts } from './measuring.ts';
 import {
   PROTOCOL_VERSION,
   type CheckpointReport,
@@ -37,7 +38,8 @@ export interface HostPorts
   extends
     Pick<GpuKeeperOptions, 'open'>,
     Pick<SessionPorts, 'now' | 'wallClock' | 'sleep' | 'plan'>,
-    Pick<ComparisonPorts, 'createTrainer'> {
+    Pick<ComparisonPorts, 'createTrainer'>,
+    Pick<MeasuringPorts, 'measurers'> {
   readonly post: (event: Event, transfer: Transferable[]) => void;
   readonly files: Files;
   readonly fetch?: Fetch;
@@ -66,7 +68,8 @@ export class TrainingHost {
   /** The run before {@link session}, while that one is not built: it stays, and comes back if that one cannot be. */
   private previous: Session | null = null;
   private comparison: Comparison | null = null;
-  private measuring = false;
+  private measurement: Measuring | null = null;
+  private measuringPeak = false;
   private prefetched: Promise<void> | null = null;
 
   constructor(ports: HostPorts) {
@@ -153,6 +156,11 @@ export class TrainingHost {
       case 'compareStop':
         await this.comparisonOf(command).stop();
         return { value: null };
+      case 'measure':
+        return this.measure(command);
+      case 'measureStop':
+        await this.measurementOf(command).stop();
+        return { value: null };
       case 'measurePeak':
         return { value: await this.measurePeak() };
       case 'destroyDevice':
@@ -202,7 +210,7 @@ export class TrainingHost {
   /** The spec's data where it costs little to have; a run that is training is not slowed down for it. */
   private async dataAtHand({ data }: RunSpec): Promise<Opened | null> {
     const known = this.library.peek(data);
-    const busy = this.comparison?.active === true || (this.session !== null && isActive(this.session.state));
+    const busy = this.sideJob !== null || (this.session !== null && isActive(this.session.state));
     if (known === null && (busy || (data.tokenizer === 'bpe' && data.source !== 'markov') || data.source === 'file')) return null;
     const late = this.ports.sleep(FORECAST_DATA_MS).then(() => null);
     // What is being prepared for a run may be given up with that run; why, is no business of a forecast's.
@@ -249,12 +257,7 @@ export class TrainingHost {
   }
 
   private async compare(command: Of<'compare'>): Promise<Answer> {
-    const where = `comparison ${command.runId}`;
-    if (this.session !== null && isActive(this.session.state)) {
-      const rule = `it is not possible while run ${this.session.runId} is ${this.session.state}, as the GPU does one thing at a time`;
-      throw new ProtocolError({ where, rule, cure: 'Stop that run first.' });
-    }
-    this.refuseWhileBusy(where);
+    this.refuseUnlessIdle(`comparison ${command.runId}`);
     const made = new Comparison(command, {
       ...this.ports,
       emit: (event, transfer) => this.post(event, transfer),
@@ -270,6 +273,28 @@ export class TrainingHost {
   private comparisonOf({ runId }: { readonly runId: string }): Comparison {
     if (this.comparison?.runId === runId) return this.comparison;
     throw new ProtocolError({ where: `comparison ${runId}`, rule: 'the worker has no such comparison', cure: 'Start it anew.' });
+  }
+
+  private async measure(command: Of<'measure'>): Promise<Answer> {
+    this.refuseUnlessIdle(`measurement of ${command.what}`);
+    const made = new Measuring(command, {
+      ...this.ports,
+      emit: (event, transfer) => this.post(event, transfer),
+      gpu: () => this.keeper.get(),
+      library: this.library,
+      figures: this.figures,
+    });
+    this.measurement = made;
+    return { value: await made.prepare(this.session?.rest() ?? Promise.resolve()), afterwards: () => made.begin() };
+  }
+
+  private measurementOf({ runId }: { readonly runId: string }): Measuring {
+    if (this.measurement?.runId === runId) return this.measurement;
+    throw new ProtocolError({
+      where: `measurement ${runId}`,
+      rule: 'the worker has no such measurement',
+      cure: 'Start it anew.',
+    });
   }
 
   /** Where a run goes on from; null: from its seeds. */
@@ -317,7 +342,7 @@ export class TrainingHost {
       });
     }
     this.refuseWhileBusy('measurePeak');
-    this.measuring = true;
+    this.measuringPeak = true;
     try {
       await this.session?.rest();
       const gpu = await this.keeper.get();
@@ -332,13 +357,18 @@ export class TrainingHost {
       await this.figures.keepPeak(gpu.report, peak);
       return peak;
     } finally {
-      this.measuring = false;
+      this.measuringPeak = false;
     }
+  }
+
+  /** The comparison or measurement that has the GPU, where one does. */
+  private get sideJob(): Comparison | Measuring | null {
+    return [this.comparison, this.measurement].find((job) => job?.active === true) ?? null;
   }
 
   /** The GPU does one thing at a time. */
   private refuseWhileBusy(where: string): void {
-    if (this.measuring)
+    if (this.measuringPeak)
       throw new ProtocolError({ where, rule: "the adapter's peak is being measured", cure: 'Try again in a few seconds.' });
     if (this.comparison?.active === true)
       throw new ProtocolError({
@@ -346,6 +376,21 @@ export class TrainingHost {
         rule: `a comparison is ${this.comparison.state}, and the GPU does one thing at a time`,
         cure: 'Stop the comparison first.',
       });
+    if (this.measurement?.active === true)
+      throw new ProtocolError({
+        where,
+        rule: `${this.measurement.subject} being measured, and the GPU does one thing at a time`,
+        cure: 'Stop that measurement first.',
+      });
+  }
+
+  /** As {@link refuseWhileBusy}, and no run is paused or under way either. */
+  private refuseUnlessIdle(where: string): void {
+    if (this.session !== null && isActive(this.session.state)) {
+      const rule = `it is not possible while run ${this.session.runId} is ${this.session.state}, as the GPU does one thing at a time`;
+      throw new ProtocolError({ where, rule, cure: 'Stop that run first.' });
+    }
+    this.refuseWhileBusy(where);
   }
 
   /** Runs `body`; a device that is lost meanwhile is the error, whatever `body` says then. */
@@ -362,8 +407,8 @@ export class TrainingHost {
   }
 
   private onLost(error: Error): void {
-    // A comparison says itself that it has failed; a run that is finished comes back by itself.
-    if (this.comparison?.active === true) {
+    // What goes on beside runs says itself that it has failed; a run that is finished comes back by itself.
+    if (this.sideJob !== null) {
       if (this.session === null || !holdsDevice(this.session.state)) void this.reopen();
       return;
     }
@@ -382,8 +427,8 @@ export class TrainingHost {
   }
 
   private onGpuError(error: IsoflopError): void {
-    if (this.comparison?.active === true) {
-      this.comparison.gpuError(error);
+    if (this.sideJob !== null) {
+      this.sideJob.gpuError(error);
       return;
     }
     const holder = [this.previous, this.session].find((session) => session !== null && holdsDevice(session.state));

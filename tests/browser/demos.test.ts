@@ -29,12 +29,22 @@ async function until(page: Page, matching: RegExp): Promise<string> {
 const leading = (text: string): number => Number(/^-?[\d.]+/.exec(text)?.[0]);
 
 describe('demos', () => {
-  it.each(DEMOS)('%s opens, trains and is accessible', async (file) => {
+  it.each(DEMOS)('%s opens, trains or measures, and is accessible', async (file) => {
     const { page } = await suite.blank();
     await page.goto(`${suite.build.url}demos/${file}`);
-    await until(page, /^Step [1-9]\d* of/);
+    await until(page, /^(?:Step|Round) [1-9]\d* of/);
     expect(await page.$$eval('#chart polyline, #chart line', (lines) => lines.length)).toBeGreaterThan(0);
     expect(await violations(page)).toEqual([]);
+  });
+
+  it('fusion.html: one kernel gives every bit that three give, and the page says what that is worth', async () => {
+    const { page } = await suite.blank();
+    await page.goto(`${suite.build.url}demos/fusion.html`);
+    await until(page, /^Round 15 of 15/);
+    expect(await textOf(page, '#verdict')).toMatch(/^One kernel instead of three: (?:\d.* time|no measurable difference.*)\.$/);
+    expect(await textOf(page, '#apart')).toMatch(/ms, 5\.4 MB moved$/);
+    expect(await textOf(page, '#fused')).toMatch(/ms, 1\.2 MB moved$/);
+    await page.waitForFunction(() => document.querySelector('#difference')?.textContent === 'none: every bit is equal');
   });
 
   it('minimal.html learns to write what it was given', async () => {

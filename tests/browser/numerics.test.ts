@@ -69,8 +69,13 @@ describe('a comparison', () => {
     expect((await text(lab, 'tensors-csv')).split('\n')[0]).toMatch(/^arm,seed,step,layer,role,.*underflow/);
     expect(await text(lab, 'stability-csv')).toContain('attentionLogit,blocks.0');
     expect(await text(lab, 'gaps-csv')).toContain('no scale,bf16,');
-    for (const picture of ['loss-svg', 'gap-svg', 'map-svg']) expect(await text(lab, picture)).toMatch(/^<svg [^>]*xmlns=/);
-    expect((await lab.saved('gap-png')).bytes.slice(0, 4)).toEqual(Uint8Array.of(0x89, 0x50, 0x4e, 0x47));
+    // Of files that follow each other within a second the browser saves ten.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    for (const picture of ['loss-svg', 'gap-svg', 'map-svg', 'histogram-svg', 'tensor-svg', 'attentionLogit-svg'])
+      expect(await text(lab, picture)).toMatch(/^<svg [^>]*xmlns=/);
+    for (const picture of ['gap-png', 'histogram-png'])
+      expect((await lab.saved(picture)).bytes.slice(0, 4)).toEqual(Uint8Array.of(0x89, 0x50, 0x4e, 0x47));
+    expect((await lab.saved('histogram-svg')).name).toMatch(/^isoflop-exponents-blocks\.0\..*-step-\d+\.svg$/);
 
     // The file and the link show it again, in a tab that never ran it.
     const file = await lab.saved('comparison-json');
@@ -83,8 +88,41 @@ describe('a comparison', () => {
     await other.appears('lab-compare-tensor');
     expect(await words(other, '[data-verdict] .words')).toBe(verdict);
     expect(await words(other, 'lab-compare-tensor >>> h3')).toBe(site);
+    expect(await words(other, '[data-origin]')).toMatch(/^isoflop-comparison\.json, measured on .* SOFTWARE$/);
+    expect(await words(other, 'lab-compare-cost >>> section')).toContain('Measured elsewhere, on ');
     expect(await violations(other.page)).toEqual([]);
   }, 120_000);
+
+  it('stays in a list when another is started, and is shown again by a click while that one trains', async () => {
+    const lab = await numerics(tiny(100_000), { compare: '1_s1_p0_b0_w_n2_rbf16_rf32_z' });
+    await lab.press('compare-start');
+    await reach(lab, 'running');
+    while (!/step [1-9]/.test(await words(lab, '[data-comparison]'))) await new Promise((resolve) => setTimeout(resolve, 100));
+    await lab.press('compare-stop');
+    await reach(lab, 'stopped');
+    expect((await lab.look()).actions).not.toContain('show-comparison');
+    await lab.choose('lab-compare-arm >>> input.name', 'half');
+    await lab.press('compare-start');
+    await reach(lab, 'running');
+    const rows = (): Promise<string[]> =>
+      lab.page.$$eval('>>> [data-action="show-comparison"]', (all) =>
+        all.map((row) => `${row.getAttribute('aria-pressed')} ${(row.textContent ?? '').replaceAll(/\s+/g, ' ').trim()}`),
+      );
+    expect(await rows()).toEqual([
+      expect.stringMatching(/^true f32 against half TRAINING .*, one seed$/),
+      expect.stringMatching(/^false f32 against bf16 STOPPED .*, one seed$/),
+    ]);
+    const [, first] = await lab.page.$$('>>> [data-action="show-comparison"]');
+    await first?.click();
+    expect((await rows()).map((row) => row.split(' ')[0])).toEqual(['false', 'true']);
+    expect(await words(lab, 'lab-compare-verdicts >>> .words')).toMatch(/bf16/);
+    expect(await words(lab, '[data-comparison]'), 'the other goes on').toMatch(/^Training 2 arms/);
+    await lab.page.setViewport({ width: 390, height: 844 });
+    expect(await violations(lab.page)).toEqual([]);
+    await lab.press('compare-stop');
+    await reach(lab, 'stopped');
+    expect((await rows()).every((row) => row.includes('STOPPED'))).toBe(true);
+  });
 
   it('pauses and resumes, keeps the Train page from starting, and stops', async () => {
     const lab = await numerics(tiny(100_000), { compare: '1_s1_p0_b0_w_n2_rbf16_rf32_z' });

@@ -83,7 +83,9 @@ describe('isoflop train --json', () => {
     const init = scratch.put('w.safetensors', new Uint8Array(encodeWeights(weights, spec)));
     const said = await isoflop([...train, '--init', init, '--json', '--out', scratch.path]);
     expect(said.status).toBe(1);
-    expect(said.err).toMatch(/^isoflop train: step 1: the loss is not finite: got NaN\. The run diverged: .*\n$/);
+    expect(said.err).toMatch(
+      /^isoflop train: step 1: the loss is not finite: got NaN\. \S+\.weight was not finite before step 1: .+\. The run diverged: .*\n$/,
+    );
     const { steps, summary } = parseLines(said.out);
     expect(steps[0]).toMatchObject({ step: 1, loss: null, nonFinite: { loss: 'NaN' } });
     expect(summary).toMatchObject({ done: false, stopped: 'error', checkpoint: null });

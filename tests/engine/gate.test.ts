@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { tryPath } from '../../src/engine/index.ts';
+import { fastPaths, planProgram, tryPath } from '../../src/engine/index.ts';
 import type { Verdict } from '../../src/engine/index.ts';
 import { Graph } from '../../src/graph/index.ts';
 import { f32, u32 } from '../../src/graph/types.ts';
 import type { Node, Value } from '../../src/graph/types.ts';
 import { amax } from '../../src/ops/amax.ts';
+import { delayedScale } from '../../src/ops/delayed-scale.ts';
 import type { Dispatch, Op } from '../../src/ops/op.ts';
 import { dequantize, quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs, CastSources } from '../../src/ops/quantize.ts';
+import { roundState } from '../../src/ops/round-state.ts';
 import { opOf } from '../../src/ops/table.ts';
+import { castError, tensorStats } from '../../src/ops/tensor-stats.ts';
 import { testGpu } from '../support/run-graph.ts';
 
 const CAST: CastAttrs = {
@@ -55,6 +58,80 @@ async function verdictOf(node: Node, change: (dispatch: Dispatch) => Dispatch): 
     Object.assign(op, { variants });
   }
 }
+
+/** Nodes that round a state, and set the scales of two tensors. */
+function updates(): Record<'round' | 'scale', Node> {
+  const g = new Graph();
+  g.phase = 'update';
+  const parts = [[5, 7], [3000]].map((shape, i) => ({ name: `part${i}`, shape }));
+  const { tensor, powerOfTwo, margin, rounding, saturate } = CAST;
+  const rounded = { format: 'e4m3', scaling: 'current', tensor, powerOfTwo, margin, rounding, saturate } as const;
+  const draw = g.input('draw', u32(2), 'micro');
+  roundState(g, g.state('state', parts).pack, rounded, draw);
+  const history = g.state(
+    'history',
+    [9, 70].map((length, i) => ({ name: `part${i}`, shape: [length] })),
+  ).pack;
+  const scales = g.state(
+    'scales',
+    [0, 1].map((i) => ({ name: `part${i}`, shape: [1] })),
+  ).pack;
+  const scaled = { formats: 'e4m3 e5m2', algo: 'max', margin: 0, powerOfTwo: false, microBatches: 3 } as const;
+  delayedScale(g, { history, scales, draw }, scaled);
+  const [round, scale] = ['round_state', 'delayed_scale'].map((op) => g.nodes.find((node) => node.op === op));
+  if (round === undefined || scale === undefined) throw new RangeError('no updates');
+  return { round, scale };
+}
+
+describe('the check of fast paths of updates', () => {
+  it('promise 4: tries them on states of its own, and allows no difference in any bit', async () => {
+    const { round, scale } = updates();
+    for (const node of [round, scale]) {
+      expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true, excess: 0 });
+      const { variants } = opOf(node.op);
+      expect(await tryPath(await testGpu(), { node, variant: variants[0].name, key: node.op })).toMatchObject({ ok: true });
+      expect(variants[0].name).toBe('narrow');
+    }
+    const towardZero = (dispatch: Dispatch): Dispatch =>
+      dispatch.kernel.endsWith('/round-state-update')
+        ? { ...dispatch, overrides: { ...dispatch.overrides, ROUNDING: 1 } }
+        : dispatch;
+    expect(await verdictOf(round, towardZero)).toMatchObject({ ok: false });
+    const halved = (dispatch: Dispatch): Dispatch => ({ ...dispatch, sizes: { ...dispatch.sizes, power_of_two: 1 } });
+    expect(await verdictOf(scale, halved)).toMatchObject({ ok: false });
+  });
+
+  it('promise 4: finds them among the steps of a plan', async () => {
+    const g = new Graph();
+    g.phase = 'update';
+    const { tensor, powerOfTwo, margin, saturate } = CAST;
+    const attrs = { format: 'e4m3', scaling: 'current', rounding: 'nearest', tensor, powerOfTwo, margin, saturate } as const;
+    roundState(g, g.state('state', [{ name: 'w', shape: [9] }]).pack, attrs, undefined);
+    const { caps } = await testGpu();
+    const software = { ...caps, software: true };
+    const paths = fastPaths(planProgram(g, { caps: software }), g, software);
+    expect(paths.map(({ node, variant }) => `${node.op}/${variant}`)).toEqual(['round_state/narrow']);
+  });
+
+  it('promise 4: holds counts against each other as integers, not as the tiny floats that their bits would be', async () => {
+    const g = new Graph();
+    const x = g.input('x', f32(4, 48), 'micro');
+    const stats = tensorStats(g, x);
+    const { codes, scales } = quantize(
+      g,
+      x,
+      { ...CAST, rounding: 'nearest', values: false },
+      { amax: amax(g, x, { of: 'finite' }) },
+    );
+    if (scales === undefined) throw new RangeError('no scales');
+    const values = dequantize(g, codes, scales, { ...CAST, rounding: 'nearest' });
+    const { node } = castError(g, { x, stats, codes, values, scales }, 'e4m3').counts;
+    expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
+    // Counts what overflows by another limit.
+    const other = (dispatch: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...dispatch.overrides, MAX_MAGNITUDE: 8 } });
+    expect(await verdictOf(node, other)).toMatchObject({ ok: false });
+  });
+});
 
 describe('the check of fast paths of casts', () => {
   it.each([{}, BLOCK, { scaling: 'delayed', format: 'e5m2' }] as const)(

@@ -141,11 +141,14 @@ describe('a comparison on the page', () => {
     if (seed === undefined) throw new Error('no seed');
     seed.lossNats.truncate(119);
     seed.lossNats.push(NaN);
-    const text = comparisonJson(comparison, lab.device, 1_700_000_000_000);
+    const text = comparisonJson(comparison, 1_700_000_000_000);
     expect(JSON.parse(text)).toMatchObject({ format: 'isoflop-comparison', version: 1, device: { software: true } });
+    expect(comparison.device).toEqual(lab.device);
     const again = comparisonFromJson(text, 'kept.json');
     expect(again).toMatchObject({ state: 'finished', imported: true, totalSteps: 120, setup: comparison.setup });
-    expect(comparisonJson(again, lab.device, 1_700_000_000_000).length).toBeGreaterThan(10_000);
+    // Saved again, the file names the adapter that measured, not the one that reads.
+    expect(JSON.parse(comparisonJson(again, 0))).toMatchObject({ device: lab.device });
+    expect(again).toMatchObject({ file: 'kept.json', device: lab.device });
     for (const [place, arm] of comparison.arms.entries()) {
       const other = armAt(again, place);
       expect(other.probes).toEqual(arm.probes);
@@ -158,12 +161,51 @@ describe('a comparison on the page', () => {
     expect(again.gapsOf(armAt(again, 1)).at(-1)?.lost).toEqual([1]);
     lab.comparisons.open(text, 'kept.json');
     expect(lab.comparisons.current?.imported).toBe(true);
-    expect(lab.comparisons.earlier).toEqual([comparison]);
+    expect(lab.comparisons.kept).toEqual([comparison, lab.comparisons.current]);
+  });
+
+  it('keeps those before, and shows one again while another trains', async () => {
+    const { lab, comparison: first } = await finished();
+    const { comparisons } = lab;
+    const told = vi.fn<() => void>();
+    comparisons.on('comparison', told);
+    await comparisons.start();
+    const second = comparisons.current;
+    expect(comparisons.kept).toEqual([first, second]);
+    comparisons.show(first);
+    expect(told).toHaveBeenCalled();
+    expect(comparisons).toMatchObject({ current: first, started: second, live: second, busy: true, kept: [first, second] });
+    await vi.waitFor(() => expect(second?.state).toBe('running'));
+    await comparisons.pause();
+    await vi.waitFor(() => expect(second?.state).toBe('paused'));
+    expect(first.state).toBe('finished');
+    await comparisons.stop();
+    await vi.waitFor(() => expect(second?.state).toBe('stopped'));
+    expect(comparisons).toMatchObject({ live: first, busy: false });
+    // It has not trained a step, so there is nothing of it to keep.
+    comparisons.show(first);
+    expect(comparisons.kept).toEqual([first]);
+  });
+
+  it('brings back from a file why a comparison failed, and does without an adapter that the file does not name', async () => {
+    const { worker, comparison } = await compared();
+    worker.host.comparison?.train(20);
+    await vi.waitFor(() => expect(comparison.step).toBe(20));
+    worker.emit('error', { message: 'boom' });
+    await vi.waitFor(() => expect(comparison.state).toBe('failed'));
+    comparison.device = null;
+    const text = comparisonJson(comparison, 0);
+    const again = comparisonFromJson(text, 'failed.json');
+    expect(again).toMatchObject({ state: 'failed', device: null });
+    expect(again.failure?.message).toBe(comparison.failure?.message);
+    expect(() => comparisonFromJson(text.replace('"device":null', '"device":{"vendor":1}'), 'x.json')).toThrow(
+      'x.json: its device is mangled.',
+    );
   });
 
   it('refuses files that are no comparisons, in words', async () => {
     const { lab, comparison } = await finished();
-    const text = comparisonJson(comparison, null, 0);
+    const text = comparisonJson(comparison, 0);
     const cure = 'Choose a file that this page exported as JSON.';
     expect(() => comparisonFromJson('{', 'x.json')).toThrow(`x.json: it is not JSON. ${cure}`);
     expect(() => comparisonFromJson('{"a":1}', 'x.json')).toThrow(`x.json: it holds no comparison. ${cure}`);
@@ -237,7 +279,8 @@ describe('a setup', () => {
     const text = '1_s2_p25_b1_we4m3.e5m2_n2_rbf16_awith%5Froom%2A*precision.recipe*"fp8-delayed"*precision.margin*2_z';
     expect(comparisonToText(setup)).toBe(text);
     expect(comparisonFromText(text)).toEqual(setup);
-    expect(comparisonFromText('1_s3_p50_b0_w_n2_rbf16_rfp8-current_z')).toEqual(COMPARISON_START);
+    expect(comparisonFromText('1_s3_p50_b0_we4m3.e5m2_n2_rbf16_rfp8-current_z')).toEqual(COMPARISON_START);
+    expect(comparisonFromText('1_s3_p50_b0_w_n2_rbf16_rfp8-current_z')).toEqual({ ...COMPARISON_START, whatIf: [] });
   });
 
   it('comes back from its text, whatever its names and changes', () => {

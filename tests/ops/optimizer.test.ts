@@ -145,6 +145,56 @@ describe('adamw', () => {
     }
   });
 
+  it('halts a lane whose norm is not finite with the weights it had, for good, and moves the others as if alone', async () => {
+    const graph = new Graph();
+    graph.phase = 'update';
+    const [weights, m, v, grads] = ['weights', 'm', 'v', 'grads'].map((name) => graph.state(name, NAMED).pack);
+    if (weights === undefined || m === undefined || v === undefined || grads === undefined) throw new RangeError('four states');
+    const hyper = graph.input('hyper', f32(HYPER_SIZE), 'step');
+    const norm = globalNorm(graph, grads);
+    adamw(graph, { grads, weights, m, v, norm, hyper }, DECAY);
+
+    const at = (index: number, value: number) => (data: Float64Array) => data.with(index, value);
+    const same = (data: Float64Array): Float64Array => data;
+    // What is wrong with a lane: its gradients, or the mark of an earlier step.
+    const wrong = [
+      { clip: 1, grads: at(70, NaN), m: same },
+      { clip: 1, grads: same, m: same },
+      { clip: 0, grads: at(SIZE - 1, -Infinity), m: same },
+      // Squares beyond f32.
+      { clip: 1, grads: at(3, 1e30), m: same },
+      { clip: 0, grads: same, m: (data: Float64Array) => data.fill(NaN) },
+    ];
+    const lanes = wrong.map(({ clip, grads: spoil, m: mark }, lane) => ({
+      hyper: hyperOf({ clip }),
+      grads: spoil(noise(SIZE, `g${lane}`)),
+      weights: noise(SIZE, `w${lane}`),
+      m: mark(noise(SIZE, `m${lane}`, 0.1)),
+      v: noise(SIZE, `v${lane}`).map((x) => Math.fround(x * x)),
+    }));
+    const feeds = lanes.map(({ hyper: values, ...states }): LaneFeeds => ({
+      inputs: { hyper: values },
+      states: Object.fromEntries(Object.entries(states).map(([name, data]) => [name, byPart(data)])),
+    }));
+    const results = await runGraph(graph, feeds);
+    for (const [i, lane] of lanes.entries()) {
+      const states = results[i]?.states ?? {};
+      const [lone] = await runGraph(graph, feeds.slice(i, i + 1));
+      for (const name of ['weights', 'm', 'v']) expect(joined(lone?.states[name])).toEqual(joined(states[name]));
+      if (i === 1) {
+        expect(joined(states['weights']).some((w, e) => w === lane.weights[e])).toBe(false);
+        continue;
+      }
+      expect(joined(states['weights'])).toEqual([...lane.weights]);
+      expect(joined(states['v'])).toEqual([...lane.v]);
+      expect(joined(states['m']).every(Number.isNaN)).toBe(true);
+      const packs = [lane.grads, lane.weights, lane.m, lane.v].map(packed);
+      const normOf = tensor([1], [i < 4 ? NaN : 1]);
+      const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], { decay: DECAY });
+      for (const [j, name] of ['weights', 'm', 'v'].entries()) expect(joined(states[name])).toEqual([...(want[j]?.data ?? [])]);
+    }
+  });
+
   it('leaves weights alone at zero gradients, moments and decay', async () => {
     const graph = new Graph();
     graph.phase = 'update';

@@ -114,6 +114,33 @@ describe('round_state', () => {
     }
   });
 
+  it.each(CASES.filter(({ powerOfTwo }) => powerOfTwo !== false).map((change) => [JSON.stringify(change), change] as const))(
+    'leaves what it has rounded as it is, and NaN NaN: %s',
+    async (_, change) => {
+      const graph = stateGraph({ ...PLAIN, ...change });
+      const draw = (counter: number): LaneFeeds['inputs'] => (change.rounding === 'stochastic' ? { draw: [7, counter] } : {});
+      const states = [laneOf(1), laneOf(2), new Float64Array(SIZE).fill(NaN)].map(byPart);
+      const once = await runGraph(
+        graph,
+        states.map((state) => ({ inputs: draw(1) ?? {}, states: { state } })),
+      );
+      const twice = await runGraph(
+        graph,
+        once.map((result) => ({ inputs: draw(2) ?? {}, states: { state: byPart(Float64Array.from(joined(result))) } })),
+      );
+      expect(twice.map(joined)).toEqual(once.map(joined));
+      expect(joined(once[2]).every(Number.isNaN)).toBe(true);
+      expect(joined(once[0]).every(Number.isFinite)).toBe(true);
+    },
+  );
+
+  it('scaled stochastic rounding in a format without NaN keeps the NaN that marks a halted lane', async () => {
+    const attrs = { ...PLAIN, format: 'e2m1', scaling: 'current', powerOfTwo: false, rounding: 'stochastic' } as const;
+    const state = byPart(new Float64Array(SIZE).fill(NaN));
+    const [result] = await runGraph(stateGraph(attrs), [{ inputs: { draw: [1, 2] }, states: { state } }]);
+    expect(joined(result).every(Number.isNaN)).toBe(true);
+  });
+
   it('stochastic: keeps the mean of many equal numbers, and draws anew for another counter, seed or tensor', async () => {
     const third = Math.fround(1 + 1 / 3 / 128);
     const state = byPart(new Float64Array(SIZE).fill(third));

@@ -3,7 +3,6 @@ import type { Attrs } from '../../src/graph/types.ts';
 import { HYPER, HYPER_SIZE } from '../../src/ops/hyper.ts';
 import { sizeOf } from '../../src/base/shape.ts';
 import type { GradientCase, Operand } from './gradcheck.ts';
-import { attentionReferences } from './ops/attention.ts';
 import { noise } from './tensor.ts';
 
 /** Random f32 data of a shape; `offset` moves it off zero. */
@@ -51,13 +50,8 @@ const single = { heads: 2, kvHeads: 1, headSize: 4 };
 const scores = (attrs: typeof grouped, T: number): Operand =>
   real([2, T, (attrs.heads + 2 * attrs.kvHeads) * attrs.headSize], `qkv${T}`);
 
-/** Inputs of attention's backward pass: a random gradient, and what the forward pass gives. */
-function attentionBackward(attrs: typeof grouped, T: number, scale: number): Pick<GradientCase, 'inputs' | 'attrs'> {
-  const qkv = scores(attrs, T);
-  const forward = attentionReferences.attention([{ shape: qkv.type.shape, data: qkv.data }], { ...attrs, scale });
-  const outputs = forward.map(({ shape, data }): Operand => ({ type: f32(...shape), data }));
-  return { inputs: [real([2, T, attrs.heads * attrs.headSize], 'do'), qkv, ...outputs], attrs: { ...attrs, scale } };
-}
+const bare = { qkNorm: false, eps: 0, base: 0 };
+const even = { heads: 4, kvHeads: 2, headSize: 6 };
 
 /** Where the VJP of each op is held against central differences: every kind, flag and transpose that an op has. */
 export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -96,8 +90,17 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
   split_heads: [{ inputs: [real([2, 4, 15], 'x')], attrs: { heads: 3 } }],
   causal_softmax: [{ inputs: [real([2, 2, 5, 5], 'scores')], attrs: {} }],
   attention: [
-    { inputs: [scores(grouped, 5)], attrs: { ...grouped, scale: 1 / Math.sqrt(3) } },
-    { inputs: [scores(single, 4)], attrs: { ...single, scale: 0.7 } },
+    { inputs: [scores(grouped, 5)], attrs: { ...grouped, ...bare, scale: 1 / Math.sqrt(3) } },
+    { inputs: [scores(single, 4)], attrs: { ...single, ...bare, scale: 0.7 } },
+    { inputs: [scores(single, 4)], attrs: { ...single, ...bare, scale: 0.7, base: 100 } },
+    {
+      inputs: [scores(grouped, 5), real([3], 'qgain', 1), real([3], 'kgain', 1)],
+      attrs: { ...grouped, scale: 0.7, qkNorm: true, eps: 0.1, base: 0 },
+    },
+    {
+      inputs: [scores(even, 4), real([6], 'qgain', 1), real([6], 'kgain', 1)],
+      attrs: { ...even, scale: 0.5, qkNorm: true, eps: 1e-5, base: 10000 },
+    },
   ],
   cross_entropy: [
     { inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0)], attrs: {}, constants: [2] },
@@ -145,6 +148,10 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     { inputs: [real([6, 4], 'a'), real([6, 5], 'b')], attrs: product({ transposeA: true, columnSums: true }) },
   ],
   embedding_position: [{ inputs: [text.tokens, real([6, 4], 'table'), real([3, 4], 'positions')], attrs: {} }],
+  residual_norm: ['layernorm', 'rmsnorm'].map((kind) => ({
+    inputs: [real([2, 3, 5], 'a'), real([2, 3, 5], 'b', 2), real([5], 'gain', 1), real([5], 'bias')],
+    attrs: { kind, bias: true, eps: 0.1 },
+  })),
   norm_backward: ['layernorm', 'rmsnorm'].map((kind) => ({
     inputs: [
       real([2, 3, 5], 'dy'),
@@ -155,7 +162,6 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     ],
     attrs: { kind, addend: true },
   })),
-  attention_backward: [attentionBackward(grouped, 5, 0.5), attentionBackward(single, 4, 0.7)],
   head_loss: [false, true].flatMap((tied) =>
     [true, false].map((gradient) => ({
       inputs: [real([2, 3, 4], 'x'), real(tied ? [6, 4] : [4, 6], 'w'), text.tokens, hyperOperand(0.1)],

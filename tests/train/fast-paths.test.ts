@@ -121,9 +121,9 @@ describe('the check of fast paths', () => {
   });
 
   it('promise 4: switches off a variant that does not compile', async () => {
-    sabotage('activation_backward', unbuildable);
+    sabotage('embedding_backward', unbuildable);
     const { disabled } = await checkFastPaths(await testGpu(), spec, 11, new Map());
-    expect([...disabled]).toEqual(['activation_backward/broken']);
+    expect([...disabled]).toEqual(['embedding_backward/broken']);
   });
 
   it('promise 4: switches off a fusion whose own plain kernel is wrong on this device', async () => {

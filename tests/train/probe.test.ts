@@ -21,6 +21,7 @@ import { encodeCheckpoint } from '../../src/train/checkpoint.ts';
 import type { KnownVerdicts } from '../../src/train/fast-paths.ts';
 import { differentiatedGraph } from '../../src/train/graphs.ts';
 import { initialWeights } from '../../src/train/init.ts';
+import { Prober } from '../../src/train/probe.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
 import { evaluateGraph } from '../reference/evaluate.ts';
 import { tinySpec } from '../reference/specs.ts';
@@ -325,37 +326,23 @@ describe('a probe', () => {
   });
 });
 
-describe('the first tensor that is not finite', () => {
-  /** A run whose named weights are `value` throughout. */
-  async function found(name: string, value: number): Promise<unknown> {
-    const dataset = await testDataset(spec);
-    const weights = initialWeights(spec, dataset.vocab).map((tensor) =>
-      tensor.name === name ? { ...tensor, data: tensor.data.map(() => value) } : tensor,
-    );
-    const trainer = await testTrainer([spec], { dataset, weights: [weights] });
-    try {
-      return await trainer.firstNotFinite();
-    } finally {
-      trainer.destroy();
-    }
-  }
-
-  it('is none where all are finite', async () => expect(await found('none', 0)).toEqual([null]));
-
-  it('is a weight where weights are not finite', async () =>
-    expect(await found('blocks.0.norm2.gain', NaN)).toEqual([{ tensor: 'blocks.0.norm2.gain', step: 0 }]));
-
-  it('is the result that overflows first', async () =>
-    expect(await found('blocks.0.mlp.fc.weight', 3e38)).toEqual([{ tensor: 'blocks.0.mlp.fc fprop.output', step: 0 }]));
-
-  it('is named after the step whose weights it was found with, in the lane that diverged', async () => {
-    const wild = { ...spec, optimizer: { ...spec.optimizer, lr: 1e30 } };
-    const trainer = await testTrainer([spec, wild]);
-    await trace(trainer, 4);
-    const [calm, lost] = await trainer.firstNotFinite();
-    trainer.destroy();
-    expect(calm).toBeNull();
-    expect(lost?.step).toBe(4);
-    expect(lost?.tensor).toMatch(/^(embed|blocks)/);
+describe('probes that are asked for at once', () => {
+  it('wait for each other: other formats do not free a program that is at work', async () => {
+    const diary: string[] = [];
+    let made = 0;
+    const prober = new Prober(() => {
+      const id = made++;
+      return { id, destroy: () => void diary.push(`destroy ${id}`) };
+    });
+    const use = (whatIf: readonly string[], fails = false): Promise<void> =>
+      prober.use({ spec, vocab: 11, whatIf }, async ({ id }) => {
+        diary.push(`begin ${id}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        diary.push(`end ${id}`);
+        if (fails) throw new Error('out of luck');
+      });
+    const all = await Promise.allSettled([use(['e4m3']), use(['e5m2'], true), use(['e0m7']), use(['e5m2'])]);
+    expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+    expect(diary).toEqual(['begin 0', 'end 0', 'destroy 0', 'begin 1', 'end 1', 'begin 1', 'end 1']);
   });
 });

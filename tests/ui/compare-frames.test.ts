@@ -25,7 +25,7 @@ function compared(broken: number | null = null): Comparison {
     const flat = new Float32Array(2 * STEPS).fill(1);
     const common = { runId, arm, firstStep: 1, lanes: 2, gradNorm: flat, learningRate: flat, epochs: flat };
     comparison.apply({ type: 'armMetrics', ...common, lossNats });
-    const diverged = broken !== null && arm === 1 ? [{ lane: 1, step: 51 }] : [];
+    const diverged = broken !== null && arm === 1 ? [{ lane: 1, step: 51, origin: 'head fprop.output is the first tensor that is not finite.' }] : [];
     comparison.apply({ type: 'armState', runId, arm, state: 'done', step: STEPS, diverged });
   }
   comparison.apply({ type: 'comparisonState', runId, state: 'finished', step: STEPS, totalSteps: STEPS });
@@ -80,7 +80,9 @@ describe('what is said of a comparison', () => {
     const [bf16, fp8] = comparison.arms;
     if (bf16 === undefined || fp8 === undefined) throw new Error('no arms');
     expect(divergedWords(bf16)).toBe('');
-    expect(divergedWords(fp8)).toBe('Diverged: seed 2 at step 51, where its loss was NaN. The other seeds go on.');
+    expect(divergedWords(fp8)).toBe(
+      'Diverged: seed 2 at step 51, where its loss was NaN (head fprop.output is the first tensor that is not finite). The other seeds go on.',
+    );
     expect(heldOutWords({ relative: 0.0031, lo: 0.0019, hi: 0.0043, seeds: 3 }, 'Validation')).toBe(
       'Validation loss at the end: 0.31 % ± 0.12 % above (3 seeds).',
     );

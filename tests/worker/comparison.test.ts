@@ -126,14 +126,41 @@ describe('a comparison', { timeout: 120_000 }, () => {
     expect(states(h).at(-1)).toBe('finished');
     const [first, second] = [0, 1].map((arm) => h.of('armState').findLast((event) => event.arm === arm));
     const diverged = [
-      { lane: 1, step: 5 },
-      { lane: 0, step: 9 },
+      { lane: 1, step: 5, origin: null },
+      { lane: 0, step: 9, origin: null },
     ];
     expect(first).toMatchObject({ state: 'diverged', diverged });
     expect(second).toMatchObject({ state: 'done', step: 40, diverged: [] });
     expect(trainers.map(({ diary }) => diary.includes('evaluate validation'))).toEqual([false, true]);
     expect(trainers.every(({ diary }) => diary.filter((line) => line === 'destroy').length === 1)).toBe(true);
     expect(h.of('comparisonState').at(-1)?.step).toBe(40);
+  });
+
+  it('promise 6: names the tensor in which a lane of an arm diverged, and the step', async () => {
+    const h = new Harness();
+    await h.ask({ type: 'addFile', name: 'letters.txt', bytes: tinyText() });
+    // The residual stream grows beyond fp16; unfused, as the repetition is.
+    const wild = tinySpec({
+      budget: { steps: 12 },
+      optimizer: { lr: 10, clip: null },
+      precision: { overrides: { residual: 'fp16' } },
+      fusion: 'none',
+    });
+    const arms = [
+      { name: 'a', spec: tinySpec({ budget: { steps: 12 } }) },
+      { name: 'wild', spec: wild },
+    ];
+    await h.ask(compare({ arms, seeds: 2 }));
+    await over(h);
+    const [calm, lost] = [0, 1].map((arm) => h.of('armState').findLast((event) => event.arm === arm));
+    expect(calm).toMatchObject({ state: 'done', diverged: [] });
+    expect(lost?.state).toBe('diverged');
+    expect(lost?.diverged.map(({ lane }) => lane).toSorted()).toEqual([0, 1]);
+    for (const { step, origin } of lost?.diverged ?? [])
+      expect(origin).toMatch(
+        new RegExp(`^\\S+ \\S+ is the first tensor of step ${step} that is not finite\\.$|step ${step} .* norm of`),
+      );
+    for (const event of h.events) expect(isEvent(event)).toBe(true);
   });
 
   it('pauses and stops at once, and answers what is illegal', async () => {

@@ -1,6 +1,8 @@
 import type { Attrs } from '../../../src/graph/types.ts';
-import { accrue, dim, el, fill, input, numberOf, rowsOf, tensor } from '../tensor.ts';
+import { accrue, dim, el, fill, flagOf, input, numberOf, rowsOf, tensor } from '../tensor.ts';
 import type { Reference, Tensor } from '../tensor.ts';
+import { embeddingReferences } from './embedding.ts';
+import { normReferences } from './norm.ts';
 
 /** Where head h of row (b,t) has its q, k and v in `qkv [B,T,(H+2Hkv)*D]`; H/Hkv neighbouring q heads share one k and v. */
 class Layout {
@@ -134,9 +136,20 @@ function dotAt(a: Tensor, i: number, b: Tensor, j: number, n: number): number {
   return sum;
 }
 
+/** `qkv` as attention reads it: normed where there are gains, turned where there is a base. And the `1 / rms` of the norm. */
+function prepared(qkv: Tensor, gains: readonly Tensor[], attrs: Attrs): { readonly x: Tensor; readonly rstd: Tensor | undefined } {
+  const [normed = qkv, rstd] = flagOf(attrs, 'qkNorm') ? normReferences.qk_norm([qkv, ...gains], attrs) : [];
+  const [x = normed] = numberOf(attrs, 'base') === 0 ? [] : embeddingReferences.rope([normed], turnOf(attrs, false));
+  return { x, rstd };
+}
+
+function turnOf(attrs: Attrs, inverse: boolean): Attrs {
+  return { ...attrs, heads: numberOf(attrs, 'heads') + numberOf(attrs, 'kvHeads'), inverse };
+}
+
 /** `o = softmax(scale q k^T, causal) v` as `[B,T,H*D]`, and the log-sum-exp of each row of scores as `[B,H,T]`. */
 const attention: Reference = (inputs, attrs) => {
-  const qkv = input(inputs, 0);
+  const { x: qkv } = prepared(input(inputs, 0), inputs.slice(1), attrs);
   const at = layoutOf(qkv, attrs);
   const scale = numberOf(attrs, 'scale');
   const [o, lse] = [tensor([at.B, at.T, at.H * at.D]), tensor([at.B, at.H, at.T])];
@@ -155,10 +168,12 @@ const attention: Reference = (inputs, attrs) => {
 
 /**
  * With `p = exp(scale q.k - lse)`: `dv += p do`, `ds = p (do.v - do.o) scale`, `dq += ds k`, `dk += ds q`
- * (Dao et al. 2022, appendix B.2: the row sum of dp p is do.o).
+ * (Dao et al. 2022, appendix B.2: the row sum of dp p is do.o). Then dq and dk go back through what prepared q and k.
  */
 const attentionBackward: Reference = (inputs, attrs) => {
-  const [dout, qkv, o, lse] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
+  const [dout, raw, o, lse] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
+  const gains = inputs.slice(4);
+  const { x: qkv, rstd } = prepared(raw, gains, attrs);
   const at = layoutOf(qkv, attrs);
   const scale = numberOf(attrs, 'scale');
   const dqkv = tensor(qkv.shape);
@@ -176,7 +191,12 @@ const attentionBackward: Reference = (inputs, attrs) => {
       }
     }
   });
-  return [dqkv];
+  const [dnormed = dqkv] = numberOf(attrs, 'base') === 0 ? [] : embeddingReferences.rope([dqkv], turnOf(attrs, true));
+  if (rstd === undefined) return [dnormed];
+  return [
+    ...normReferences.qk_norm_backward([dnormed, raw, ...gains, rstd], attrs),
+    ...normReferences.qk_norm_param_backward([dnormed, raw, rstd], attrs),
+  ];
 };
 
 export const attentionReferences = {

@@ -1,4 +1,4 @@
-import { dim, el, accrue, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
+import { dim, el, accrue, fill, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
 import type { Reference } from '../tensor.ts';
 
 /**
@@ -22,6 +22,13 @@ const norm: Reference = (inputs, attrs) => {
     }
   }
   return [y, stats];
+};
+
+/** `sum = a + b`, then the norm of it. */
+const residualNorm: Reference = (inputs, attrs) => {
+  const [a, b] = [input(inputs, 0), input(inputs, 1)];
+  const sum = fill(a.shape, (i) => el(a.data, i) + el(b.data, i));
+  return [sum, ...norm([sum, ...inputs.slice(2)], attrs)];
 };
 
 /** With `n = (x - mean) rstd` and `g = dy gain`: `dx = rstd (g - [layernorm] mean(g) - n mean(g n)) + addend`. */
@@ -135,6 +142,7 @@ const qkNormParamBackward: Reference = (inputs, attrs) => {
 
 export const normReferences = {
   norm,
+  residual_norm: residualNorm,
   norm_backward: normBackward,
   norm_param_backward: normParamBackward,
   qk_norm: qkNorm,
