@@ -1,21 +1,35 @@
 // adamw-update: one step of AdamW over all parameters, after clipping by the global norm.
 //
-//   g = grads * min(1, clip / (norm + 1e-6))              clip = 0: not clipped
+//   g = grads * min(1, clip / (norm + 1e-6))              CLIPS; clip = 0: not clipped
 //   m = beta1 m + (1 - beta1) g     v = beta2 v + (1 - beta2) g^2
-//   w = w - lr wd w                                       in parts that decay
+//   w = w - lr wd w                                       DECAYS, in parts that decay
 //   w = w - lr (m c1) / (sqrt(v c2) + eps)                c1 = 1/(1 - beta1^t), c2 = 1/(1 - beta2^t)
+//   w = decode(encode(w))                                 ROUND: as optimizer/round-state-update does without a scale
 //
 //   A norm that is not finite halts its lane: w and v stay as they are and m becomes NaN; an element whose m is NaN never moves again.
 //
 // group 0   0 grads f32 pack read · 1 weights f32 pack read and write · 2 m f32 pack read and write: as bits
 //           3 v f32 pack read and write · 4 norm f32[L,1] read: as bits · 5 hyper f32[L,16] read
-//           6 chunks u32[J,4] read: start, count, lane stride, flags (1: decays) · 7 sizes
+//           6 chunks u32[J,4] read: see lib/chunks; flag: decays · 7 sizes
+//           8 draw u32[L,2] read, unused unless rounding is stochastic
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
-// override  WORKGROUP: 1..256
+// override  WORKGROUP: 1..256 · CLIPS, DECAYS, ROUND · ROUNDING, SATURATE and the format: as optimizer/round-state-update
 // numerics  what is finite is told by bits: WGSL may assume that there is no NaN
 // source    Loshchilov and Hutter 2019, algorithm 2, with lr for both terms as in PyTorch; clipping as PyTorch's clip_grad_norm_
-// uses lib/hyper, lib/chunks
+// uses lib/philox, lib/cast, lib/hyper, lib/chunks
 override WORKGROUP: u32 = 64;
+override CLIPS: bool = true;
+override DECAYS: bool = true;
+override ROUND: bool = false;
+override ROUNDING: u32 = 0;
+override SATURATE: bool = true;
+override MANTISSA_BITS: u32 = 23;
+override BIAS: i32 = 127;
+override SIGN_SHIFT: u32 = 31;
+override MAX_MAGNITUDE: u32 = 2139095039;
+override OVERFLOW_MAGNITUDE: u32 = 2139095040;
+override NAN_MAGNITUDE: u32 = 2143289344;
+override IS_SCALE: bool = false;
 
 const MAGNITUDE = 0x7fffffffu;
 const INFINITY = 0x7f800000u;
@@ -24,6 +38,8 @@ const HALTED = 0x7fc00000u;
 struct Sizes {
   // J
   chunks: u32,
+  tensor: u32,
+  stream: u32,
 }
 
 @group(0) @binding(0) var<storage, read> grads: array<f32>;
@@ -34,6 +50,7 @@ struct Sizes {
 @group(0) @binding(5) var<storage, read> hyper: array<f32>;
 @group(0) @binding(6) var<storage, read> chunks: array<u32>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(8) var<storage, read> draw: array<u32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -62,13 +79,14 @@ fn main(
   let correction2 = hyper[at + CORRECTION2];
   let clip = hyper[at + CLIP];
   var factor = 1.0;
-  if (clip > 0.0) {
+  if (CLIPS && clip > 0.0) {
     factor = min(1.0, clip / (bitcast<f32>(norm[group.z]) + 1e-6));
   }
   var decay = 0.0;
-  if ((chunk_flags(j) & DECAY_FLAG) != 0u) {
+  if (DECAYS && chunk_decays(j)) {
     decay = lr * hyper[at + WEIGHT_DECAY];
   }
+  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
   for (var i = thread; i < count; i += WORKGROUP) {
     let e = start + i;
     let before = m[e];
@@ -81,6 +99,19 @@ fn main(
     m[e] = bitcast<u32>(next_m);
     v[e] = next_v;
     let w = weights[e];
-    weights[e] = w - decay * w - lr * (next_m * correction1) / (sqrt(next_v * correction2) + eps);
+    let next_w = w - decay * w - lr * (next_m * correction1) / (sqrt(next_v * correction2) + eps);
+    if (!ROUND) {
+      weights[e] = next_w;
+      continue;
+    }
+    var random = 0u;
+    if (ROUNDING == CAST_STOCHASTIC) {
+      let drawn = chunk_place(j) + i;
+      let counter = vec4u(drawn >> 2u, 0u, sizes.tensor, draw[2u * group.z + 1u]);
+      random = philox(counter, vec2u(draw[2u * group.z], sizes.stream))[drawn & 3u];
+    }
+    let word = bitcast<u32>(next_w);
+    let code = cast_encode(word, format, ROUNDING, SATURATE, random);
+    weights[e] = bitcast<f32>(select(cast_decode(code, format), word, (word & MAGNITUDE) > INFINITY));
   }
 }

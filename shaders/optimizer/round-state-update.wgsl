@@ -7,7 +7,7 @@
 //
 // group 0   0 x f32 pack read and write: as bits · 1 maxima u32[L,J] read, unused unless SCALED
 //           2 draw u32[L,2] read, unused unless stochastic · 3 chunks u32[J,4] read: start, count, lane stride, flags
-//           4 spans u32[J,3] read: first chunk of the tensor, its chunks, place of the chunk in the dense pack · 5 sizes
+//           4 spans u32[J,2] read: first chunk of the tensor, its chunks · 5 sizes
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256 · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE · SCALED
 //           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the format
@@ -56,8 +56,8 @@ fn main(
   var scale = F32_ONE;
   if (SCALED) {
     var amax = 0u;
-    let first = group.z * sizes.chunks + spans[3u * j];
-    for (var c = 0u; c < spans[3u * j + 1u]; c++) {
+    let first = group.z * sizes.chunks + spans[2u * j];
+    for (var c = 0u; c < spans[2u * j + 1u]; c++) {
       amax = max(amax, maxima[first + c]);
     }
     scale = current_scale(amax, cast_decode(MAX_MAGNITUDE, format), sizes.shrink, sizes.power_of_two == 1u);
@@ -71,7 +71,7 @@ fn main(
     }
     var random = 0u;
     if (ROUNDING == CAST_STOCHASTIC) {
-      let drawn = spans[3u * j + 2u] + i;
+      let drawn = chunk_place(j) + i;
       let seed = draw[2u * group.z];
       let counter = draw[2u * group.z + 1u];
       random = philox(vec4u(drawn >> 2u, 0u, sizes.tensor, counter), vec2u(seed, sizes.stream))[drawn & 3u];

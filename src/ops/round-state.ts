@@ -7,7 +7,7 @@ import { bitsOf } from '../numerics/bits.ts';
 import { formatNamed } from '../numerics/format.ts';
 import { FLAT_WORKGROUP, foldGrid } from './launch.ts';
 import { addOp, flagAttr, inputAt, numberAttr, requireShape, textAttr } from './op.ts';
-import type { Dispatch, Op, Scratch } from './op.ts';
+import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
 import { CHUNK, chunkCount, packTable, partsOf } from './pack-table.ts';
 import { formatOverrides } from './quantize-kernels.ts';
 
@@ -34,21 +34,41 @@ export function roundState(g: Graph, state: Value, attrs: RoundStateAttrs, draw:
   addOp(g, 'round_state', roundStateOps.round_state, inputs, { ...attrs }, name);
 }
 
-const ROUNDINGS: ReadonlyMap<string, number> = new Map([
-  ['nearest', 0],
-  ['zero', 1],
-  ['stochastic', 2],
-]);
+const ROUNDINGS = { nearest: 0, zero: 1, stochastic: 2 } as const;
+
+/** The attributes of a node that says how a state is rounded. @throws ShapeError for what is none. */
+export function roundAttrs(node: Unshaped): RoundStateAttrs {
+  const [format, scaling, rounding] = [textAttr(node, 'format'), textAttr(node, 'scaling'), textAttr(node, 'rounding')];
+  formatNamed(format);
+  requireShape(node, scaling === 'none' || scaling === 'current', `a state is not scaled by ${scaling}`);
+  requireShape(
+    node,
+    rounding === 'nearest' || rounding === 'zero' || rounding === 'stochastic',
+    `there is no rounding ${rounding}`,
+  );
+  const [powerOfTwo, saturate] = [flagAttr(node, 'powerOfTwo'), flagAttr(node, 'saturate')];
+  return {
+    format,
+    scaling,
+    rounding,
+    powerOfTwo,
+    saturate,
+    margin: numberAttr(node, 'margin'),
+    tensor: numberAttr(node, 'tensor'),
+  };
+}
+
+/** The overrides of a kernel that rounds. */
+export function roundOverrides({ format, rounding, saturate }: RoundStateAttrs): NonNullable<Dispatch['overrides']> {
+  return { ROUNDING: ROUNDINGS[rounding], SATURATE: saturate, ...formatOverrides(formatNamed(format)) };
+}
 
 export const roundStateOps: Record<'round_state', Op> = {
   round_state: {
     shape(node) {
       const x = inputAt(node, 0).type;
-      const [scaling, rounding] = [textAttr(node, 'scaling'), textAttr(node, 'rounding')];
-      formatNamed(textAttr(node, 'format'));
+      const { rounding } = roundAttrs(node);
       requireShape(node, x.dtype === 'f32', 'the state is f32');
-      requireShape(node, scaling === 'none' || scaling === 'current', `a state is not scaled by ${scaling}`);
-      requireShape(node, ROUNDINGS.has(rounding), `there is no rounding ${rounding}`);
       if (rounding === 'stochastic') {
         const draw = inputAt(node, 1).type;
         requireShape(node, draw.dtype === 'u32' && sameShape(draw.shape, [2]), 'draw is not u32[2]');
@@ -74,27 +94,21 @@ function lower(node: Node, threads: number): readonly Dispatch[] {
   const chunks = chunkCount(type);
   const grid = foldGrid(chunks);
   const table = (lanes: number): Uint32Array => packTable(type, lanes);
-  const SCALED = textAttr(node, 'scaling') === 'current';
-  const rounding = textAttr(node, 'rounding');
+  const attrs = roundAttrs(node);
+  const SCALED = attrs.scaling === 'current';
   const maxima: Scratch = { scratch: 'chunk maxima', type: u32(chunks) };
   const round: Dispatch = {
     kernel: 'optimizer/round-state-update',
-    bind: { x, maxima: SCALED ? maxima : undefined, draw: rounding === 'stochastic' ? inputAt(node, 1) : undefined },
+    bind: { x, maxima: SCALED ? maxima : undefined, draw: attrs.rounding === 'stochastic' ? inputAt(node, 1) : undefined },
     tables: { chunks: table, spans: () => spanTable(type) },
     sizes: {
       chunks,
-      shrink: bitsOf(2 ** -numberAttr(node, 'margin')),
-      power_of_two: flagAttr(node, 'powerOfTwo') ? 1 : 0,
-      tensor: numberAttr(node, 'tensor'),
+      shrink: bitsOf(2 ** -attrs.margin),
+      power_of_two: attrs.powerOfTwo ? 1 : 0,
+      tensor: attrs.tensor,
       stream: STREAM.rounding,
     },
-    overrides: {
-      WORKGROUP: FLAT_WORKGROUP,
-      ROUNDING: ROUNDINGS.get(rounding) ?? 0,
-      SATURATE: flagAttr(node, 'saturate'),
-      SCALED,
-      ...formatOverrides(formatNamed(textAttr(node, 'format'))),
-    },
+    overrides: { WORKGROUP: FLAT_WORKGROUP, SCALED, ...roundOverrides(attrs) },
     grid,
   };
   if (!SCALED) return [round];
@@ -109,16 +123,15 @@ function lower(node: Node, threads: number): readonly Dispatch[] {
   return [amax, round];
 }
 
-/** Three words a chunk: the first chunk of its tensor, the tensor's chunks, and the chunk's place in the dense pack of a lane. */
+/** Two words a chunk: the first chunk of its tensor, and the tensor's chunks. */
 function spanTable(type: Type): Uint32Array {
   const rows: number[] = [];
-  let [chunk, dense] = [0, 0];
+  let chunk = 0;
   for (const part of partsOf(type)) {
     const size = sizeOf(part);
     const count = Math.ceil(size / CHUNK);
-    for (let i = 0; i < count; i += 1) rows.push(chunk, count, dense + i * CHUNK);
+    for (let i = 0; i < count; i += 1) rows.push(chunk, count);
     chunk += count;
-    dense += size;
   }
   return Uint32Array.from(rows);
 }

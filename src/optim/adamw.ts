@@ -1,6 +1,6 @@
 import type { Graph, State } from '../graph/graph.ts';
 import type { Value } from '../graph/types.ts';
-import { adamw, globalNorm } from '../ops/optimizer.ts';
+import { adamw, clipGrads, decayWeights, globalNorm } from '../ops/optimizer.ts';
 import { roundState } from '../ops/round-state.ts';
 import type { RoundStateAttrs } from '../ops/round-state.ts';
 
@@ -37,11 +37,14 @@ export function adamwStep(
   return g.scope('adamw', () => {
     const [m, v] = [g.state('m', trained), g.state('v', trained)];
     const norm = globalNorm(g, grads);
-    adamw(
+    const clipped = clipGrads(g, grads, norm, hyper);
+    const states = { weights: weights.pack, m: m.pack, v: v.pack };
+    decayWeights(
       g,
-      { grads, weights: weights.pack, m: m.pack, v: v.pack, norm, hyper },
+      { ...states, norm, hyper },
       trained.map(({ decay }) => (decay ? 1 : 0)),
     );
+    adamw(g, { grads: clipped, ...states, norm, hyper });
     for (const [state, attrs] of [
       [weights, rounding.weights],
       [m, rounding.m],

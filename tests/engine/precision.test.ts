@@ -448,6 +448,7 @@ describe('delayed scaling', () => {
     }
     expect(graph.nodes.filter(({ op }) => updatesOf(op).length > 0).map(({ op }) => op)).toEqual([
       'record_amax',
+      'decay_weights',
       'adamw',
       'delayed_scale',
     ]);
@@ -462,7 +463,7 @@ function keptByHand({ graph, steps, homes }: Plan): number {
   const gradients = gradientsOf(graph);
   const nodes = steps.map(({ node }) => node);
   const isGradient = ({ op, outputs }: Node): boolean =>
-    op === 'cross_entropy_fused' || outputs.some((output) => gradients.has(output));
+    op === 'cross_entropy_fused' || op === 'head_loss' || outputs.some((output) => gradients.has(output));
   const turn = nodes.findIndex(isGradient);
   const forward = new Set(nodes.slice(0, turn));
   const kept = new Set(

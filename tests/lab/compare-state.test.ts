@@ -61,7 +61,7 @@ describe('comparisons to begin with', () => {
 
   it('look at tensors twenty times in a short run, and every 50 steps in a long one', () => {
     const every = (id: string): unknown => COMPARISON_PRESETS.find((each) => each.id === id)?.setup.probeEvery;
-    expect(['delayed-overflow', 'gradient-underflow', 'fp8'].map(every)).toEqual([5, 10, 50]);
+    expect(['delayed-overflow', 'gradient-underflow', 'fp8'].map(every)).toEqual([2, 10, 50]);
   });
 
   it('name their arms by what differs, and hold recipes against the safer one', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { roundUp, sizeOf } from '../../src/base/shape.ts';
 import { Graph } from '../../src/graph/graph.ts';
-import { f32, packOf } from '../../src/graph/types.ts';
+import { f32, packOf, u32 } from '../../src/graph/types.ts';
 import { HYPER, HYPER_SIZE } from '../../src/ops/hyper.ts';
-import { accumulate, adamw, globalNorm, optimizerOps } from '../../src/ops/optimizer.ts';
+import { accumulate, adamw, clipGrads, decayWeights, globalNorm, optimizerOps } from '../../src/ops/optimizer.ts';
 import { CHUNK, packTable } from '../../src/ops/pack-table.ts';
+import { roundState } from '../../src/ops/round-state.ts';
 import { referenceOf } from '../reference/ops.ts';
 import { noise, tensor } from '../reference/tensor.ts';
 import type { Tensor } from '../reference/tensor.ts';
@@ -14,6 +15,7 @@ import type { LaneFeeds } from '../support/run-graph.ts';
 
 const PARTS: readonly (readonly number[])[] = [[1], [3, 5], [65], [33, 64], [2 * CHUNK], [CHUNK + 1]];
 const DECAY = [0, 1, 0, 1, 1, 0];
+const PASS = { clips: true, decay: DECAY };
 const NAMED = PARTS.map((shape, i) => ({ name: `part${i}`, shape }));
 const SIZE = PARTS.reduce((sum, part) => sum + sizeOf(part), 0);
 
@@ -49,11 +51,11 @@ function hyperOf(values: Partial<Record<keyof typeof HYPER, number>>): Float64Ar
 }
 
 describe('packTable', () => {
-  it('covers every element of every lane once, and none of the padding', () => {
+  it('covers every element of every lane once, none of the padding, and says where in a lane each chunk lies', () => {
     const type = packOf(PARTS);
     for (const lanes of [1, 3]) {
       const owners = new Map<number, number>();
-      let offset = 0;
+      let [offset, dense] = [0, 0];
       const spans = PARTS.map((part) => {
         const start = offset;
         offset += roundUp(lanes * sizeOf(part), 64);
@@ -63,9 +65,11 @@ describe('packTable', () => {
       for (let row = 0; row < table.length; row += 4) {
         const [start = 0, count = 0, stride = 0, flags = 0] = table.subarray(row, row + 4);
         expect(count).toBeLessThanOrEqual(CHUNK);
+        expect(flags >> 1, 'its place in a lane').toBe(dense);
+        dense += count;
         for (let lane = 0; lane < lanes; lane++) {
           for (let i = 0; i < count; i++)
-            owners.set(start + lane * stride + i, flags + 2 * (owners.has(start + lane * stride + i) ? 1 : 0));
+            owners.set(start + lane * stride + i, (flags & 1) + 2 * (owners.has(start + lane * stride + i) ? 1 : 0));
         }
       }
       const want = spans.flatMap(([from, to], part) =>
@@ -113,7 +117,7 @@ describe('adamw', () => {
     const hyper = graph.input('hyper', f32(HYPER_SIZE), 'step');
     const norm = globalNorm(graph, grads);
     graph.output('norm', norm, 'step');
-    adamw(graph, { grads, weights, m, v, norm, hyper }, DECAY);
+    adamw(graph, { grads, weights, m, v, norm, hyper }, PASS);
 
     const lanes = Object.values(cases).map((values, lane) => ({
       hyper: values,
@@ -137,7 +141,7 @@ describe('adamw', () => {
       const states = results[i]?.states ?? {};
       const packs = [lane.grads, lane.weights, lane.m, lane.v].map(packed);
       const normOf = tensor([1], results[i]?.outputs['norm'] ?? []);
-      const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], { decay: DECAY });
+      const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], PASS);
       for (const [j, name] of ['weights', 'm', 'v'].entries()) expectClose(joined(states[name]), want[j]?.data ?? [], close);
       expect(joined(states['grads'])).toEqual(Array.from(lane.grads));
       const [lone] = await runGraph(graph, feeds.slice(i, i + 1));
@@ -152,7 +156,7 @@ describe('adamw', () => {
     if (weights === undefined || m === undefined || v === undefined || grads === undefined) throw new RangeError('four states');
     const hyper = graph.input('hyper', f32(HYPER_SIZE), 'step');
     const norm = globalNorm(graph, grads);
-    adamw(graph, { grads, weights, m, v, norm, hyper }, DECAY);
+    adamw(graph, { grads, weights, m, v, norm, hyper }, PASS);
 
     const at = (index: number, value: number) => (data: Float64Array) => data.with(index, value);
     const same = (data: Float64Array): Float64Array => data;
@@ -190,10 +194,69 @@ describe('adamw', () => {
       expect(joined(states['m']).every(Number.isNaN)).toBe(true);
       const packs = [lane.grads, lane.weights, lane.m, lane.v].map(packed);
       const normOf = tensor([1], [i < 4 ? NaN : 1]);
-      const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], { decay: DECAY });
+      const want = referenceOf('adamw')([...packs, normOf, tensor([HYPER_SIZE], lane.hyper)], PASS);
       for (const [j, name] of ['weights', 'm', 'v'].entries()) expect(joined(states[name])).toEqual([...(want[j]?.data ?? [])]);
     }
   });
+
+  it.each(['nearest', 'stochastic'] as const)(
+    'in one pass has every bit of clipping, decay, step and rounding to %s one by one',
+    async (rounding) => {
+      const round = {
+        format: 'bf16',
+        scaling: 'none',
+        powerOfTwo: true,
+        margin: 0,
+        rounding,
+        saturate: false,
+        tensor: 9,
+      } as const;
+      const build = (inOne: boolean): Graph => {
+        const graph = new Graph();
+        graph.phase = 'update';
+        const [weights, m, v, grads] = ['weights', 'm', 'v', 'grads'].map((name) => graph.state(name, NAMED).pack);
+        if (weights === undefined || m === undefined || v === undefined || grads === undefined)
+          throw new RangeError('four states');
+        const hyper = graph.input('hyper', f32(HYPER_SIZE), 'step');
+        const draw = graph.input('draw', u32(2), 'step');
+        const all = { grads, weights, m, v, norm: globalNorm(graph, grads), hyper };
+        if (inOne) {
+          adamw(graph, all, { ...PASS, round, draw });
+        } else {
+          const clipped = clipGrads(graph, grads, all.norm, hyper);
+          decayWeights(graph, all, DECAY);
+          adamw(graph, { ...all, grads: clipped });
+          roundState(graph, weights, round, rounding === 'stochastic' ? draw : undefined);
+        }
+        return graph;
+      };
+      const feeds = [0.5, 0, 1].map((clip, lane): LaneFeeds => {
+        const grads = noise(SIZE, `g${lane}`);
+        // The last lane halts.
+        if (lane === 2) grads[7] = NaN;
+        const states = { grads, weights: noise(SIZE, `w${lane}`), m: noise(SIZE, `m${lane}`, 0.1), v: grads.map((x) => x * x) };
+        if (lane === 2) states.v.fill(1);
+        return {
+          inputs: { hyper: hyperOf({ clip }), draw: Float64Array.of(5 + lane, 3) },
+          states: Object.fromEntries(Object.entries(states).map(([name, data]) => [name, byPart(data)])),
+        };
+      });
+      const [one, apart] = [await runGraph(build(true), feeds), await runGraph(build(false), feeds)];
+      for (const lane of feeds.keys()) {
+        for (const name of ['weights', 'm', 'v']) {
+          if (lane === 2 && name === 'weights') continue;
+          expect(joined(one[lane]?.states[name])).toEqual(joined(apart[lane]?.states[name]));
+        }
+      }
+      expect(joined(one[2]?.states['weights'])).toEqual(
+        joined(
+          feeds[2]?.states?.['weights'] === undefined
+            ? undefined
+            : new Map(Object.entries(feeds[2].states['weights']).map(([name, data]) => [name, Float32Array.from(data)])),
+        ),
+      );
+    },
+  );
 
   it('leaves weights alone at zero gradients, moments and decay', async () => {
     const graph = new Graph();
@@ -201,7 +264,7 @@ describe('adamw', () => {
     const [weights, m, v, grads] = ['weights', 'm', 'v', 'grads'].map((name) => graph.state(name, NAMED).pack);
     if (weights === undefined || m === undefined || v === undefined || grads === undefined) throw new RangeError('four states');
     const hyper = graph.input('hyper', f32(HYPER_SIZE), 'step');
-    adamw(graph, { grads, weights, m, v, norm: globalNorm(graph, grads), hyper }, DECAY);
+    adamw(graph, { grads, weights, m, v, norm: globalNorm(graph, grads), hyper }, PASS);
     const values = noise(SIZE, 'w');
     const inputs = { hyper: hyperOf({ weightDecay: 0, clip: 1 }) };
     const [result] = await runGraph(graph, [{ inputs, states: { weights: byPart(values) } }]);
@@ -214,9 +277,9 @@ describe('adamw', () => {
     const other = g.state('b', NAMED.slice(1)).pack;
     const [norm, hyper] = [g.input('norm', f32(1), 'step'), g.input('hyper', f32(HYPER_SIZE), 'step')];
     const all = { grads: pack, weights: pack, m: pack, v: pack, norm, hyper };
-    expect(() => adamw(g, { ...all, m: other }, DECAY)).toThrow(/the packs have other parts/);
-    expect(() => adamw(g, all, [1])).toThrow(/decay has 1 entries for 6 parts/);
-    expect(() => adamw(g, all, [0, 1, 0, 1, 1, 2])).toThrow(/decay is 0 or 1/);
+    expect(() => adamw(g, { ...all, m: other }, PASS)).toThrow(/the packs have other parts/);
+    expect(() => adamw(g, all, { decay: [1] })).toThrow(/decay has 1 entries for 6 parts/);
+    expect(() => adamw(g, all, { decay: [0, 1, 0, 1, 1, 2] })).toThrow(/decay is 0 or 1/);
   });
 });
 

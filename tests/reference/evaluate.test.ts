@@ -23,7 +23,7 @@ function trainingGraph(): Graph {
   g.add('accumulate', [g.pack([first(g.add('add', [x, x], {}, [f32(2)])), two], 'grads'), acc.pack, micro], {}, []);
   g.phase = 'update';
   const norm = first(g.add('global_norm', [acc.pack], {}, [f32(1)]));
-  g.add('adamw', [acc.pack, weights.pack, m.pack, v.pack, norm, hyper], { decay: [1, 0] }, []);
+  g.add('adamw', [acc.pack, weights.pack, m.pack, v.pack, norm, hyper], { clips: true, decay: [1, 0] }, []);
   g.output('norm', norm, 'step');
   return g;
 }

@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import type { Probe, TensorProbe } from '../../src/base/probe.ts';
-import { readCorpus } from '../../src/data/corpora-node.ts';
 import { PRESETS, withDefaults } from '../../src/spec/index.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
-import { openDataset } from '../../src/train/index.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
-import { testTrainer, trace } from '../support/train.ts';
+import { testDataset, testTrainer, trace } from '../support/train.ts';
 
-/** Both sides of a preset after its first steps, as it trains them: its own first, then what it is held against. */
+/** What makes a preset small enough for a test; as many tokens as gradient-underflow has, for gradients of a mean over them. */
+const TINY = {
+  data: { source: 'markov', context: 32, batch: 16 },
+  model: { layers: 1, width: 16, heads: 2, mlpRatio: 2 },
+} as const;
+
+/** Both sides of a preset, made tiny, after their first steps: its own first, then what it is held against. */
 async function sides<T>(id: string, steps: number, look: (trainer: Trainer) => Promise<T>): Promise<[T, T]> {
   const preset = PRESETS.find((each) => each.id === id);
   if (preset?.compare === undefined) throw new RangeError(`preset ${id} is held against nothing`);
-  const own = withDefaults(preset.spec);
-  const dataset = await openDataset(own.data, {
-    corpus: (name) => Promise.resolve(readCorpus(name)),
-    file: () => Promise.reject(new RangeError('a preset reads no file')),
-  });
+  const own = withDefaults(TINY, withDefaults(preset.spec));
+  const dataset = await testDataset(own);
   const side = async (spec: RunSpec): Promise<T> => {
     const trainer = await testTrainer([spec], { dataset });
     try {
@@ -40,14 +41,9 @@ const largest = (tensors: readonly TensorProbe[], of: 'underflow' | 'overflow'):
   Math.max(...tensors.map(({ cast }) => cast?.[of] ?? NaN));
 
 describe('a preset that makes trouble', () => {
-  it('gradient-underflow: E4M3 without scales loses every gradient of the last block, with current scales hardly one', async () => {
-    const last = (tensors: readonly TensorProbe[]): readonly TensorProbe[] =>
-      tensors.filter(({ layer }) => layer === tensors.at(0)?.layer);
-    const [none, current] = await sides('gradient-underflow', 3, async (trainer) =>
-      last(await castTensors(trainer, 'grad.gradient')),
-    );
-    expect(none.map(({ zeros, elements }) => zeros < elements)).not.toContain(false);
-    expect(none.map(({ cast }) => cast?.underflow)).toEqual(none.map(() => 1));
+  it('gradient-underflow: E4M3 without scales loses most of a gradient, with current scales hardly anything', async () => {
+    const [none, current] = await sides('gradient-underflow', 1, (trainer) => castTensors(trainer, 'grad.gradient'));
+    expect(largest(none, 'underflow')).toBeGreaterThan(0.5);
     expect(largest(current, 'underflow')).toBeLessThan(0.05);
   });
 

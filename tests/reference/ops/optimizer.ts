@@ -1,6 +1,7 @@
 import { sizeOf } from '../../../src/base/shape.ts';
 import { HYPER } from '../../../src/ops/hyper.ts';
-import { el, fill, input, numbersOf } from '../tensor.ts';
+import { el, fill, flagOf, input, numbersOf } from '../tensor.ts';
+import { scalingReferences } from './scaling.ts';
 import type { Reference, Tensor } from '../tensor.ts';
 
 /** The Euclidean norm of everything in a pack. */
@@ -25,7 +26,8 @@ const adamw: Reference = (inputs, attrs) => {
   const [grads, weights, m, v] = [input(inputs, 0), input(inputs, 1), input(inputs, 2), input(inputs, 3)];
   const [norm, hyper] = [el(input(inputs, 4).data, 0), input(inputs, 5)];
   const h = (key: keyof typeof HYPER): number => el(hyper.data, HYPER[key]);
-  const scale = h('clip') > 0 && norm > h('clip') ? h('clip') / norm : 1;
+  const clips = flagOf(attrs, 'clips') && h('clip') > 0 && norm > h('clip');
+  const scale = clips ? h('clip') / norm : 1;
   const decays = Float64Array.from(numbersOf(attrs, 'decay'));
   const parts = Float64Array.from(partOfElement(grads));
   const like = (pack: Tensor, value: (i: number) => number): Tensor => ({ ...pack, data: fill(pack.shape, value).data });
@@ -39,10 +41,31 @@ const adamw: Reference = (inputs, attrs) => {
   const nextW = like(weights, (i) => {
     if (hasHalted(i)) return el(weights.data, i);
     const step = (el(nextM.data, i) * h('correction1')) / (Math.sqrt(el(nextV.data, i) * h('correction2')) + h('eps'));
-    const decay = el(decays, el(parts, i)) * h('weightDecay') * el(weights.data, i);
+    const decay = (decays.length === 0 ? 0 : el(decays, el(parts, i))) * h('weightDecay') * el(weights.data, i);
     return el(weights.data, i) - h('lr') * (step + decay);
   });
-  return [nextW, nextM, nextV];
+  if (attrs['round.format'] === undefined) return [nextW, nextM, nextV];
+  const own = Object.entries(attrs).filter(([key]) => key.startsWith('round.'));
+  const round = Object.fromEntries(own.map(([key, value]) => [key.slice('round.'.length), value]));
+  return [input(scalingReferences.round_state([nextW, ...inputs.slice(6)], round), 0), nextM, nextV];
+};
+
+/** `g min(1, clip/norm)`. */
+const clipGrads: Reference = (inputs) => {
+  const [grads, norm, hyper] = [input(inputs, 0), el(input(inputs, 1).data, 0), input(inputs, 2)];
+  const clip = el(hyper.data, HYPER.clip);
+  const scale = clip > 0 && norm > clip ? clip / norm : 1;
+  return [{ ...grads, data: grads.data.map((value) => value * scale) }];
+};
+
+/** `w (1 - lr wd)` where decay acts; as it is where the norm is not finite or m is NaN. Gives the new weights. */
+const decayWeights: Reference = (inputs, attrs) => {
+  const [weights, m, norm, hyper] = [input(inputs, 0), input(inputs, 1), el(input(inputs, 2).data, 0), input(inputs, 3)];
+  const rate = el(hyper.data, HYPER.lr) * el(hyper.data, HYPER.weightDecay);
+  const decays = Float64Array.from(numbersOf(attrs, 'decay'));
+  const parts = partOfElement(weights);
+  const stays = (i: number): boolean => !Number.isFinite(norm) || Number.isNaN(el(m.data, i));
+  return [{ ...weights, data: weights.data.map((w, i) => (stays(i) ? w : w - el(decays, parts[i] ?? 0) * rate * w)) }];
 };
 
 /** `acc' = (first ? 0 : acc) + g scale` with `micro = [first, scale]`. Gives the new accumulator. */
@@ -52,4 +75,10 @@ const accumulate: Reference = (inputs) => {
   return [{ ...acc, data: fill(acc.shape, (i) => (first ? 0 : el(acc.data, i)) + el(grads.data, i) * scale).data }];
 };
 
-export const optimizerReferences = { global_norm: globalNorm, adamw, accumulate } satisfies Record<string, Reference>;
+export const optimizerReferences = {
+  global_norm: globalNorm,
+  clip_grads: clipGrads,
+  decay_weights: decayWeights,
+  adamw,
+  accumulate,
+} satisfies Record<string, Reference>;
