@@ -29,6 +29,7 @@ const SIDE_DOORS = [
   'data/corpora-node',
   'gpu/node-adapter',
   'gpu/node-chrome',
+  'measure/report',
   'worker/protocol',
   'worker/client',
   'worker/host',

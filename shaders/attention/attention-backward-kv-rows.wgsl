@@ -4,12 +4,13 @@
 //   dv[j] = sum_t p[t,j] * do[t]                   dk[j] = scale * sum_t ds[t,j] * q[t]       over the heads that share k and v
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 lse f32[L,B,H,T] read · 3 delta f32[L,B,H,T] read
-//           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v · 5 sizes
+//           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v
+//           5 angles f32[2,T,D/2] read, unused unless TURNED · 6 sizes
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*Hkv, L]
 // template  D4: D / 4, 1..8
-// override  WORKGROUP: 1..256
+// override  WORKGROUP: 1..256 · TURNED: turns dk back, see lib/row-turn
 // numerics  heads of the group in order, one query row after another
-// uses lib/row-tile
+// uses lib/row-tile, lib/row-turn
 
 struct Sizes {
   B: u32,
@@ -24,7 +25,8 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dqkv: array<vec4f>;
-@group(0) @binding(5) var<uniform> sizes: Sizes;
+@group(0) @binding(5) var<storage, read> angles: array<vec4f>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 override WORKGROUP: u32 = 16u;
 
@@ -143,6 +145,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
   }
   scale_rows(&dk, vec4f(sizes.scale));
-  write_rows(k_at, dk);
+  write_rows(k_at, turned_back(dk, j));
   write_rows(v_at, dv);
 }

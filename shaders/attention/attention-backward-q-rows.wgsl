@@ -5,12 +5,12 @@
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] read · 2 d_o f32[L,B,T,H*D] read · 3 lse f32[L,B,H,T] read
 //           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the part of q · 5 delta f32[L,B,H,T] write: read again by attention-backward-kv-rows
-//           6 sizes
+//           6 angles f32[2,T,D/2] read, unused unless TURNED · 7 sizes
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*H, L]
 // template  D4: D / 4, 1..8
-// override  WORKGROUP: 1..256
+// override  WORKGROUP: 1..256 · TURNED: turns dq back, see lib/row-turn
 // numerics  one key after another
-// uses lib/row-tile
+// uses lib/row-tile, lib/row-turn
 
 struct Sizes {
   B: u32,
@@ -26,7 +26,8 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read> lse: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
+@group(0) @binding(6) var<storage, read> angles: array<vec4f>;
+@group(0) @binding(7) var<uniform> sizes: Sizes;
 
 override WORKGROUP: u32 = 16u;
 
@@ -162,7 +163,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     add_outer(&dq, k, ds);
   }
   scale_rows(&dq, vec4f(sizes.scale));
-  write_rows(q_at, dq);
+  write_rows(q_at, turned_back(dq, t));
   delta[stat_at.x] = deltas.x;
   delta[stat_at.y] = deltas.y;
   delta[stat_at.z] = deltas.z;

@@ -13,7 +13,8 @@
 //           6 chunks u32[J,4] read: see lib/chunks; flag: decays · 7 sizes
 //           8 draw u32[L,2] read, unused unless rounding is stochastic
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
-// override  WORKGROUP: 1..256 · CLIPS, DECAYS, ROUND · ROUNDING, SATURATE and the format: as optimizer/round-state-update
+// override  WORKGROUP: 1..256 · CLIPS, DECAYS, ROUND · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE
+//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the format
 // numerics  what is finite is told by bits: WGSL may assume that there is no NaN
 // source    Loshchilov and Hutter 2019, algorithm 2, with lr for both terms as in PyTorch; clipping as PyTorch's clip_grad_norm_
 // uses lib/philox, lib/cast, lib/hyper, lib/chunks

@@ -1,9 +1,10 @@
+import { quantile } from '../base/quantile.ts';
 import type { Dataset } from '../data/index.ts';
 import { FUSION_RULES, keptBytes } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
-import { msPerStep, quantile } from '../measure/index.ts';
+import { msPerStep } from '../measure/index.ts';
 
 export type Recipe = RunSpec['precision']['recipe'];
 

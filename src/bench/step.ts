@@ -1,17 +1,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { quantile } from '../base/quantile.ts';
 import type { Dataset } from '../data/index.ts';
-import { Program, Store } from '../engine/index.ts';
-import type { Plan } from '../engine/index.ts';
-import { profileProgram } from '../engine/profile.ts';
+import type { Choices, Plan } from '../engine/index.ts';
 import type { DispatchTime } from '../engine/profile.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { quantile } from '../measure/index.ts';
+import { profileStep } from '../measure/index.ts';
 import { flopsPerToken, parameterCount, tokensPerStep } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { initialWeights, Loop, Trainer } from '../train/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
-import { WEIGHTS } from '../train/graphs.ts';
 
 export interface StepOptions {
   readonly gpu: Gpu;
@@ -19,6 +17,8 @@ export interface StepOptions {
   readonly dataset: Dataset;
   /** As a run has them: fast paths are checked first. */
   readonly verdicts?: KnownVerdicts;
+  /** Variants as the tuner chose them. */
+  readonly choices?: Choices;
   /** Milliseconds to measure for; a quarter of it is added as warm-up. */
   readonly measureMs?: number;
   readonly profile?: boolean;
@@ -59,13 +59,20 @@ export async function stepCost({
   spec,
   dataset,
   verdicts,
+  choices,
   measureMs = 4000,
   profile = true,
   onProgress,
 }: StepOptions): Promise<StepCost> {
   const label = spec.name === '' ? 'step' : spec.name;
   onProgress?.(`${label}: compiling`);
-  const trainer = await Trainer.create({ gpu, specs: [spec], dataset, ...(verdicts === undefined ? {} : { verdicts }) });
+  const trainer = await Trainer.create({
+    gpu,
+    specs: [spec],
+    dataset,
+    ...(verdicts === undefined ? {} : { verdicts }),
+    ...(choices === undefined ? {} : { plan: { choices } }),
+  });
   try {
     onProgress?.(`${label}: training`);
     const { samples, steps, heapGrowthBytes, stepsPerSubmit } = await measureSteps(trainer, measureMs);
@@ -130,22 +137,10 @@ async function measureSteps(trainer: Trainer, measureMs: number): Promise<Measur
   return { samples, steps, stepsPerSubmit: loop.stepsPerSubmit, heapGrowthBytes: heapBytes() - heapBefore };
 }
 
-/** A second program of the same plan, on one token repeated: which tokens they are decides no time. */
+/** A second program of the same plan, the largest share first. */
 async function kernelTimes(gpu: Gpu, plan: Plan, weights: ReturnType<typeof initialWeights>): Promise<readonly DispatchTime[]> {
-  const store = new Store(gpu, plan.lanes);
-  try {
-    const program = await Program.create(store, plan);
-    try {
-      for (const { name, data } of weights) store.write(WEIGHTS, name, 0, data);
-      await program.run(1);
-      const times = await profileProgram(gpu, program);
-      return times.toSorted((a, b) => b.ms * b.perStep - a.ms * a.perStep);
-    } finally {
-      program.destroy();
-    }
-  } finally {
-    store.destroy();
-  }
+  const times = await profileStep(gpu, plan, weights);
+  return times.toSorted((a, b) => b.ms * b.perStep - a.ms * a.perStep);
 }
 
 /** Of JavaScript, array buffers included, once its garbage is gone. */

@@ -1,21 +1,23 @@
+import type { KnownTunings } from '../engine/index.ts';
 import { Gpu } from '../gpu/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { openNodeGpu } from '../gpu/node-adapter.ts';
 import type { KnownVerdicts } from '../train/index.ts';
-import { keepVerdicts, verdictPath, verdictsIn } from './verdict-file.ts';
+import { cachePath, keepVerdicts, tuningsIn, verdictPath, verdictsIn } from './verdict-file.ts';
 
 /**
  * Opens this machine's GPU for `body` and closes it again. `verdicts` are those on its fast paths; what `body` adds is remembered.
+ * `tunings` are the tuner's results.
  *
  * @throws DeviceError when there is none.
  */
-export async function withGpu<T>(body: (gpu: Gpu, verdicts: KnownVerdicts) => Promise<T>): Promise<T> {
+export async function withGpu<T>(body: (gpu: Gpu, verdicts: KnownVerdicts, tunings: KnownTunings) => Promise<T>): Promise<T> {
   const gpu = await Gpu.open(await openNodeGpu());
   const path = verdictPath(gpu.report);
   const verdicts = verdictsIn(path);
   const known = verdicts.size;
   try {
-    return await body(gpu, verdicts);
+    return await body(gpu, verdicts, tuningsIn(cachePath('tuned', gpu.report)));
   } finally {
     if (verdicts.size > known) keepVerdicts(path, verdicts);
     gpu.close();

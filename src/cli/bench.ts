@@ -2,10 +2,12 @@ import { benchmarkSpecs, numericsReport, stepCost } from '../bench/index.ts';
 import type { StepCost } from '../bench/index.ts';
 import { readCorpus } from '../data/corpora-node.ts';
 import type { Dataset } from '../data/index.ts';
+import { choicesOf } from '../engine/index.ts';
 import { defaultSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
 import { adapterName, adapterWords, withGpu } from './adapter.ts';
+import { benchKernels } from './bench-kernels.ts';
 import { numericsText } from './bench-numerics.ts';
 import { gapsText, recipeStudy } from './bench-recipes.ts';
 import type { Command } from './command.ts';
@@ -16,21 +18,24 @@ import { loadSpec } from './spec-file.ts';
 import { fail, readWords, wholeNumber } from './words.ts';
 
 export const bench: Command = {
-  usage: 'bench step|numerics|recipes [SPEC.json...] [--words N] [--seeds N] [--save FILE] [--json]',
+  usage: 'bench step|kernels|numerics|recipes [SPEC.json...] [--tune] [--words N] [--seeds N] [--save FILE] [--json]',
   summary:
     'what a training step costs on this adapter, whether emulated formats are what they should be, and what recipes do to the loss',
   help: `step      trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
           by GPU timestamps where the adapter has them. Without a spec: S and M, the two benchmark models.
           A spec that reads a file is given the State of the Union addresses.
+kernels   times every kernel of the step of each spec, and holds it against the copies and multiply-adds that the adapter can do at most.
+          Without a spec: S and M.
 numerics  holds casts, products and delayed scaling against what they should be, then trains the spec in every recipe, turn by turn, with its
           casts fused and not, and prints what they cost. Without a spec: the default one.
 recipes   trains the spec to its end in every recipe, from the same weights and on the same batches, and prints how far each ends from f32.
           Without a spec: the default one.
 
+  --tune   kernels first times the variants of every kernel that has several on the shapes of the step; the fastest are used from then on
   --words  random words that numerics casts on the CPU and on the GPU to each format; 1048576 when left out
   --json   one JSON object: adapter, software, and the costs of each spec, or what was found`,
   run: async (argv, io) => {
-    const flags = { json: 'switch', words: 'value', seeds: 'value', save: 'value' } as const;
+    const flags = { json: 'switch', tune: 'switch', words: 'value', seeds: 'value', save: 'value' } as const;
     const words = readWords(argv, flags, ['BENCHMARK', 'SPEC.json...']);
     const [what, ...paths] = words.operands;
     for (const [flag, benchmark] of Object.entries(FLAG_OF)) {
@@ -46,11 +51,15 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
       const spec = await oneSpec(paths, 'recipes', io);
       return benchRecipes(spec, number('seeds', 64) ?? 3, words.value('save') ?? null, words.has('json'), io);
     }
-    if (what !== 'step')
-      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, numerics, recipes' });
+    if (what !== 'step' && what !== 'kernels')
+      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, kernels, numerics, recipes' });
     const specs = paths.length === 0 ? benchmarkSpecs() : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
-    return withGpu(async (gpu, verdicts) => {
+    if (what === 'kernels') {
+      const vocabOf = async (spec: RunSpec): Promise<number> => (await datasetOf(spec)).vocab;
+      return benchKernels({ specs, vocabOf, tune: words.has('tune'), json }, io);
+    }
+    return withGpu(async (gpu, verdicts, tunings) => {
       const { report } = gpu;
       if (!json) io.out(`${adapterWords(report)}\n`);
       const costs: StepCost[] = [];
@@ -60,6 +69,7 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
           spec,
           dataset: await datasetOf(spec),
           verdicts,
+          choices: choicesOf(tunings.values()),
           onProgress: (said) => io.err(`${said}\n`),
         });
         costs.push(cost);
@@ -72,7 +82,7 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
 };
 
 /** Flags that one benchmark takes. */
-const FLAG_OF = { words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
+const FLAG_OF = { tune: 'kernels', words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
 
 async function benchNumerics(paths: readonly string[], random: number | undefined, json: boolean, io: Io): Promise<number> {
   const spec = await oneSpec(paths, 'numerics', io);

@@ -1,6 +1,8 @@
 import type { IsoflopError } from '../base/errors.ts';
 import { SpecError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
+import { choicesOf } from '../engine/index.ts';
+import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { budgetKind, FIELDS, tokensPerStep, totalSteps } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
@@ -67,7 +69,9 @@ Ctrl-C finishes the step, saves a checkpoint if there is --out, and exits with s
     }
     const start = await prepare(request, io);
     if (request.out !== undefined) requireFolder(request.out, start.spec);
-    return io.interruptible((signal) => withGpu((gpu, verdicts) => new Run(start, request, gpu, io, signal).run(verdicts)));
+    return io.interruptible((signal) =>
+      withGpu((gpu, verdicts, tunings) => new Run(start, request, gpu, io, signal).run(verdicts, choicesOf(tunings.values()))),
+    );
   },
 };
 
@@ -147,13 +151,13 @@ class Run {
     this.signal = signal;
   }
 
-  async run(verdicts: KnownVerdicts): Promise<number> {
+  async run(verdicts: KnownVerdicts, choices: Choices): Promise<number> {
     const { gpu, start, request } = this;
     const { spec, dataset, weights, firstStep } = start;
     const deaf = gpu.onFault((error) => (this.fault ??= error));
     const facts = { ...start, adapter: gpu.report };
     this.report = request.json ? jsonReport(facts, this.io) : textReport(facts, this.io);
-    const trainer = await Trainer.create({ gpu, specs: [spec], dataset, verdicts, ...weights });
+    const trainer = await Trainer.create({ gpu, specs: [spec], dataset, verdicts, plan: { choices }, ...weights });
     try {
       this.folder = request.out === undefined ? null : RunFolder.open(request.out, spec, firstStep);
       this.report.ready(trainer);

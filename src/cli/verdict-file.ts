@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readTunings, type Tuned } from '../engine/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { adapterKey, passedVerdicts, readVerdicts, type KnownVerdicts } from '../train/index.ts';
 import { writeWhole } from './files.ts';
@@ -11,14 +12,19 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What a verdict follows from, beside the adapter. */
 const SOURCES = ['shaders', 'src/ops', 'src/engine', 'src/gpu'];
 
-/**
- * The file that keeps what was found of an adapter's fast paths (promise 4), so that the next process need not try them again. It is
- * of this adapter and of these very kernels; after any change of either, another file is begun.
- */
+/** The file that keeps what was found of an adapter's fast paths (promise 4), so that the next process need not try them again. */
 export function verdictPath(adapter: AdapterReport): string {
+  return cachePath('fast-paths', adapter);
+}
+
+/**
+ * A file that keeps something of an adapter from process to process. It is of this adapter and of these very kernels; after any change
+ * of either, another file is begun.
+ */
+export function cachePath(kind: 'fast-paths' | 'tuned', adapter: AdapterReport): string {
   const key = adapterKey({ adapter, build: sourcesHash(), browser: `node ${process.versions.node}` });
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return join(cache, 'isoflop', `fast-paths-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
+  return join(cache, 'isoflop', `${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
 }
 
 function sourcesHash(): string {
@@ -41,11 +47,30 @@ export function verdictsIn(path: string): KnownVerdicts {
   }
 }
 
-/** Keeps the paths that passed; one that failed is tried again next time. A folder that takes no file only costs that time. */
+/** Keeps the paths that passed; one that failed is tried again next time. */
 export function keepVerdicts(path: string, verdicts: KnownVerdicts): void {
+  keep(path, passedVerdicts(verdicts));
+}
+
+/** What the tuner found on an adapter; nothing when the file cannot be read, as then the engine's own guesses are used. */
+export function tuningsIn(path: string): ReadonlyMap<string, Tuned> {
+  try {
+    return readTunings(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Adds to what is kept of the tuner's results; new ones take the place of older ones of the same shape. */
+export function keepTunings(path: string, tuned: readonly Tuned[]): void {
+  keep(path, [...new Map([...tuningsIn(path).values(), ...tuned].map((one) => [one.signature, one])).values()]);
+}
+
+/** A folder that takes no file only costs the time to find it all again. */
+function keep(path: string, value: unknown): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeWhole(path, JSON.stringify(passedVerdicts(verdicts)));
+    writeWhole(path, JSON.stringify(value));
   } catch {
     // It is a cache.
   }

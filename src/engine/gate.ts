@@ -1,15 +1,15 @@
-import { GraphError } from '../base/errors.ts';
-import { normals } from '../base/random.ts';
-import { at, sizeOf } from '../base/shape.ts';
+import { at } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { Graph, nodeLabel } from '../graph/graph.ts';
+import { Graph } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
 import type { Caps, Op } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
 import { pullback } from './grad.ts';
+import { copyOf, fakeInputs, fillInputs, fillStates, statesOf } from './made-up.ts';
 import { planProgram, variantsFor } from './plan.ts';
 import type { Plan, PlanOptions } from './plan.ts';
 import { Program } from './program.ts';
+import { signatureOf } from './signature.ts';
 import { Store } from './store.ts';
 
 /** What was found of one fast path on one device. */
@@ -45,13 +45,18 @@ export function fastPaths(plan: Plan, probe: Graph, caps: Caps): readonly Case[]
   const cases = new Map<string, Case>();
   for (const { node, variant } of plan.steps) {
     if (opOf(node.op).checkedWith !== undefined || !isFastPath(node, variant)) continue;
-    const small = probe.nodes[node.id];
-    const serves = small?.op === node.op && variantsFor(small, caps, new Set()).some(({ name }) => name === variant);
-    const tried = serves ? small : node;
-    const key = `${variant} ${signatureOf(tried)}`;
-    cases.set(key, { node: tried, variant, key });
+    const path = caseOf(node, variant, probe, caps);
+    cases.set(path.key, path);
   }
   return [...cases.values()];
+}
+
+/** How a variant is tried that would compute `node` of a plan: on the node of `probe` at the same place where it serves that too. */
+export function caseOf(node: Node, variant: string, probe: Graph | undefined, caps: Caps): Case {
+  const small = probe?.nodes[node.id];
+  const serves = small?.op === node.op && variantsFor(small, caps, new Set()).some(({ name }) => name === variant);
+  const tried = serves ? { ...small, attrs: opOf(node.op).shrunk?.(node, small) ?? small.attrs } : node;
+  return { node: tried, variant, key: `${variant} ${signatureOf(tried)}` };
 }
 
 /**
@@ -92,11 +97,6 @@ function plainName(op: Op): string {
 
 type Build = (g: Graph, inputs: readonly Value[]) => readonly Value[];
 
-function copyOf(node: Node): Build {
-  const types = node.outputs.map((output) => output.type);
-  return (g, inputs) => g.add(node.op, inputs, node.attrs, types, node.name);
-}
-
 /** The fused op as plain ops, which may lack what only its backward pass reads; undefined for an op, or attributes, that have no other form. */
 function plainOf(node: Node): { readonly build: Build; readonly outputs: number } | undefined {
   const { plain } = opOf(node.op);
@@ -105,16 +105,6 @@ function plainOf(node: Node): { readonly build: Build; readonly outputs: number 
   const outputs = plain(probe, fakeInputs(probe, node), node.attrs).length;
   const same = probe.nodes.some((made) => made.op === node.op && JSON.stringify(made.attrs) === JSON.stringify(node.attrs));
   return same ? undefined : { outputs, build: (g, inputs) => plain(g, inputs, node.attrs) };
-}
-
-/** Inputs like those of a node; states where the op updates one, copies that are thrown away. */
-function fakeInputs(g: Graph, node: Node): readonly Value[] {
-  const { updates = [] } = opOf(node.op);
-  return node.inputs.map(({ type: { dtype, shape, parts } }, i) => {
-    if (updates.length === 0 || parts === undefined) return g.input(`in${i}`, { dtype, shape }, 'step');
-    const tensors = parts.map((part, j) => ({ name: `part${j}`, shape: part }));
-    return g.state(`in${i}`, tensors, dtype === 'u32' ? 'u32' : 'f32').pack;
-  });
 }
 
 /** What an op gave. */
@@ -137,7 +127,7 @@ async function evaluate(
   const outputs = build(g, inputs);
   const results = outputs.slice(0, shared);
   const [y] = outputs;
-  const floats = inputs.filter((input) => input.type.dtype === 'f32' && input.type.shape.length > 1);
+  const floats = inputs.filter((input) => input.type.dtype === 'f32');
   if (
     opOf(node.op).plain !== undefined &&
     opOf(node.op).vjp !== 'none' &&
@@ -153,7 +143,8 @@ async function evaluate(
   const store = new Store(gpu, 1);
   const program = await Program.create(store, planProgram(g, options));
   try {
-    for (const input of g.nodes.filter((candidate) => candidate.op === 'input')) fill(program, input, node);
+    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
+    fillInputs(program, g, node, opOf(node.op).exact === true ? spread : undefined);
     fillStates(store, g);
     const reading = await program.run(1);
     const given = results.map(({ type }, i) => ({ values: reading.get(`out${i}`, 0).slice(), words: type.dtype !== 'f32' }));
@@ -179,24 +170,6 @@ function isStructural(node: Node): boolean {
   return node.op === 'input' || node.op === 'state' || node.op === 'pack';
 }
 
-function fill(program: Program, input: Node, node: Node): void {
-  const name = String(input.attrs['name']);
-  const view = program.slot(name, 0);
-  const position = Number(name.slice('in'.length));
-  const { words, floats } = opOf(node.op);
-  if (view instanceof Float32Array) {
-    const value = floats?.(node, position);
-    if (value === undefined) normals(view, 1, name, 1);
-    else view.fill(value);
-    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
-    if (value === undefined && opOf(node.op).exact === true) spread(view);
-  } else {
-    if (words === undefined)
-      throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its inputs of integers' });
-    for (let i = 0; i < view.length; i++) view[i] = words(node, position, i);
-  }
-}
-
 /** Numbers that casts find hard: beyond both ends of every format, halfway between two of its numbers, and none at all. */
 const HARD = [0, -0, 1e-45, -1e-39, 2 ** -126, 3.4e38, -3.4e38, Infinity, -Infinity, NaN, 448, 464, 57344, 61440, 65504, 65520];
 
@@ -208,32 +181,10 @@ function spread(view: Float32Array): void {
   }
 }
 
-/** Each of many magnitudes, for states hold amaxes too. */
-function fillStates(store: Store, g: Graph): void {
-  for (const { arena, names } of statesOf(g)) {
-    for (const name of names) {
-      const values = new Float32Array(sizeOf(store.shapeOf(arena, name)));
-      normals(values, 1, `${arena} ${name}`, 1);
-      store.write(
-        arena,
-        name,
-        0,
-        values.map((value, i) => Math.abs(value) * 2 ** ((i % 41) - 20)),
-      );
-    }
-  }
-}
-
 async function readState(store: Store, g: Graph, name: string): Promise<readonly Result[]> {
   const states = statesOf(g).filter(({ arena }) => arena === name);
   const read = await Promise.all(states.map(({ arena }) => store.read(arena)));
   return read.flatMap((tensors) => [...tensors.values()].map((lanes) => ({ values: at(lanes, 0), words: false })));
-}
-
-function statesOf(g: Graph): readonly { readonly arena: string; readonly names: readonly string[] }[] {
-  return g.nodes
-    .filter(({ op }) => op === 'state')
-    .map(({ attrs }) => ({ arena: String(attrs['arena']), names: String(attrs['tensors']).split(' ') }));
 }
 
 /** For what must be equal in every bit, codes of NaN among them. */
@@ -255,11 +206,4 @@ function worst(got: Float32Array, want: Float32Array): number {
     if (!(ratio <= excess)) excess = Number.isNaN(ratio) ? Infinity : ratio;
   }
   return excess;
-}
-
-function signatureOf(node: Node): string {
-  const types = node.inputs.map(
-    ({ type: { dtype, shape, parts = [shape] } }) => `${dtype}[${parts.map((part) => part.join(',')).join(' ')}]`,
-  );
-  return `${node.op}(${types.join(', ')}) ${JSON.stringify(node.attrs)}`;
 }

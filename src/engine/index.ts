@@ -7,7 +7,9 @@ export { castTensors, delayedTensors, DRAW, SCALES } from './passes/precision.ts
 export type { DelayedTensor } from './passes/precision.ts';
 export { keptBytes } from './kept.ts';
 export { planProgram } from './plan.ts';
-export type { Arena, Plan, PlanOptions } from './plan.ts';
+export type { Arena, Choices, Plan, PlanOptions } from './plan.ts';
 export { Program } from './program.ts';
 export { prune } from './rewrite.ts';
 export { Store } from './store.ts';
+export { choicesOf, readTunings, tune } from './tuner.ts';
+export type { KnownTunings, Tuned, TuneOptions } from './tuner.ts';

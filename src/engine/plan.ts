@@ -7,6 +7,7 @@ import { printType, wordsOf } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import type { Caps, Dispatch, Operand, Scratch, Variant } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
+import { signatureOf } from './signature.ts';
 
 /** Where a value lies. Offsets and sizes are bytes. */
 export type Home =
@@ -68,9 +69,14 @@ export interface PlanOptions {
   readonly slots?: number;
   /** `op/variant` names that failed their check on this device. */
   readonly disabled?: ReadonlySet<string>;
+  /** Variants by {@link signatureOf} of their nodes, as the tuner chose them; one that does not serve or is disabled is passed over. */
+  readonly choices?: Choices;
   /** Forces a variant by op name, for checks and benchmarks. */
   readonly variants?: Readonly<Record<string, string>>;
 }
+
+/** Which variant computes nodes of one signature. */
+export type Choices = ReadonlyMap<string, string>;
 
 /** Most bytes that the places of all inputs and outputs take together. */
 const RING_BYTES = 32 * 2 ** 20;
@@ -89,8 +95,8 @@ export const READBACKS = 3;
  * @throws KernelError when no variant serves a node, DeviceError when a tensor is larger than the device binds.
  */
 export function planProgram(graph: Graph, options: PlanOptions): Plan {
-  const { caps, lanes = 1, microBatches = 1, disabled = new Set(), variants = {} } = options;
-  const steps = graph.nodes.filter(isKernel).map((node) => lowerNode(node, caps, disabled, variants));
+  const { caps, lanes = 1, microBatches = 1 } = options;
+  const steps = graph.nodes.filter(isKernel).map((node) => lowerNode(node, options));
   for (const step of steps) requireGrids(step, lanes);
   const homes = new Map<Value | Scratch, Home>();
   const arenas = placeArenas(graph, lanes, homes);
@@ -149,23 +155,30 @@ function isKernel(node: Node): boolean {
   return node.op !== 'input' && node.op !== 'state' && node.op !== 'pack';
 }
 
-/** Variants that serve a node on this device, best first. The last, plain one is the truth and cannot be disabled. */
+/**
+ * Variants that serve a node on this device: what is used unless something else is known first, then the others, best first. The plain
+ * one, which comes last in the op's row, is the truth and cannot be disabled.
+ */
 export function variantsFor(node: Node, caps: Caps, disabled: ReadonlySet<string>): readonly Variant[] {
   const { variants } = opOf(node.op);
   const plain = variants.at(-1);
-  return variants.filter(
+  const serving = variants.filter(
     (variant) => variant.supports(node, caps) && (variant === plain || !disabled.has(`${node.op}/${variant.name}`)),
   );
+  const first = serving.find((variant) => variant.suits?.(node, caps) !== false);
+  return first === undefined ? serving : [first, ...serving.filter((variant) => variant !== first)];
 }
 
-function lowerNode(node: Node, caps: Caps, disabled: ReadonlySet<string>, forced: Readonly<Record<string, string>>): Step {
-  const wanted = forced[node.op];
+function lowerNode(node: Node, { caps, disabled = new Set(), choices, variants }: PlanOptions): Step {
+  const forced = variants?.[node.op];
   const serving = variantsFor(node, caps, disabled);
-  const variant = wanted === undefined ? serving[0] : serving.find((candidate) => candidate.name === wanted);
+  const named = (name: string | undefined): Variant | undefined => serving.find((candidate) => candidate.name === name);
+  const chosen = choices === undefined ? undefined : named(choices.get(signatureOf(node)));
+  const variant = forced === undefined ? (chosen ?? serving[0]) : named(forced);
   if (variant === undefined) {
     throw new KernelError({
       where: nodeLabel(node),
-      rule: wanted === undefined ? 'no kernel serves it on this adapter' : `variant ${wanted} does not serve it on this adapter`,
+      rule: forced === undefined ? 'no kernel serves it on this adapter' : `variant ${forced} does not serve it on this adapter`,
       got: node.inputs.map((input) => printType(input.type)).join(', '),
     });
   }

@@ -1,6 +1,8 @@
 import type { CastStats } from '../base/probe.ts';
 import type { Comparison } from './comparison.ts';
 import { readStability, stabilityMeasures, type StabilityMeasure } from './comparison-tensors.ts';
+import { csv, type Cell } from './csv.ts';
+import { jsonText } from './json-file.ts';
 
 export const COMPARISON_FORMAT = 'isoflop-comparison';
 export const COMPARISON_VERSION = 1;
@@ -103,23 +105,7 @@ export function comparisonJson(comparison: Comparison, savedAt: number): string 
       probes,
     })),
   };
-  return `${JSON.stringify(content, (_, value: unknown) => (typeof value === 'number' ? written(value) : value))}\n`;
-}
-
-type Cell = string | number;
-
-function csv(rows: readonly (readonly Cell[])[]): string {
-  return `${rows.map((row) => row.map((cell) => quotedCell(String(typeof cell === 'number' ? written(cell) : cell))).join(',')).join('\n')}\n`;
-}
-
-function quotedCell(text: string): string {
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** JSON has no such numbers, and they are results. */
-function written(value: number): number | string {
-  if (Number.isFinite(value)) return value;
-  return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  return jsonText(content);
 }
 
 function listed(values: Float64Array | null): number[] | null {

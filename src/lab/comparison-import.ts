@@ -1,13 +1,12 @@
-import { SpecError } from '../base/errors.ts';
 import { parseSpec } from '../spec/index.ts';
 import { isProbe, isReply } from '../worker/client.ts';
-import type { ComparisonState, WireError } from '../worker/protocol.ts';
+import type { ComparisonState } from '../worker/protocol.ts';
 import { COMPARISON_FORMAT, COMPARISON_VERSION } from './comparison-export.ts';
 import { armSpecs, comparisonFromText, comparisonToText, type ComparisonSetup } from './comparison-setup.ts';
 import { Comparison } from './comparison.ts';
+import { failureOf, get, readJsonFile, real } from './json-file.ts';
 
 const ENDS: readonly ComparisonState[] = ['finished', 'stopped', 'failed'];
-const UNREAL: { readonly [word: string]: number } = { nan: Number.NaN, inf: Infinity, '-inf': -Infinity };
 /** Keys whose values are text, whatever it says. */
 const TEXTS = new Set(['name', 'site', 'layer', 'role', 'format', 'scaling', 'message', 'where', 'stack', 'text']);
 
@@ -18,21 +17,8 @@ const TEXTS = new Set(['name', 'site', 'layer', 'role', 'format', 'scaling', 'me
  * @throws SpecError for any other file.
  */
 export function comparisonFromJson(text: string, fileName: string): Comparison {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw unreadable(fileName, 'it is not JSON', cause);
-  }
-  if (get(value, 'format') !== COMPARISON_FORMAT) throw unreadable(fileName, 'it holds no comparison');
-  if (get(value, 'version') !== COMPARISON_VERSION)
-    throw unreadable(fileName, 'it is of a version that this build does not read');
-  try {
-    return read(value, fileName);
-  } catch (cause) {
-    if (cause instanceof SpecError && cause.where === fileName) throw cause;
-    throw unreadable(fileName, cause instanceof Error ? cause.message.replace(/\.$/, '') : 'it is mangled', cause);
-  }
+  const form = { format: COMPARISON_FORMAT, version: COMPARISON_VERSION, holds: 'comparison' };
+  return readJsonFile(text, fileName, { ...form, read: (content) => read(content, fileName) });
 }
 
 function read(value: unknown, fileName: string): Comparison {
@@ -45,14 +31,14 @@ function read(value: unknown, fileName: string): Comparison {
   comparison.file = fileName;
   const device = get(value, 'device') ?? null;
   if (isReply('hello', device)) comparison.device = device;
-  else if (device !== null) throw unreadable(fileName, 'its device is mangled');
-  const report = real(get(value, 'report'));
+  else if (device !== null) throw new TypeError('its device is mangled');
+  const report = real(get(value, 'report'), TEXTS);
   if (isReply('compare', report)) comparison.started(report);
-  else if (report !== null) throw unreadable(fileName, 'its report is mangled');
+  else if (report !== null) throw new TypeError('its report is mangled');
   for (const [i, arm] of comparison.arms.entries()) readArm(comparison, i, written[i], arm.seeds.length);
   const state = ENDS.find((end) => end === get(value, 'state')) ?? 'stopped';
   const totalSteps = Number(get(value, 'totalSteps'));
-  if (!Number.isSafeInteger(totalSteps) || totalSteps < 0) throw unreadable(fileName, 'its totalSteps is mangled');
+  if (!Number.isSafeInteger(totalSteps) || totalSteps < 0) throw new TypeError('its totalSteps is mangled');
   const failure = get(value, 'failure') ?? null;
   if (failure !== null) comparison.failure = failureOf(failure);
   comparison.apply({ type: 'comparisonState', runId: comparison.runId, state, step: comparison.step, totalSteps });
@@ -82,7 +68,7 @@ function readArm(comparison: Comparison, arm: number, value: unknown, lanes: num
     learningRate: woven('learningRate'),
     epochs: new Float32Array(steps),
   });
-  const probes = arrayOf(real(get(value, 'probes')), 'probes');
+  const probes = arrayOf(real(get(value, 'probes'), TEXTS), 'probes');
   if (!probes.every(isProbe)) throw new TypeError('a probe is mangled');
   comparison.apply({ type: 'armProbe', runId, arm, probes });
   for (const split of ['validation', 'ood'] as const) {
@@ -122,24 +108,8 @@ function setupOf(value: unknown): ComparisonSetup {
   return comparisonFromText(comparisonToText(setup));
 }
 
-/** What a comparison failed with; of its causes and stack a reader of the file has no use. */
-function failureOf(value: unknown): WireError {
-  const [name, message, where] = ['name', 'message', 'where'].map((key) => get(value, key));
-  if (typeof name !== 'string' || typeof message !== 'string' || typeof where !== 'string')
-    throw new TypeError('its failure is mangled');
-  return { name, message, where };
-}
-
-/** Numbers that JSON has no form for, come back from the words that stand for them. */
-function real(value: unknown): unknown {
-  if (typeof value === 'string') return UNREAL[value] ?? value;
-  if (Array.isArray(value)) return value.map(real);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, TEXTS.has(key) ? inner : real(inner)]));
-}
-
 function numbersOf(value: unknown, name: string): number[] {
-  return arrayOf(real(value), name).map((item) => {
+  return arrayOf(real(value, TEXTS), name).map((item) => {
     if (typeof item !== 'number') throw new TypeError(`${name} holds what is no number`);
     return item;
   });
@@ -148,12 +118,4 @@ function numbersOf(value: unknown, name: string): number[] {
 function arrayOf(value: unknown, name: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
   throw new TypeError(`${name} is no list`);
-}
-
-function get(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function unreadable(fileName: string, rule: string, cause?: unknown): SpecError {
-  return new SpecError({ where: fileName, rule, cure: 'Choose a file that this page exported as JSON.', cause });
 }

@@ -1,4 +1,19 @@
-export type { DataReport, RunState } from '../worker/protocol.ts';
+export {
+  formWords,
+  type Ablation,
+  type AblationForm,
+  type AblationRow,
+  type DataReport,
+  type KernelRow,
+  type KernelsReport,
+  type LanesReport,
+  type LanesRow,
+  type Limits,
+  type MeasureKind,
+  type MeasureOptions,
+  type RunState,
+  type TimelineEntry,
+} from '../worker/protocol.ts';
 export type { Format, Rounding } from '../numerics/index.ts';
 export { castSentences, castVerdict } from './cast-sentences.ts';
 export { castSteps, wordOf, type CastOutcome, type CastSteps } from './cast-steps.ts';
@@ -52,6 +67,24 @@ export {
   places,
   type FormatChoice,
 } from './formats.ts';
+export {
+  KERNEL_SORT_KEYS,
+  kernelFigures,
+  laneGain,
+  ridge,
+  roofGFlops,
+  sameWork,
+  sortKernels,
+  timelineMs,
+  type KernelFigures,
+  type KernelSortKey,
+} from './kernel-figures.ts';
+export { KERNELS_START, KernelsDesk, type KernelsTopic, type Measuring, type OpenedResults } from './kernels-desk.ts';
+export { ablationCsv, kernelsCsv, kernelsJson, lanesCsv, timelineCsv } from './kernels-export.ts';
+export { kernelsFromJson } from './kernels-import.ts';
+export { ablationMarkdown, kernelsMarkdown, lanesMarkdown, timelineMarkdown } from './kernels-markdown.ts';
+export { KERNELS_VIEW_START, kernelsQuery, kernelsViewOf, lanesUpTo, type KernelsView } from './kernels-view.ts';
+export { type KernelsResults, type Measured, type MeasuredWith, type MeasuredStep, stepsOf } from './kernels-results.ts';
 export { Lab, type LabTopic } from './lab.ts';
 export { adviceFor, type Alert } from './messages.ts';
 export { cellWords, errorWords, f32Words, numberWords, power } from './number-words.ts';

@@ -12,6 +12,7 @@ import type {
   WireError,
 } from '../worker/protocol.ts';
 import { ComparisonDesk } from './comparison-desk.ts';
+import { KernelsDesk } from './kernels-desk.ts';
 import { Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { orderStored, Run, runTitle, type Progress } from './run.ts';
@@ -63,12 +64,17 @@ export class Lab extends Observable<LabTopic> {
   readonly comparisons = new ComparisonDesk({
     base: () => this.form.spec,
     device: () => this.device,
-    request: (request) => {
-      const error = this.deviceError?.message ?? 'the worker is not there yet.';
-      return this.#client?.request(request) ?? Promise.reject(new Error(error));
-    },
+    request: (request) => this.#request(request),
     report: (error, where) => this.report(error, where),
     newRunId,
+  });
+  readonly kernels = new KernelsDesk({
+    base: () => this.form.spec,
+    device: () => this.device,
+    request: (request) => this.#request(request),
+    report: (error, where) => this.report(error, where),
+    newRunId,
+    now: () => Date.now(),
   });
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
@@ -84,6 +90,12 @@ export class Lab extends Observable<LabTopic> {
     this.#interrupted = new InterruptedRun(storage);
     // Whether a run can be started hangs on it.
     this.comparisons.on('comparison', () => this.emit('run'));
+    this.kernels.on('state', () => this.emit('run'));
+  }
+
+  /** True while something beside runs has the GPU: no run can start. */
+  get busy(): boolean {
+    return this.comparisons.busy || this.kernels.busy;
   }
 
   /** The run that was training when the page went away, if storage still holds it. */
@@ -321,6 +333,11 @@ export class Lab extends Observable<LabTopic> {
     this.emit('messages');
   }
 
+  #request<R extends Request>(request: R): Promise<Replies[R['type']]> {
+    const error = this.deviceError?.message ?? 'the worker is not there yet.';
+    return this.#client?.request(request) ?? Promise.reject(new Error(error));
+  }
+
   /** Sends a command; a refusal becomes an alert and `undefined`. */
   async #ask<R extends Request>(request: R, transfer: Transferable[] = []): Promise<Replies[R['type']] | undefined> {
     const client = this.#client;
@@ -341,6 +358,7 @@ export class Lab extends Observable<LabTopic> {
       this.emit('progress');
     }
     this.comparisons.receive(event);
+    this.kernels.receive(event);
     const { run } = this;
     if (run === null || !('runId' in event) || event.runId !== run.runId) return;
     run.apply(event, performance.now());
@@ -360,6 +378,7 @@ export class Lab extends Observable<LabTopic> {
       this.deviceError = error;
       if (this.run?.active === true) this.run.failed(error);
       this.comparisons.crashed(error);
+      this.kernels.crashed();
       this.emit('device', 'run');
     }
     this.#alert(error, runId, recovering);

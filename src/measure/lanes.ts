@@ -1,3 +1,4 @@
+import { quantile } from '../base/quantile.ts';
 import { DeviceError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -6,7 +7,7 @@ import { tokensPerStep } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
 import type { LanesReport, LanesRow } from './report.ts';
-import { median, msPerStep, quantile } from './steps.ts';
+import { median, msPerStep } from './steps.ts';
 
 export interface LanesOptions {
   readonly gpu: Gpu;

@@ -1,3 +1,4 @@
+import { quantile } from '../base/quantile.ts';
 import type { Trainer } from '../train/index.ts';
 
 /** Most steps that a window submits at once. */
@@ -15,14 +16,6 @@ export async function msPerStep(trainer: Pick<Trainer, 'maxSteps' | 'free' | 'ad
     ms = (performance.now() - start) / steps;
   } while (ms * steps < windowMs);
   return ms;
-}
-
-/** By linear interpolation; NaN of nothing. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = share * (sorted.length - 1);
-  const [below = NaN, above = NaN] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return below + (above - below) * (at - Math.floor(at));
 }
 
 export function median(values: readonly number[]): number {

@@ -1,15 +1,16 @@
 import { GraphError } from '../base/errors.ts';
 import { sameShape } from '../base/shape.ts';
-import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
-import type { Attrs, Node, Value } from '../graph/types.ts';
+import type { Value } from '../graph/types.ts';
+import { fitsRows, preparationOf, rowsBackward, rowsForward, tiledBackward, tiledForward } from './attention-kernels.ts';
 import { headAttrs, mergeHeads, qkvSizes, splitQkv } from './heads.ts';
-import type { HeadAttrs, HeadSizes } from './heads.ts';
-import { vecWidth } from './launch.ts';
+import type { HeadAttrs } from './heads.ts';
 import { matmul } from './matmul.ts';
-import { addOp, inputAt, numberAttr, outputAt, requireShape } from './op.ts';
-import type { Caps, Dispatch, Op, Scratch, Unshaped } from './op.ts';
+import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape } from './op.ts';
+import type { Op, Unshaped } from './op.ts';
+import { qkNorm } from './qk-norm.ts';
+import { rope } from './rope.ts';
 import { causalSoftmax } from './softmax.ts';
 
 export interface AttentionAttrs extends HeadAttrs {
@@ -17,13 +18,30 @@ export interface AttentionAttrs extends HeadAttrs {
   readonly scale: number;
 }
 
+/** What queries and keys go through on their way in. */
+export interface Prepared {
+  /** qk_norm, with gains f32[D]. */
+  readonly norm?: { readonly qgain: Value; readonly kgain: Value; readonly eps: number };
+  /** Of the angles of rope. */
+  readonly base?: number;
+}
+
 /**
- * Causal self-attention of qkv f32[B,T,(H+2Hkv)*D] without a T x T matrix (Dao et al. 2022, FlashAttention).
+ * Causal self-attention of qkv f32[B,T,(H+2Hkv)*D] without a T x T matrix (Dao et al. 2022, FlashAttention): of its queries and keys as
+ * they are, or normed, turned, or both, which is done again wherever they are read.
  *
  * @returns o f32[B,T,H*D] and, for the backward pass and for watching logits, lse f32[B,H,T]: the log-sum-exp of each row of scores.
  */
-export function attention(g: Graph, qkv: Value, attrs: AttentionAttrs, name?: string): readonly [Value, Value] {
-  const [o, lse] = addOp(g, 'attention', attentionOps.attention, [qkv], { ...attrs }, name);
+export function attention(
+  g: Graph,
+  qkv: Value,
+  attrs: AttentionAttrs,
+  name?: string,
+  { norm, base = 0 }: Prepared = {},
+): readonly [Value, Value] {
+  const inputs = norm === undefined ? [qkv] : [qkv, norm.qgain, norm.kgain];
+  const how = { qkNorm: norm !== undefined, eps: norm?.eps ?? 0, base };
+  const [o, lse] = addOp(g, 'attention', attentionOps.attention, inputs, { ...attrs, ...how }, name);
   if (o === undefined || lse === undefined) throw new GraphError({ where: 'attention', rule: 'the node lacks an output' });
   return [o, lse];
 }
@@ -40,20 +58,31 @@ export const attentionOps: Record<'attention' | 'attention_backward', Op> = {
     shape(node) {
       const { B, T, H, D } = qkvSizes(node, inputAt(node, 0).type);
       requireShape(node, Number.isFinite(numberAttr(node, 'scale')), 'the scale is not finite');
+      requirePreparation(node, 1, D);
       return [f32(B, T, H * D), f32(B, H, T)];
     },
-    // p = softmax(scale q kT), o = p v: dv = pT do, ds = p (do vT - rows of do . o), dq = scale ds k, dk = scale dsT q
+    // p = softmax(scale q kT), o = p v: dv = pT do, ds = p (do vT - rows of do . o), dq = scale ds k, dk = scale dsT q;
+    // dq and dk then go back through rope and qk_norm
     vjp(g, node, [dout, dlse]) {
       if (dlse !== undefined) throw new GraphError({ where: `node ${node.id} attention`, rule: 'its lse has no gradient' });
       if (dout === undefined) return [];
-      const inputs = [dout, inputAt(node, 0), outputAt(node, 0), outputAt(node, 1)];
+      const inputs = [dout, inputAt(node, 0), outputAt(node, 0), outputAt(node, 1), ...node.inputs.slice(1)];
       return addOp(g, 'attention_backward', attentionOps.attention_backward, inputs, node.attrs, node.name);
     },
     // Of o only: the plain ops store no lse.
-    plain: (g, inputs, attrs) => [plainAttention(g, first(inputs), attentionAttrs(attrs))],
+    plain(g, [qkv, qgain, kgain], attrs) {
+      if (qkv === undefined) return [];
+      const node: Unshaped = { id: 0, op: 'attention', name: '', inputs: [], attrs };
+      const heads = headAttrs(node);
+      const { eps, turned, base } = preparationOf(node);
+      let x = qkv;
+      if (qgain !== undefined && kgain !== undefined) [x] = qkNorm(g, x, qgain, kgain, { ...heads, eps });
+      if (turned) x = rope(g, x, { heads: heads.heads + heads.kvHeads, headSize: heads.headSize, base });
+      return [plainAttention(g, x, { ...heads, scale: numberAttr(node, 'scale') })];
+    },
     variants: [
-      { name: 'rows', supports: fitsRows, lower: (node) => [forward(node, rowsKernel)] },
-      { name: 'plain', supports: () => true, lower: (node, caps) => [forward(node, tiledKernel(caps))] },
+      { name: 'rows', supports: fitsRows, lower: rowsForward },
+      { name: 'plain', supports: () => true, lower: tiledForward },
     ],
   },
 
@@ -69,12 +98,13 @@ export const attentionOps: Record<'attention' | 'attention_backward', Op> = {
         'o and its gradient do not fit qkv',
       );
       requireShape(node, sameShape(lse.shape, [B, H, T]), 'lse does not fit qkv');
-      return [qkv];
+      requirePreparation(node, 4, D);
+      return flagAttr(node, 'qkNorm') ? [qkv, f32(D), f32(D)] : [qkv];
     },
     vjp: 'none',
     variants: [
-      { name: 'rows', supports: fitsRows, lower: (node) => backward(node, rowsKernel) },
-      { name: 'plain', supports: () => true, lower: (node, caps) => backward(node, tiledKernel(caps)) },
+      { name: 'rows', supports: fitsRows, lower: rowsBackward },
+      { name: 'plain', supports: () => true, lower: tiledBackward },
     ],
   },
 };
@@ -83,78 +113,15 @@ function headsOf({ heads, kvHeads, headSize }: HeadAttrs): HeadAttrs {
   return { heads, kvHeads, headSize };
 }
 
-function attentionAttrs(attrs: Attrs): AttentionAttrs {
-  const node: Unshaped = { id: 0, op: 'attention', name: '', inputs: [], attrs };
-  return { ...headAttrs(node), scale: numberAttr(node, 'scale') };
-}
-
-/** How a family of kernels shares out T rows of a head. */
-interface Family {
-  readonly suffix: '' | '-rows';
-  /** Rows, of queries or of keys, that one workgroup works on. */
-  readonly rows: number;
-  template(D: number): NonNullable<Dispatch['template']>;
-  /** `tile` is the override for the other kind of rows, which pass through workgroup memory. */
-  overrides(D: number, tile: 'KEYS' | 'QUERIES'): NonNullable<Dispatch['overrides']>;
-}
-
-/** Threads with four rows each in registers, without barriers. 16 of them, so that short contexts still fill all threads of a CPU. */
-const rowsKernel: Family = {
-  suffix: '-rows',
-  rows: 64,
-  template: (D) => ({ D4: D / 4 }),
-  overrides: () => ({ WORKGROUP: 16 }),
-};
-
-/** Four rows of `lib/row-tile` hold heads of up to 32 numbers. */
-function fitsRows(node: Unshaped, caps: Caps): boolean {
-  const D = numberAttr(node, 'headSize');
-  return caps.software && D % 4 === 0 && D <= 32;
-}
-
-/** Threads with a row each; rows of the other kind pass through workgroup memory, as many at a time as fit, up to 32. */
-function tiledKernel(caps: Caps): Family {
-  return {
-    suffix: '',
-    rows: 64,
-    template: (D) => ({ WIDTH: vecWidth(D), DN: D / vecWidth(D) }),
-    overrides: (D, tile) => ({
-      WORKGROUP: 64,
-      [tile]: Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 1))))),
-    }),
-  };
-}
-
-function forward(node: Node, family: Family): Dispatch {
-  const [qkv, o, lse] = [inputAt(node, 0), outputAt(node, 0), outputAt(node, 1)];
-  const sizes = qkvSizes(node, qkv.type);
-  return dispatch(node, family, 'attention/attention-forward', { qkv, o, lse }, sizes, 'KEYS');
-}
-
-function backward(node: Node, family: Family): readonly Dispatch[] {
-  const [d_o, qkv, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
-  const sizes = qkvSizes(node, qkv.type);
-  const delta: Scratch = { scratch: 'delta', type: f32(sizes.B, sizes.H, sizes.T) };
-  return [
-    dispatch(node, family, 'attention/attention-backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, 'KEYS'),
-    dispatch(node, family, 'attention/attention-backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, 'QUERIES'),
-  ];
-}
-
-function dispatch(
-  node: Node,
-  family: Family,
-  kernel: string,
-  bind: Dispatch['bind'],
-  { B, T, H, Hkv, D }: HeadSizes,
-  tile: 'KEYS' | 'QUERIES',
-): Dispatch {
-  return {
-    kernel: kernel + family.suffix,
-    bind,
-    sizes: { B, T, H, KV_HEADS: Hkv, scale: numberAttr(node, 'scale') },
-    overrides: family.overrides(D, tile),
-    template: family.template(D),
-    grid: [Math.ceil(T / family.rows), B * (tile === 'KEYS' ? H : Hkv), 1],
-  };
+/** The gains begin with input `at`. @throws ShapeError where they, eps or the base do not fit. */
+function requirePreparation(node: Unshaped, at: number, D: number): void {
+  const { normed, eps, base } = preparationOf(node);
+  requireShape(node, node.inputs.length === at + (normed ? 2 : 0), 'the gains come with qkNorm');
+  if (normed) {
+    const fits = [at, at + 1].every((i) => sameShape(inputAt(node, i).type.shape, [D]));
+    requireShape(node, fits, `the gains do not fit head size ${D}`);
+  }
+  requireShape(node, eps >= 0 && eps < Infinity, `eps is ${eps}`);
+  requireShape(node, base >= 0 && base < Infinity, `base is ${base}`);
+  requireShape(node, base === 0 || D % 2 === 0, `head size ${D} has no pairs`);
 }

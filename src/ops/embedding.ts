@@ -1,4 +1,5 @@
 import { GraphError } from '../base/errors.ts';
+import { sameShape, sizeOf } from '../base/shape.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
@@ -6,6 +7,7 @@ import type { Node, Value } from '../graph/types.ts';
 import { flatGrid, foldGrid, FLAT_WORKGROUP, lastOf, powerOfTwo, vecWidth } from './launch.ts';
 import { addOp, inputAt, outputAt, plainVariant, requireShape } from './op.ts';
 import type { Dispatch, Op } from './op.ts';
+import { positionAdd } from './position.ts';
 
 /** Where the batch holds each token, made by the host: what lets the gradient be summed without atomics. */
 export interface TokenOrder {
@@ -24,7 +26,12 @@ export function embedding(g: Graph, tokens: Value, table: Value, tokenOrder?: To
   return first(addOp(g, 'embedding', embeddingOps.embedding, inputs, {}, name));
 }
 
-export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
+/** {@link embedding} with `positions` f32[T,C] added to each text in the same pass: position_add of it, in one. */
+export function embeddingPosition(g: Graph, tokens: Value, table: Value, positions: Value, name?: string): Value {
+  return first(addOp(g, 'embedding_position', embeddingOps.embedding_position, [tokens, table, positions], {}, name));
+}
+
+export const embeddingOps: Record<'embedding' | 'embedding_position' | 'embedding_backward', Op> = {
   embedding: {
     shape(node) {
       const [tokens, table] = [inputAt(node, 0).type, inputAt(node, 1).type];
@@ -55,22 +62,25 @@ export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
       const inputs = [dy, inputAt(node, 2), inputAt(node, 3)];
       return [undefined, first(addOp(g, 'embedding_backward', embeddingOps.embedding_backward, inputs, {}, node.name))];
     },
-    variants: plainVariant((node) => {
-      const [tokens, table, y] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
-      const [vocabulary = 0, width = 0] = table.type.shape;
-      const vec = vecWidth(width);
-      const count = tokens.type.shape.reduce((product, dim) => product * dim, 1);
-      return [
-        {
-          kernel: 'embedding/embedding-forward',
-          bind: { tokens, table, y },
-          sizes: { tokens: count, columns: width / vec, vocabulary },
-          overrides: { WORKGROUP: FLAT_WORKGROUP },
-          template: { WIDTH: vec },
-          grid: flatGrid((count * width) / vec),
-        },
-      ];
-    }),
+    variants: plainVariant((node) => [lowerForward(node)]),
+  },
+
+  embedding_position: {
+    words: (node, _, i) => i % (inputAt(node, 1).type.shape[0] ?? 1),
+    shape(node) {
+      const [tokens, table, positions] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
+      requireShape(node, tokens.dtype === 'u32' && table.dtype === 'f32', 'tokens are u32 and the table is f32');
+      requireShape(node, table.shape.length === 2, 'the table has two dimensions');
+      const fits = positions.dtype === 'f32' && sameShape(positions.shape, [lastOf(tokens), lastOf(table)]);
+      requireShape(node, fits, 'the positions do not fit the last dimensions of tokens and table');
+      return [f32(...tokens.shape, lastOf(table))];
+    },
+    vjp: 'none',
+    plain(g, [tokens, table, positions]) {
+      if (tokens === undefined || table === undefined || positions === undefined) return [];
+      return [positionAdd(g, embedding(g, tokens, table), positions)];
+    },
+    variants: plainVariant((node) => [lowerForward(node, inputAt(node, 2))]),
   },
 
   embedding_backward: {
@@ -97,6 +107,22 @@ export const embeddingOps: Record<'embedding' | 'embedding_backward', Op> = {
     ],
   },
 };
+
+function lowerForward(node: Node, positions?: Value): Dispatch {
+  const [tokens, table, y] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
+  const [vocabulary = 0, width = 0] = table.type.shape;
+  const vec = vecWidth(width);
+  const count = sizeOf(tokens.type.shape);
+  const period = positions === undefined ? 1 : sizeOf(positions.type.shape) / vec;
+  return {
+    kernel: 'embedding/embedding-forward',
+    bind: { tokens, table, y, positions },
+    sizes: { tokens: count, columns: width / vec, vocabulary, period },
+    overrides: { WORKGROUP: FLAT_WORKGROUP, POSITIONED: positions !== undefined },
+    template: { WIDTH: vec },
+    grid: flatGrid((count * width) / vec),
+  };
+}
 
 function lowerBackward(node: Node, alone: boolean): Dispatch {
   const [dy, order, starts, dtable] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), outputAt(node, 0)];

@@ -149,6 +149,12 @@ export const headLossOps: Record<'head_loss', Op> = {
       const [a, b] = tied ? [dlogits, x] : [x, dlogits];
       return [losses, lse, nll, dx, matmul(g, a, b, { transposeA: true })];
     },
+    // Where there are several chunks, so there are in fewer rows.
+    shrunk: (node, small) => {
+      const [own, fewer] = [headView(node), headView(small)];
+      const chunk = own.chunk < own.N ? Math.ceil(fewer.N / 3) : fewer.chunk;
+      return { ...small.attrs, chunk };
+    },
     words: (node, _input, i) => (7 * i + 3) % headView(node).V,
     variants: [
       { name: 'best', supports: () => true, lower },

@@ -19,7 +19,7 @@ interface Tile {
   readonly y: number;
 }
 
-/** Workgroups that keep a GPU busy; below it, smaller tiles or a split K give more. A guess until the tuner measures. */
+/** Workgroups that keep a GPU busy; below it, smaller tiles or a split K give more. A guess until the tuner has measured. */
 const BUSY_WORKGROUPS = 32;
 /** Smallest K worth splitting, and the smallest part of it. */
 const SPLIT_FROM = 1024;
@@ -46,7 +46,7 @@ type Loaded = Omit<MatmulView, 'a' | 'b'> & {
 };
 
 /** What a way is chosen by. */
-type Shaped = Pick<Loaded, 'M' | 'N' | 'K' | 'batch' | 'transposeB' | 'aCodes' | 'bCodes'>;
+type Shaped = Pick<Loaded, 'M' | 'N' | 'K' | 'batch' | 'transposeA' | 'transposeB' | 'aCodes' | 'bCodes' | 'from'>;
 
 const WHOLE: Window = { a: 0, b: 0, y: 0 };
 
@@ -54,8 +54,8 @@ function groups({ M, N, batch }: Shaped, { rows, cols, x, y }: Tile): readonly [
   return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
 }
 
-function busy(view: Shaped, tile: Tile): boolean {
-  return groups(view, tile).reduce((product, count) => product * count, 1) >= BUSY_WORKGROUPS;
+function workgroups(view: Shaped, tile: Tile): number {
+  return groups(view, tile).reduce((product, count) => product * count, 1);
 }
 
 /** From one lane of y to the next, in elements of the product: swiglu's slope makes two of each. */
@@ -89,16 +89,20 @@ function isCoded({ aCodes, bCodes }: Shaped): boolean {
   return aCodes !== undefined || bCodes !== undefined;
 }
 
-/** Bindings, overrides and template of kernels that load either f32 or codes. */
-function operands(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> & { readonly template: Template } {
+/** Bindings and overrides of the operands, which are either f32 or codes. */
+function operands(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
   const { a, b, aCodes, bCodes } = view;
   const turned = { TRANSPOSE_A: view.transposeA, TRANSPOSE_B: view.transposeB };
-  if (!isCoded(view)) return { bind: { a, b }, overrides: turned, template: { OPERANDS: 'f32' } };
+  if (!isCoded(view)) return { bind: { a, b }, overrides: turned };
   return {
     bind: { a, b, a_scales: aCodes?.scales, b_scales: bCodes?.scales },
     overrides: { ...turned, ...behind('A_', aCodes), ...behind('B_', bCodes) },
-    template: { OPERANDS: 'coded' },
   };
+}
+
+/** What the template of kernels that load either calls them. */
+function kindOf(view: Shaped): 'f32' | 'coded' {
+  return isCoded(view) ? 'coded' : 'f32';
 }
 
 /** The overrides of `lib/operands-coded` for one operand. */
@@ -111,54 +115,78 @@ function behind(prefix: 'A_' | 'B_', codes: Codes | undefined): NonNullable<Disp
 /** One way to compute a matmul whose operands may lie in scratch memory. */
 interface Way {
   readonly name: string;
+  /** Whether it can serve. */
   fits(view: Shaped, caps: Caps): boolean;
+  /** Whether it is a good guess; always when left out. */
+  suits?(view: Shaped): boolean;
   lower(view: Loaded, caps: Caps | 'plain'): readonly Dispatch[];
 }
 
-/** One dispatch, in tiles of one size. `template` makes the kernel's text fit, `overrides` its constants. */
-function way(
-  name: string,
-  tile: Tile,
-  fits: Way['fits'],
-  { kernel = name, overrides = {}, template }: { kernel?: string; overrides?: Record<string, number>; template?: Template } = {},
-): Way {
+/** The one dispatch of a kernel that does all of a product. */
+function whole(
+  view: Loaded,
+  how: Pick<Dispatch, 'kernel' | 'grid'> & Partial<Pick<Dispatch, 'overrides' | 'template'>>,
+): Dispatch {
+  const [start, end] = [operands(view), epilogue(view)];
   return {
-    name,
-    fits,
-    lower: (view) => {
-      const [start, end] = [operands(view), epilogue(view)];
-      return [
-        {
-          kernel: `matmul/${kernel}`,
-          bind: { ...start.bind, ...end.bind },
-          sizes: sizesOf(view),
-          overrides: { ...start.overrides, ...end.overrides, ...overrides },
-          template: template ?? start.template,
-          grid: groups(view, tile),
-        },
-      ];
-    },
+    kernel: `matmul/${how.kernel}`,
+    bind: { ...start.bind, ...end.bind },
+    sizes: sizesOf(view),
+    overrides: { ...start.overrides, ...end.overrides, ...how.overrides },
+    template: how.template ?? { OPERANDS: kindOf(view) },
+    grid: how.grid,
   };
 }
 
-/** A way whose kernel takes the workgroup's size from overrides. */
-function sized(name: string, tile: Tile, fits: Way['fits'], kernel = name): Way {
-  return way(name, tile, fits, { kernel, overrides: { WORKGROUP_X: tile.x, WORKGROUP_Y: tile.y } });
-}
-
-const WIDE: Tile = { rows: 4, cols: 4, x: 16, y: 16 };
-const NARROW: Tile = { rows: 4, cols: 4, x: 8, y: 8 };
 const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
 
 /** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
 function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
   const fits = ({ M, N, transposeB }: Shaped): boolean => M >= 8 && N >= 8 && (width === 1 || (!transposeB && N % 4 === 0));
-  return way(
-    width === 1 ? kernel : `${kernel}-vec4`,
-    BLOCK,
-    (view, { software, subgroups }) => software && !isCoded(view) && (subgroups || kernel === 'blocked') && fits(view),
-    { kernel, template: { WIDTH: width } },
-  );
+  return {
+    name: width === 1 ? kernel : `${kernel}-vec4`,
+    fits: (view, { software, subgroups }) => software && !isCoded(view) && (subgroups || kernel === 'blocked') && fits(view),
+    lower: (view) => [whole(view, { kernel, template: { WIDTH: width }, grid: groups(view, BLOCK) })],
+  };
+}
+
+/** 4 x 4 outputs a thread in tiles of 64 or 32, 8 x 8 in tiles of 128 or 64. */
+const WIDE: Tile = { rows: 4, cols: 4, x: 16, y: 16 };
+const NARROW: Tile = { rows: 4, cols: 4, x: 8, y: 8 };
+const WIDE_8X8: Tile = { rows: 8, cols: 8, x: 16, y: 16 };
+const NARROW_8X8: Tile = { rows: 8, cols: 8, x: 8, y: 8 };
+
+/** How a tile is filled: an element a load, or four. */
+type Loads = 'elements' | 'vec4';
+
+/** Whether every row of A, B and y as stored is whole vectors of four. */
+function isAligned({ M, N, K, transposeA, transposeB, from }: Shaped): boolean {
+  return [N, transposeA ? M : K, transposeB ? K : N, from.a, from.b, from.y].every((count) => count % 4 === 0);
+}
+
+function isTiled(view: Shaped, { software, maxInvocations }: Caps, { x, y }: Tile, loads: Loads): boolean {
+  return !software && !isSkinny(view) && maxInvocations >= x * y && (loads === 'elements' || (!isCoded(view) && isAligned(view)));
+}
+
+function loadsOf(view: Shaped, loads: Loads): Template {
+  return { LOADS: loads === 'vec4' ? 'vec4' : kindOf(view) };
+}
+
+/** Tiles through workgroup memory, `blockK` deep so that those of A and B fit in 16 KiB; by vectors of four first. */
+function tiled(name: string, tile: Tile, blockK: number, suits: (view: Shaped) => boolean): readonly Way[] {
+  return (['vec4', 'elements'] as const).map((loads) => ({
+    name: loads === 'vec4' ? `${name}-vec4` : name,
+    fits: (view, caps) => isTiled(view, caps, tile, loads),
+    suits,
+    lower: (view) => [
+      whole(view, {
+        kernel: tile.rows === 8 ? 'tiled-8x8' : 'tiled',
+        overrides: { WORKGROUP_X: tile.x, WORKGROUP_Y: tile.y, BLOCK_K: blockK },
+        template: loadsOf(view, loads),
+        grid: groups(view, tile),
+      }),
+    ],
+  }));
 }
 
 /** Parts that K is cut into: a function of the shape alone (promise 2). */
@@ -168,9 +196,10 @@ function splitsOf(view: Loaded): number {
 }
 
 /** Few tiles, a long sum: the weight gradients of narrow models. Partial sums, then their sum in order and the epilogue. */
-const splitK: Way = {
-  name: 'tiled-split-k',
-  fits: (view, { software }) => !software && view.K >= SPLIT_FROM && !busy(view, NARROW) && Math.min(view.M, view.N) >= 8,
+const splitK: readonly Way[] = (['vec4', 'elements'] as const).map((loads) => ({
+  name: loads === 'vec4' ? 'tiled-split-k-vec4' : 'tiled-split-k',
+  fits: (view, caps) => view.K >= SPLIT_FROM && isTiled(view, caps, NARROW, loads),
+  suits: (view) => workgroups(view, NARROW) < BUSY_WORKGROUPS,
   lower: (view) => {
     const { M, N, batch, alpha, columnSums } = view;
     const splits = splitsOf(view);
@@ -184,7 +213,7 @@ const splitK: Way = {
         bind: { ...start.bind, bias: undefined, beside: undefined, y: partials, second: sums },
         sizes: sizesOf({ ...view, y: partials, from: { ...view.from, y: 0 }, alpha: 1 }),
         overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, COLUMN_SUMS: columnSums },
-        template: start.template,
+        template: loadsOf(view, loads),
         grid: [x, y, batch * splits],
       },
       {
@@ -196,9 +225,25 @@ const splitK: Way = {
       },
     ];
   },
-};
+}));
 
-const skinny = ({ M, N }: Shaped): boolean => Math.min(M, N) < 8;
+function isSkinny({ M, N }: Shaped): boolean {
+  return Math.min(M, N) < 8;
+}
+
+/** Threads of a workgroup of `skinny`, and how many of them share a sum. */
+const SKINNY = { WORKGROUP: 128, SPLIT: 8 };
+
+/** M or N below a tile's: the longer side across the threads, which share out the sums over k. */
+const skinny: Way = {
+  name: 'skinny',
+  fits: (view, { software }) => !software && isSkinny(view),
+  lower: (view) => {
+    const { M, N, batch } = view;
+    const across = Math.ceil(Math.max(M, N) / (SKINNY.WORKGROUP / SKINNY.SPLIT));
+    return [whole(view, { kernel: 'skinny', overrides: { ...SKINNY, LONG_A: M > N }, grid: [across, 1, batch] })];
+  },
+};
 
 function decodedOperand(
   name: string,
@@ -210,25 +255,34 @@ function decodedOperand(
   return [y, lowerDequantize({ codes: x, scales: codes.scales, y }, codes.cast)];
 }
 
-const PLAIN = sized('plain', { rows: 1, cols: 1, x: 8, y: 8 }, () => true);
+const PLAIN: Way = {
+  name: 'plain',
+  fits: () => true,
+  lower: (view) => [
+    whole(view, {
+      kernel: 'plain',
+      overrides: { WORKGROUP_X: 8, WORKGROUP_Y: 8 },
+      grid: groups(view, { rows: 1, cols: 1, x: 8, y: 8 }),
+    }),
+  ],
+};
 
 /**
- * Best first. Software adapters run four invocations as one vector and pay dearly for barriers, so they get register blocks without
- * workgroup memory, and where subgroups let threads share what they load, fewer of the costly loads; GPUs get tiles through workgroup memory, smaller ones or a split K where the large ones would be too few.
+ * Best guess first. Software adapters run four invocations as one vector and pay dearly for barriers, so they get register blocks
+ * without workgroup memory, and where subgroups let threads share what they load, fewer of the costly loads; GPUs get tiles through
+ * workgroup memory, smaller ones or a split K where the large ones would be too few. The rest is for the tuner to try.
  */
 const LOADING: readonly Way[] = [
   blocked('blocked-subgroup', 4),
   blocked('blocked-subgroup', 1),
   blocked('blocked', 4),
   blocked('blocked', 1),
-  sized(
-    'tiled-64',
-    WIDE,
-    (view, { software, maxInvocations }) => !software && maxInvocations >= 256 && !skinny(view) && busy(view, WIDE),
-    'tiled',
-  ),
-  splitK,
-  sized('tiled-32', NARROW, (view, { software }) => !software && !skinny(view), 'tiled'),
+  skinny,
+  ...tiled('tiled-128', WIDE_8X8, 8, (view) => workgroups(view, WIDE_8X8) >= 2 * BUSY_WORKGROUPS),
+  ...tiled('tiled-64', WIDE, 16, (view) => workgroups(view, WIDE) >= BUSY_WORKGROUPS),
+  ...splitK,
+  ...tiled('tiled-32', NARROW, 16, () => true),
+  ...tiled('tiled-64-8x8', NARROW_8X8, 16, () => false),
 ];
 
 /** Decodes operands that are codes into scratch memory, for adapters on which every load of a matmul is dear; the product is that of f32. */
@@ -245,7 +299,7 @@ const decoded: Way = {
 
 function bestOf(view: Shaped, caps: Caps | 'plain'): Way {
   if (caps === 'plain') return PLAIN;
-  return LOADING.find((candidate) => candidate.fits(view, caps)) ?? PLAIN;
+  return LOADING.find((candidate) => candidate.fits(view, caps) && candidate.suits?.(view) !== false) ?? PLAIN;
 }
 
 /** A part of a product, for ops that are made of several. */
@@ -286,10 +340,12 @@ export function lowerProduct(part: PartialProduct, caps: Caps | 'plain'): readon
   return bestOf(view, caps).lower(view, caps);
 }
 
-function variantOf({ name, fits, lower }: Way): Variant {
+function variantOf({ name, fits, suits, lower }: Way): Variant {
+  const shaped = (node: Node): Shaped => ({ ...matmulView(node), from: WHOLE });
   return {
     name,
-    supports: (node, caps) => fits(matmulView(node), caps),
+    supports: (node, caps) => fits(shaped(node), caps),
+    suits: (node) => suits?.(shaped(node)) !== false,
     lower: (node, caps) => lower(loaded(node), caps),
   };
 }

@@ -3,7 +3,7 @@ import { sameShape } from '../base/shape.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
-import type { Node, Value } from '../graph/types.ts';
+import type { Node, Type, Value } from '../graph/types.ts';
 import { add } from './elementwise.ts';
 import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, textAttr } from './op.ts';
@@ -31,18 +31,29 @@ export function norm(
   return [y, stats];
 }
 
-export const normOps: Record<'norm' | 'norm_backward' | 'norm_param_backward', Op> = {
+/** The norm of a + b, and the sum itself, in one pass: `sum`, then y and stats as {@link norm} has them. */
+export function residualNorm(
+  g: Graph,
+  a: Value,
+  b: Value,
+  gain: Value,
+  bias: Value | undefined,
+  attrs: { kind: NormKind; eps: number },
+  name?: string,
+): { readonly sum: Value; readonly y: Value; readonly stats: Value } {
+  const inputs = bias === undefined ? [a, b, gain] : [a, b, gain, bias];
+  const outputs = addOp(g, 'residual_norm', normOps.residual_norm, inputs, { ...attrs, bias: bias !== undefined }, name);
+  const [sum, y, stats] = outputs;
+  if (sum === undefined || y === undefined || stats === undefined)
+    throw new GraphError({ where: 'residual_norm', rule: 'the node lacks an output' });
+  return { sum, y, stats };
+}
+
+export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_param_backward', Op> = {
   norm: {
     shape(node) {
-      const [x, gain] = [inputAt(node, 0).type, inputAt(node, 1).type];
-      centred(node);
-      const eps = numberAttr(node, 'eps');
-      requireShape(node, eps >= 0 && eps < Infinity, `eps is ${eps}`);
-      requireShape(node, x.dtype === 'f32' && x.shape.length > 0, 'x is f32 of at least one dimension');
-      requireShape(node, sameShape(gain.shape, x.shape.slice(-1)), 'the gain does not fit the last dimension of x');
-      if (flagAttr(node, 'bias')) {
-        requireShape(node, sameShape(inputAt(node, 2).type.shape, gain.shape), 'the bias does not fit the last dimension of x');
-      }
+      const x = inputAt(node, 0).type;
+      requireNorm(node, x, 1);
       return [x, f32(rowsOf(x), 2)];
     },
     // xhat = (x - mean) rstd, w = dy gain: dx = rstd (w - mean(w) - xhat mean(w xhat)), the first mean only in layernorm
@@ -58,10 +69,29 @@ export const normOps: Record<'norm' | 'norm_backward' | 'norm_param_backward', O
     },
     variants: rowVariants((node, alone) => {
       const [x, gain, y, stats] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0), outputAt(node, 1)];
-      const BIASED = flagAttr(node, 'bias');
-      const bind = { x, gain, bias: BIASED ? inputAt(node, 2) : undefined, y, stats };
-      const dispatch = overRows('norm/norm-forward', node, bind, x, alone, { BIASED });
-      return [{ ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } }];
+      const bias = flagAttr(node, 'bias') ? inputAt(node, 2) : undefined;
+      return [lowerForward(node, { x, gain, bias, y, stats, addend: undefined, sum: undefined }, alone)];
+    }),
+  },
+
+  residual_norm: {
+    shape(node) {
+      const [a, b] = [inputAt(node, 0).type, inputAt(node, 1).type];
+      requireShape(node, sameShape(a.shape, b.shape) && b.dtype === 'f32', 'what is added differs in shape');
+      requireNorm(node, a, 2);
+      return [a, a, f32(rowsOf(a), 2)];
+    },
+    vjp: 'none',
+    plain(g, [a, b, gain, bias], attrs) {
+      if (a === undefined || b === undefined || gain === undefined) return [];
+      const sum = add(g, a, b);
+      return [sum, ...addOp(g, 'norm', normOps.norm, bias === undefined ? [sum, gain] : [sum, gain, bias], attrs)];
+    },
+    variants: rowVariants((node, alone) => {
+      const [x, addend, gain] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+      const [sum, y, stats] = [outputAt(node, 0), outputAt(node, 1), outputAt(node, 2)];
+      const bias = flagAttr(node, 'bias') ? inputAt(node, 3) : undefined;
+      return [lowerForward(node, { x, gain, bias, y, stats, addend, sum }, alone)];
     }),
   },
 
@@ -117,6 +147,35 @@ export function rowVariants(lower: (node: Node, alone: boolean) => readonly Disp
     { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => lower(node, true) },
     { name: 'plain', supports: () => true, lower: (node) => lower(node, false) },
   ];
+}
+
+/** What norm and residual_norm have in common; the gain is input `at`, the bias the one after it. */
+function requireNorm(node: Unshaped, x: Type, at: number): void {
+  const gain = inputAt(node, at).type;
+  centred(node);
+  const eps = numberAttr(node, 'eps');
+  requireShape(node, eps >= 0 && eps < Infinity, `eps is ${eps}`);
+  requireShape(node, x.dtype === 'f32' && x.shape.length > 0, 'x is f32 of at least one dimension');
+  requireShape(node, sameShape(gain.shape, x.shape.slice(-1)), 'the gain does not fit the last dimension of x');
+  if (flagAttr(node, 'bias')) {
+    requireShape(node, sameShape(inputAt(node, at + 1).type.shape, gain.shape), 'the bias does not fit the last dimension of x');
+  }
+}
+
+interface ForwardOperands {
+  readonly x: Value;
+  readonly gain: Value;
+  readonly bias: Value | undefined;
+  readonly y: Value;
+  readonly stats: Value;
+  readonly addend: Value | undefined;
+  readonly sum: Value | undefined;
+}
+
+function lowerForward(node: Node, operands: ForwardOperands, alone: boolean): Dispatch {
+  const flags = { BIASED: operands.bias !== undefined, SUMMED: operands.addend !== undefined };
+  const dispatch = overRows('norm/norm-forward', node, { ...operands }, operands.x, alone, flags);
+  return { ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } };
 }
 
 function overRows(

@@ -38,6 +38,8 @@ export interface Variant {
   readonly name: string;
   /** Whether it can serve this node on this device. A function of the node and the device only, never of L (promise 2). */
   supports(node: Node, caps: Caps): boolean;
+  /** Whether it is a good guess for this node where nothing has been measured, a function of the same; always, when left out. */
+  suits?(node: Node, caps: Caps): boolean;
   lower(node: Node, caps: Caps): readonly Dispatch[];
 }
 
@@ -65,9 +67,14 @@ export interface Op {
   readonly words?: (node: Unshaped, input: number, i: number) => number;
   /** What fills an f32 input then where normals make no sense of it, such as a scale. */
   readonly floats?: (node: Unshaped, input: number) => number | undefined;
+  /** Attributes of `small`, the node with fewer rows that `node` is tried as, which put all that `node` does to the test. */
+  readonly shrunk?: (node: Node, small: Node) => Attrs;
   /** Its variants give the same bits, whatever they are given: their check on the user's device allows no difference. */
   readonly exact?: true;
-  /** In order of preference, the plain one last; the first that is supported and has not failed its check is used. */
+  /**
+   * In order of preference, the plain one last. The first that is supported, suits and has not failed its check is used, unless
+   * another was measured to be faster.
+   */
   readonly variants: readonly [Variant, ...Variant[]];
 }
 

@@ -9,14 +9,17 @@ export const FUSION_RULES = [
   ['matmul-bias', 'Adds the bias while the matmul writes its result.'],
   ['matmul-activation', 'Applies the activation while the matmul that feeds it writes its result.'],
   ['matmul-residual', 'Adds the residual stream while the projection back into it writes its result.'],
+  ['residual-norm', 'Adds what a block made to the residual stream inside the norm that reads the sum.'],
   ['matmul-slope', 'Takes the gradient on through the activation while the matmul that gives it writes its result.'],
   ['bias-gradient', 'Adds up the gradient of a bias inside the matmul that gives the gradient of its weight.'],
   ['norm-backward-residual', 'Adds the gradient of the residual stream inside the backward pass of the norm.'],
   ['attention', 'Computes attention forward and backward without storing the T x T scores.'],
+  ['attention-qk', 'Norms and turns queries and keys inside attention, forward and backward, instead of storing them.'],
   ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],
   ['head-loss', 'Computes head, loss and their gradients in chunks of rows, so that the logits are never all stored.'],
   ['cast-store', 'Writes the values that a cast gives beside their codes, instead of decoding the codes again.'],
   ['matmul-decode', 'Decodes operands that are kept as codes while the matmul loads them.'],
+  ['optimizer-pass', 'Clips, decays, steps and rounds each parameter in one pass over all of them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];
 
 export type FusionRule = (typeof FUSION_RULES)[number][0];

@@ -1,5 +1,5 @@
 import { fastPaths, planProgram, tryPath, withoutOps } from '../engine/index.ts';
-import type { Case, Verdict } from '../engine/index.ts';
+import type { Case, Choices, Verdict } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/index.ts';
 import { OPS } from '../ops/table.ts';
@@ -31,7 +31,7 @@ const GRAPHS: readonly ((spec: RunSpec, vocab: number) => Graph)[] = [trainingGr
 /**
  * Tries every fast path that a run of `spec` would use, on this device, against the plain kernels (promise 4): training, evaluation
  * and sampling. What fails is switched off and the plans made again, until all of it has passed. Verdicts already in `known` are
- * believed.
+ * believed. `choices` are those that the run is to be planned with.
  */
 export async function checkFastPaths(
   gpu: Gpu,
@@ -40,13 +40,16 @@ export async function checkFastPaths(
   known: KnownVerdicts,
   onProgress?: (done: number, total: number) => void,
   graphs = GRAPHS,
+  choices?: Choices,
 ): Promise<Cleared> {
   const disabled = new Set<string>();
   const badOps = new Set<string>();
   const used = new Map<string, Verdict>();
   for (;;) {
     const cleared: RunSpec = { ...spec, fusion: withoutOps(spec.fusion, badOps) };
-    const cases = casesOf(gpu, cleared, vocab, disabled, graphs).filter(({ key }) => !used.has(key));
+    const cases = casesOf(gpu, cleared, vocab, { disabled, graphs, ...(choices === undefined ? {} : { choices }) }).filter(
+      ({ key }) => !used.has(key),
+    );
     for (const [i, path] of cases.entries()) {
       const verdict = known.get(path.key) ?? (await tryPath(gpu, path));
       known.set(path.key, verdict);
@@ -69,20 +72,25 @@ function checkedWith(op: string): readonly string[] {
   return Object.entries(OPS).flatMap(([name, row]) => ((row as Op).checkedWith === op ? [name] : []));
 }
 
-function casesOf(
-  { caps }: Gpu,
-  spec: RunSpec,
-  vocab: number,
-  disabled: ReadonlySet<string>,
-  graphs: typeof GRAPHS,
-): readonly Case[] {
+interface CaseOptions {
+  readonly disabled: ReadonlySet<string>;
+  readonly graphs: typeof GRAPHS;
+  readonly choices?: Choices;
+}
+
+function casesOf({ caps }: Gpu, spec: RunSpec, vocab: number, { graphs, ...options }: CaseOptions): readonly Case[] {
+  const small = probeSpec(spec);
+  const cases = graphs.flatMap((graph) =>
+    fastPaths(planProgram(graph(spec, vocab), { caps, ...options }), graph(small, vocab), caps),
+  );
+  return [...new Map(cases.map((path) => [path.key, path])).values()];
+}
+
+/** A spec with the same graphs on fewer rows, as fast paths are tried on; the spec itself where it has no smaller form. */
+export function probeSpec(spec: RunSpec): RunSpec {
   const context = Math.min(spec.data.context, PROBE_CONTEXT);
   const batch = Math.min(spec.data.batch, Math.ceil(PROBE_ROWS / context));
   const cut: RunSpec = { ...spec, data: { ...spec.data, batch, context } };
   // Blocks of a recipe may not divide fewer tokens.
-  const small = specFaults(cut).length === 0 ? cut : spec;
-  const cases = graphs.flatMap((graph) =>
-    fastPaths(planProgram(graph(spec, vocab), { caps, disabled }), graph(small, vocab), caps),
-  );
-  return [...new Map(cases.map((path) => [path.key, path])).values()];
+  return specFaults(cut).length === 0 ? cut : spec;
 }

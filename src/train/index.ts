@@ -16,3 +16,4 @@ export { notFiniteWords, type NotFinite } from './not-finite.ts';
 export { hashBytes, openDataset, type TokenizerShelf } from './sources.ts';
 export { planTraining } from './plans.ts';
 export { Trainer, type StepMetrics, type TrainerOptions } from './trainer.ts';
+export { tuneTraining } from './tuning.ts';

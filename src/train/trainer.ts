@@ -48,7 +48,8 @@ export interface TrainerOptions {
   readonly weights?: readonly (readonly NamedTensor[])[];
   /** Goes on exactly where this stands. */
   readonly checkpoint?: Checkpoint;
-  readonly plan?: Pick<PlanOptions, 'disabled' | 'variants' | 'slots'>;
+  /** `choices` are the tuner's: with others, sums have another order and the run other bits. */
+  readonly plan?: Pick<PlanOptions, 'disabled' | 'variants' | 'choices' | 'slots'>;
   /**
    * Verdicts on this adapter's fast paths. When given, every path that the run would use is tried before it is used, unless its verdict
    * is here; new ones are added.
@@ -353,7 +354,7 @@ export class Trainer {
       const tried =
         unproven === undefined || verdicts === undefined
           ? cleared
-          : await checkFastPaths(gpu, cleared.spec, dataset.vocab, verdicts, undefined, [unproven]);
+          : await checkFastPaths(gpu, cleared.spec, dataset.vocab, verdicts, undefined, [unproven], options.plan?.choices);
       const disabled = new Set([...cleared.disabled, ...tried.disabled]);
       const planOptions = { caps: gpu.caps, ...options.plan, disabled, lanes: specs.length };
       return Program.create(store, plan(cleared.spec, dataset.vocab, planOptions));
@@ -394,5 +395,13 @@ export class Trainer {
 async function clear({ gpu, specs, dataset, verdicts, plan, onProgress }: TrainerOptions): Promise<Cleared> {
   const spec = sharedSpec(specs);
   if (verdicts === undefined) return { spec, disabled: plan?.disabled ?? new Set(), verdicts: [] };
-  return checkFastPaths(gpu, spec, dataset.vocab, verdicts, (done, total) => onProgress?.(done, total, 'check'));
+  return checkFastPaths(
+    gpu,
+    spec,
+    dataset.vocab,
+    verdicts,
+    (done, total) => onProgress?.(done, total, 'check'),
+    undefined,
+    plan?.choices,
+  );
 }

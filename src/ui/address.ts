@@ -1,25 +1,38 @@
-import { NUMERICS_START, Observable, viewOf, viewQuery, type Lab, type NumericsView } from '../lab/index.ts';
+import {
+  KERNELS_VIEW_START,
+  kernelsQuery,
+  kernelsViewOf,
+  NUMERICS_START,
+  Observable,
+  viewOf,
+  viewQuery,
+  type KernelsView,
+  type Lab,
+  type NumericsView,
+} from '../lab/index.ts';
 import { specFromHash, specToHash, withDefaults } from '../spec/index.ts';
 
 /** Pages of the lab, in the order of their links. */
 export const PAGES = [
   { id: 'train', label: 'Train' },
   { id: 'numerics', label: 'Numerics' },
+  { id: 'kernels', label: 'Kernels' },
 ] as const;
 export type PageId = (typeof PAGES)[number]['id'];
 
-const NUMERICS = /^#numerics(?:\?(.*))?$/;
+const WITH_VIEW = /^#(numerics|kernels)(?:\?(.*))?$/;
 const SPEC_KEY = 'spec';
 
 /**
  * The hash of the address: which page is shown, the spec, and what the page shows of it. Nobody else reads or writes it.
  *
- * `#spec1.…`, or nothing, is the Train page; `#numerics?a=bf16&spec=spec1.…` the Numerics page, where settings that are as at the start, and a
- * spec that is the default, are left out. A hash that cannot be read becomes an alert and changes nothing.
+ * `#spec1.…`, or nothing, is the Train page; `#numerics?a=bf16&spec=spec1.…` the Numerics page and `#kernels?…` the Kernels page, where settings
+ * that are as at the start, and a spec that is the default, are left out. A hash that cannot be read becomes an alert and changes nothing.
  */
 export class Address extends Observable<'page' | 'view'> {
   page: PageId = 'train';
   view: NumericsView = NUMERICS_START;
+  kernels: KernelsView = KERNELS_VIEW_START;
   readonly #lab: Lab;
   #endSpec = (): void => {};
 
@@ -44,13 +57,19 @@ export class Address extends Observable<'page' | 'view'> {
   href(page: PageId): string {
     const spec = specToHash(this.#lab.form.spec);
     if (page === 'train') return `#${spec}`;
-    const query = viewQuery(this.view);
+    const query = page === 'numerics' ? viewQuery(this.view) : kernelsQuery(this.kernels);
     if (spec !== specToHash(withDefaults({}))) query.set(SPEC_KEY, spec);
-    return query.size === 0 ? '#numerics' : `#numerics?${query.toString()}`;
+    return query.size === 0 ? `#${page}` : `#${page}?${query.toString()}`;
   }
 
   setView(change: Partial<NumericsView>): void {
     this.view = { ...this.view, ...change };
+    this.write();
+    this.emit('view');
+  }
+
+  setKernels(change: Partial<KernelsView>): void {
+    this.kernels = { ...this.kernels, ...change };
     this.write();
     this.emit('view');
   }
@@ -62,10 +81,10 @@ export class Address extends Observable<'page' | 'view'> {
 
   readonly #read = (): void => {
     const { hash } = location;
-    const [numerics, query = ''] = NUMERICS.exec(hash) ?? [];
-    this.page = numerics === undefined ? 'train' : 'numerics';
+    const [, page, query = ''] = WITH_VIEW.exec(hash) ?? [];
+    this.page = page === 'numerics' || page === 'kernels' ? page : 'train';
     try {
-      if (numerics !== undefined) this.#readNumerics(new URLSearchParams(query));
+      if (this.page !== 'train') this.#readView(this.page, new URLSearchParams(query));
       else if (hash.length > 1) this.#readSpec(hash);
     } catch (error) {
       this.#lab.report(error, 'URL');
@@ -73,10 +92,11 @@ export class Address extends Observable<'page' | 'view'> {
     this.emit('page', 'view');
   };
 
-  #readNumerics(query: URLSearchParams): void {
+  #readView(page: Exclude<PageId, 'train'>, query: URLSearchParams): void {
     const spec = query.get(SPEC_KEY);
     query.delete(SPEC_KEY);
-    this.view = viewOf(query);
+    if (page === 'numerics') this.view = viewOf(query);
+    else this.kernels = kernelsViewOf(query);
     if (spec !== null) this.#readSpec(spec);
   }
 

@@ -6,6 +6,7 @@ import { sharedStyles } from './shared-styles.ts';
 import './lab-alerts.ts';
 import './lab-drop-zone.ts';
 import './lab-header.ts';
+import './lab-kernels-page.ts';
 import './lab-numerics-page.ts';
 import './lab-train-page.ts';
 
@@ -69,6 +70,11 @@ export class LabApp extends LabElement {
       ${
         this.#shown.has('numerics')
           ? html`<lab-numerics-page .lab=${lab} .address=${address} ?hidden=${page !== 'numerics'}></lab-numerics-page>`
+          : nothing
+      }
+      ${
+        this.#shown.has('kernels')
+          ? html`<lab-kernels-page .lab=${lab} .address=${address} ?hidden=${page !== 'kernels'}></lab-kernels-page>`
           : nothing
       }
     `;

@@ -55,7 +55,7 @@ export class LabCheckpoints extends LabElement {
   override render(): unknown {
     const { imported, run, interruptedRunId, deviceState } = this.lab;
     const stored = this.lab.stored.filter(({ runId }) => run?.active !== true || runId !== run.runId);
-    const idle = deviceState === 'ready' && run?.active !== true && !this.lab.comparisons.busy;
+    const idle = deviceState === 'ready' && run?.active !== true && !this.lab.busy;
     return html`<section class="card" aria-label="Checkpoints">
       <header>
         <h2>Checkpoints</h2>

@@ -205,13 +205,23 @@ export class LabHeader extends LabElement {
   }
 
   #link(page: PageId, label: string): unknown {
-    const { run, comparisons } = this.lab;
-    const state = page === 'train' ? run?.state : comparisons.started?.state;
-    const live = page !== this.page && state === 'running';
-    const what = page === 'train' ? 'A run' : 'A comparison';
+    const what = page === this.page ? '' : this.#goingOn(page);
     return html`<a href=${this.address.href(page)} aria-current=${page === this.page ? 'page' : 'false'}
-      >${label}${live ? html`<span class="live" title=${`${what} is training`}></span><span class="hidden-text">, ${what.toLowerCase()} is training</span>` : nothing}</a
+      >${label}${what === '' ? nothing : html`<span class="live" title=${what}></span><span class="hidden-text">, ${what.charAt(0).toLowerCase()}${what.slice(1)}</span>`}</a
     >`;
+  }
+
+  /** What a page does by itself, in a sentence; empty where it waits for the user. */
+  #goingOn(page: PageId): string {
+    const { run, comparisons, kernels } = this.lab;
+    switch (page) {
+      case 'train':
+        return run?.state === 'running' ? 'A run is training' : '';
+      case 'numerics':
+        return comparisons.started?.state === 'running' ? 'A comparison is training' : '';
+      case 'kernels':
+        return kernels.busy ? 'A measurement goes on' : '';
+    }
   }
 
   #deviceWords(): string {

@@ -62,9 +62,13 @@ export class LabLaunch extends LabElement {
       </div>
       ${this.#button()}
       ${
-        this.lab.comparisons.busy
+        this.lab.busy
           ? html`<p class="small muted" role="status">
-              A comparison has the GPU: stop it on the Numerics page, or let it end, to train here.
+              ${
+                this.lab.comparisons.busy
+                  ? 'A comparison has the GPU: stop it on the Numerics page, or let it end, to train here.'
+                  : 'A measurement has the GPU: stop it on the Kernels page, or let it end, to train here.'
+              }
             </p>`
           : nothing
       }
@@ -73,7 +77,7 @@ export class LabLaunch extends LabElement {
   }
 
   #button(): unknown {
-    const { run, deviceState, form, comparisons } = this.lab;
+    const { run, deviceState, form, busy } = this.lab;
     if (run?.state === 'running') {
       return html`<button type="button" class="primary" data-action="pause" @click=${(): Promise<void> => this.lab.pause()}>
         Pause
@@ -97,7 +101,7 @@ export class LabLaunch extends LabElement {
       type="button"
       class="primary"
       data-action="start"
-      ?disabled=${deviceState !== 'ready' || comparisons.busy}
+      ?disabled=${deviceState !== 'ready' || busy}
       @click=${start}
     >
       ${deviceState === 'opening' ? 'Opening the GPU…' : 'Start'}

@@ -98,7 +98,7 @@ export class LabRunBar extends LabElement {
   }
 
   #buttons(): unknown {
-    const { run, deviceState, comparisons } = this.lab;
+    const { run, deviceState, busy } = this.lab;
     const button = (action: string, label: string, act: () => unknown, enabled = true): unknown =>
       html`<button type="button" data-action=${action} ?disabled=${!enabled || deviceState !== 'ready'} @click=${act}>
         ${label}
@@ -107,7 +107,7 @@ export class LabRunBar extends LabElement {
       'step',
       'Single step',
       () => this.lab.step(),
-      (run === null || !run.active || run.state === 'paused') && !comparisons.busy,
+      (run === null || !run.active || run.state === 'paused') && !busy,
     );
     if (run === null) return this.lab.form.valid ? step : nothing;
     const live = run.state === 'running' || run.state === 'paused';
@@ -137,7 +137,7 @@ export class LabRunBar extends LabElement {
       <button
         type="button"
         data-action="extend"
-        ?disabled=${!usable || this.lab.comparisons.busy}
+        ?disabled=${!usable || this.lab.busy}
         @click=${(): Promise<void> => this.lab.extend(steps)}
       >
         Add steps

@@ -1,37 +1,23 @@
 import { ProtocolError, unreachable, type IsoflopError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { ablate, ablationForms, fullAt, laneThroughput } from '../measure/index.ts';
-import { parameterCount, tokensPerStep, type RunSpec } from '../spec/index.ts';
+import { ablate, ablationForms, fullAt, laneThroughput, measureKernels } from '../measure/index.ts';
+import { parameterCount, tokensPerStep } from '../spec/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
 import { toWireError } from './client.ts';
-import type { AblationRow, Command, KernelsReport, LanesRow, MeasureReport, MeasureResult } from './protocol.ts';
+import type { AblationRow, Command, LanesRow, MeasureReport, MeasureResult } from './protocol.ts';
 import { dataReport } from './reports.ts';
 import type { SessionPorts } from './session.ts';
 import { requireStartable } from './start-check.ts';
-
-/** What kernels are measured by: every kernel of a training step of one lane. */
-type MeasureKernels = (
-  gpu: Gpu,
-  spec: RunSpec,
-  dataset: Dataset,
-  options: {
-    readonly unfused: boolean;
-    readonly verdicts: KnownVerdicts;
-    readonly signal: AbortSignal;
-    readonly onProgress: (done: number, total: number, what: string) => void;
-  },
-) => Promise<KernelsReport>;
 
 /** What measures. */
 export interface Measurers {
   readonly ablate: typeof ablate;
   readonly laneThroughput: typeof laneThroughput;
-  /** Left out: kernels cannot be measured. */
-  readonly measureKernels?: MeasureKernels;
+  readonly measureKernels: typeof measureKernels;
 }
 
-const MEASURERS: Measurers = { ablate, laneThroughput };
+const MEASURERS: Measurers = { ablate, laneThroughput, measureKernels };
 
 export interface MeasuringPorts extends Pick<SessionPorts, 'emit' | 'gpu' | 'library' | 'figures' | 'sleep' | 'plan'> {
   /** Left out: those of the engine. */
@@ -65,14 +51,11 @@ export class Measuring {
   private readonly ended: Promise<void>;
   private end: () => void = () => undefined;
 
-  /** @throws ProtocolError where this build cannot measure such a thing. */
   constructor(command: Extract<Command, { type: 'measure' }>, ports: MeasuringPorts) {
     this.runId = command.runId;
     this.command = command;
     this.ports = ports;
     this.measurers = ports.measurers ?? MEASURERS;
-    if (command.what === 'kernels' && this.measurers.measureKernels === undefined)
-      throw new ProtocolError({ where: this.where, rule: 'this build cannot measure kernels one by one' });
     this.refused = new Promise((_, reject) => {
       this.refuse = reject;
     });
@@ -204,10 +187,8 @@ export class Measuring {
         return { what, report: await measurers.laneThroughput({ ...common, lanes, windows: rounds, onRow }) };
       }
       case 'kernels': {
-        const { measureKernels } = measurers;
-        if (measureKernels === undefined) throw new TypeError('kernels are measured by nothing');
         const { signal } = common;
-        return { what, report: await measureKernels(gpu, spec, dataset, { unfused, verdicts, signal, onProgress }) };
+        return { what, report: await measurers.measureKernels(gpu, spec, dataset, { unfused, verdicts, signal, onProgress }) };
       }
       default:
         return unreachable(what);

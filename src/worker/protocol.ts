@@ -307,7 +307,7 @@ export interface MeasureOptions {
 
 export const MAX_ROUNDS = 100;
 export const MAX_WINDOW_MS = 5000;
-export const MAX_MEASURED_LANES = 64;
+export const MAX_MEASURED_LANES = 256;
 
 export interface MeasureReport {
   readonly data: DataReport;

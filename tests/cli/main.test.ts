@@ -57,7 +57,7 @@ describe('isoflop', () => {
     {
       words: 'bench fusion',
       status: 2,
-      says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step, numerics.',
+      says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step, kernels, numerics, recipes.',
     },
     { words: 'bench step none.json', status: 1, says: /file "[^"]*none.json": there is no such file/ },
     { words: 'init tiny.json', status: 2, says: 'isoflop init: --out: it is missing: expected a file name.' },

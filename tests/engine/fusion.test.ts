@@ -10,15 +10,18 @@ import { testGpu } from '../support/run-graph.ts';
 
 const spec = tinySpec({ model: { layers: 2, norm: 'layernorm', position: 'learned', mlp: 'gelu', bias: true, tied: false } });
 
-async function planOf(fusion: FusionSpec, { bias = true, cast = false, cap = false } = {}): Promise<Plan> {
+async function planOf(fusion: FusionSpec, { bias = true, cast = false, cap = false, turned = false } = {}): Promise<Plan> {
   const gpu = await testGpu();
   const precision = { ...spec.precision, recipe: cast ? 'fp8-current' : 'f32' } as const;
-  const graph = trainingGraph({ ...spec, fusion, precision, model: { ...spec.model, bias, logitSoftcap: cap ? 30 : null } }, 11);
+  const positions = turned ? ({ position: 'rope', qkNorm: true } as const) : {};
+  const model = { ...spec.model, bias, logitSoftcap: cap ? 30 : null, ...positions };
+  const graph = trainingGraph({ ...spec, fusion, precision, model }, 11);
   // As a GPU has it: a software adapter decodes operands in a dispatch of its own.
   return planProgram(graph, { caps: { ...gpu.caps, software: false } });
 }
 
-const only = (name: string): FusionSpec => Object.fromEntries(FUSION_RULES.map((rule) => [rule.name, rule.name === name]));
+const only = (...names: readonly string[]): FusionSpec =>
+  Object.fromEntries(FUSION_RULES.map((rule) => [rule.name, names.includes(rule.name)]));
 
 describe('fusion rules', () => {
   it('all together take fewer dispatches and less memory than none', async () => {
@@ -36,12 +39,18 @@ describe('fusion rules', () => {
       cast: name === 'cast-store' || name === 'matmul-decode',
       // Head and loss in one leave no loss of its own, but where a cap stands between them.
       cap: name === 'cross-entropy',
+      turned: name === 'attention-qk',
     };
+    // It works on what the other made.
+    const first = name === 'attention-qk' ? ['attention'] : [];
+    // Each of these two takes the adds that the other would take.
+    const rivals = ['matmul-residual', 'residual-norm'];
+    const off = rivals.includes(name) ? Object.fromEntries(rivals.map((rival) => [rival, rival === name])) : {};
     const [alone, none, all, without] = [
-      await planOf(only(name), options),
-      await planOf('none', options),
-      await planOf('all', options),
-      await planOf({ [name]: false }, options),
+      await planOf(only(name, ...first), options),
+      await planOf(only(...first), options),
+      await planOf(off, options),
+      await planOf({ ...off, [name]: false }, options),
     ];
     expect(alone.dispatchesPerStep).toBeLessThan(none.dispatchesPerStep);
     expect(without.dispatchesPerStep).toBeGreaterThan(all.dispatchesPerStep);
@@ -62,6 +71,23 @@ describe('fusion rules', () => {
     const logits = 4 * 4096 * 8192;
     expect(bytes({ 'head-loss': false }) - bytes('all')).toBeGreaterThan(0.8 * logits);
     expect(printGraph(trainingGraph(wide, 8192))).not.toMatch(/f32\[16,256,8192\]/);
+  });
+
+  it('keeps neither normed nor turned queries and keys for the backward pass, whichever of the two a model has', async () => {
+    for (const model of [{ qkNorm: true }, { position: 'rope' }, { qkNorm: true, position: 'rope' }] as const) {
+      const graph = trainingGraph({ ...spec, model: { ...spec.model, ...model } }, 11);
+      const ops = new Set(graph.nodes.map(({ op }) => op));
+      expect([...ops].filter((op) => op === 'rope' || op.startsWith('qk_norm'))).toEqual([]);
+      expect(ops).toContain('attention_backward');
+    }
+  });
+
+  it('attention-qk leaves alone what a recipe casts between qkv and attention', () => {
+    const precision = { ...spec.precision, overrides: { 'blocks.0.attn:intermediate': 'bf16' } };
+    const graph = trainingGraph({ ...spec, precision, model: { ...spec.model, position: 'rope' } }, 11);
+    const attended = graph.nodes.filter(({ op }) => op === 'attention');
+    expect(attended.map(({ attrs }) => attrs['base'])).toEqual([0, 10_000]);
+    expect(attended.map(({ inputs }) => inputs[0]?.node.op)).toEqual(['quantize', 'matmul']);
   });
 
   it('refuses a rule that does not exist', () => {

@@ -5,7 +5,11 @@ import { kernelSource, packSizes } from '../../src/gpu/kernel.ts';
 import { kernelPaths, shaderText } from '../../src/gpu/shaders.ts';
 
 /** Template values that are no numbers: the kernel's text differs with each. */
-const FORMS: Readonly<Record<string, readonly string[]>> = { OPERANDS: ['f32', 'coded'] };
+const FORMS: Readonly<Record<string, readonly string[]>> = {
+  OPERANDS: ['f32', 'coded'],
+  LOADS: ['f32', 'coded', 'vec4'],
+  LOGITS: ['apart', 'in-place'],
+};
 
 /** The template values that a kernel asks for, each 4, for vectors of four and registers for four, or one of {@link FORMS}. */
 function templatesOf(path: string): readonly Record<string, number | string>[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/graph/graph.ts';
 import { f32, u32 } from '../../src/graph/types.ts';
-import { embedding, embeddingOps } from '../../src/ops/embedding.ts';
+import { embedding, embeddingOps, embeddingPosition } from '../../src/ops/embedding.ts';
 import { noise } from '../reference/tensor.ts';
 import { checkOp } from '../support/check-op.ts';
 
@@ -33,6 +33,14 @@ describe('embedding', () => {
         types: [u32(B, T), f32(V, C)],
         data: (lane) => [tokensOf(B * T, V, lane), noise(V * C, `table${lane}`)],
         close: exact,
+      });
+    });
+
+    it(`looks up [${B},${T}] tokens in a table [${V},${C}] and adds their positions`, async () => {
+      await checkOp('embedding_position', {
+        types: [u32(B, T), f32(V, C), f32(T, C)],
+        data: (lane) => [tokensOf(B * T, V, lane), noise(V * C, `table${lane}`), noise(T * C, `positions${lane}`)],
+        close: { rtol: 6e-8, because: 'one rounding' },
       });
     });
 
@@ -69,5 +77,13 @@ describe('embedding', () => {
     const [order, starts] = [g.input('order', u32(6), 'micro'), g.input('starts', u32(5), 'micro')];
     expect(() => embedding(g, tokens, table, { order, starts })).toThrow(/starts has one element more than the table has rows/);
     expect(() => embedding(g, table, table)).toThrow(/tokens are u32/);
+  });
+
+  it('refuses positions of another context, and tokens that are no u32', () => {
+    const g = new Graph();
+    const [tokens, table] = [g.input('tokens', u32(2, 3), 'micro'), g.input('table', f32(5, 4), 'micro')];
+    const positions = g.input('positions', f32(2, 4), 'micro');
+    expect(() => embeddingPosition(g, tokens, table, positions)).toThrow(/the positions do not fit/);
+    expect(() => embeddingPosition(g, table, table, positions)).toThrow(/tokens are u32/);
   });
 });

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/base/shape.ts';
 import { fuse } from '../../src/engine/index.ts';
+import { variantsFor } from '../../src/engine/plan.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { f32, Graph, printGraph } from '../../src/graph/index.ts';
 import { amax } from '../../src/ops/amax.ts';
 import { matmul } from '../../src/ops/matmul.ts';
-import { matmulVariants } from '../../src/ops/matmul-kernels.ts';
 import { dequantize, quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs } from '../../src/ops/quantize.ts';
 import { noise } from '../reference/tensor.ts';
@@ -139,11 +139,10 @@ describe('a matmul of codes', () => {
     for (const c of CASES) {
       const node = fuse(graphOf(c), 'whole', 'all').nodes.find(({ op }) => op === 'matmul');
       for (const software of [true, false]) {
-        const best =
-          node === undefined ? undefined : matmulVariants.find(({ supports }) => supports(node, { ...gpu.caps, software }));
+        const [best] = node === undefined ? [] : variantsFor(node, { ...gpu.caps, software }, new Set());
         if (best !== undefined) tried.add(best.name);
       }
     }
-    expect([...tried].toSorted()).toEqual(['decoded', 'plain', 'tiled-32', 'tiled-split-k']);
+    expect([...tried].toSorted()).toEqual(['decoded', 'plain', 'skinny', 'tiled-32', 'tiled-split-k']);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/graph/graph.ts';
 import { f32 } from '../../src/graph/types.ts';
-import { norm, normOps } from '../../src/ops/norm.ts';
+import { norm, normOps, residualNorm } from '../../src/ops/norm.ts';
 import { references } from '../reference/ops.ts';
 import { noise, tensor } from '../reference/tensor.ts';
 import { checkOp, repeated } from '../support/check-op.ts';
@@ -46,6 +46,16 @@ describe('norm', () => {
           attrs: { kind, bias, eps: 1e-5 },
           data: (lane) => [x(lane), gain(lane), ...(bias ? [noise(C, `bias${lane}`)] : [])],
           close: sums,
+        });
+        await checkOp('residual_norm', {
+          types: [full, full, row, ...(bias ? [row] : [])],
+          attrs: { kind, bias, eps: 1e-5 },
+          data: (lane) => [x(lane), noise(R * C, `b${lane}`), gain(lane), ...(bias ? [noise(C, `bias${lane}`)] : [])],
+          close: [
+            { rtol: 6e-8, because: 'one rounding' },
+            C === 1 ? { ...sums, atol: 1e-3 } : sums,
+            C === 1 ? { ...sums, rtol: 1e-3 } : sums,
+          ],
         });
         await checkOp('norm_backward', {
           types: [full, full, row, stats, ...(bias ? [full] : [])],
@@ -120,5 +130,6 @@ describe('norm', () => {
     expect(() => normOps.norm.shape(node)).toThrow(/there is no such norm: got batchnorm, expected layernorm, rmsnorm/);
     expect(() => norm(g, gain, x, undefined, { kind: 'rmsnorm', eps: 1e-5 })).toThrow(/the gain does not fit/);
     expect(() => norm(g, x, gain, undefined, { kind: 'rmsnorm', eps: NaN })).toThrow(/eps is NaN/);
+    expect(() => residualNorm(g, x, gain, gain, undefined, { kind: 'rmsnorm', eps: 1e-5 })).toThrow(/differs in shape/);
   });
 });

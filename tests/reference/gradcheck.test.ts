@@ -54,8 +54,9 @@ describe('every VJP', () => {
 });
 
 describe('every fused op', () => {
-  for (const [name, { plain }] of ops) {
-    if (plain === undefined) continue;
+  for (const [name, { plain, updates }] of ops) {
+    // What updates states has no output to compare: tests/ops/optimizer.test.ts holds the states to each other, bit by bit.
+    if (plain === undefined || updates !== undefined) continue;
     const cases = [...(fusedCases[name] ?? []), ...(gradientCases[name] ?? [])];
 
     it(`promise 3: ${name} is compared with its plain ops`, () => {

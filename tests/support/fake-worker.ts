@@ -10,6 +10,7 @@ import {
 } from '../../src/worker/protocol.ts';
 
 import { FakeComparison } from './fake-comparison.ts';
+import { FakeMeasuring } from './fake-measuring.ts';
 import { dataOf, forecastOf } from './fake-reports.ts';
 
 type Post = (event: Event) => void;
@@ -57,6 +58,7 @@ export class FakeHost {
   readonly received: Command[] = [];
   run: FakeRun | null = null;
   comparison: FakeComparison | null = null;
+  measuring: FakeMeasuring | null = null;
   readonly #post: Post;
   readonly #options: FakeOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -142,6 +144,20 @@ export class FakeHost {
         this.comparison?.to(
           ({ comparePause: 'paused', compareResume: 'running', compareStop: 'stopped' } as const)[command.type],
         );
+        reply(null);
+        break;
+      case 'measure': {
+        const measuring = new FakeMeasuring(command, this.#post);
+        this.measuring = measuring;
+        reply(measuring.report());
+        const { everyMs = 0 } = this.#options;
+        if (everyMs === 0) break;
+        clearInterval(this.#timer);
+        this.#timer = setInterval(() => measuring.next(), everyMs);
+        break;
+      }
+      case 'measureStop':
+        this.measuring?.stop();
         reply(null);
         break;
       case 'destroyDevice':

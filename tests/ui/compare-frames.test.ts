@@ -25,7 +25,10 @@ function compared(broken: number | null = null): Comparison {
     const flat = new Float32Array(2 * STEPS).fill(1);
     const common = { runId, arm, firstStep: 1, lanes: 2, gradNorm: flat, learningRate: flat, epochs: flat };
     comparison.apply({ type: 'armMetrics', ...common, lossNats });
-    const diverged = broken !== null && arm === 1 ? [{ lane: 1, step: 51, origin: 'head fprop.output is the first tensor that is not finite.' }] : [];
+    const diverged =
+      broken !== null && arm === 1
+        ? [{ lane: 1, step: 51, origin: 'head fprop.output is the first tensor that is not finite.' }]
+        : [];
     comparison.apply({ type: 'armState', runId, arm, state: 'done', step: STEPS, diverged });
   }
   comparison.apply({ type: 'comparisonState', runId, state: 'finished', step: STEPS, totalSteps: STEPS });

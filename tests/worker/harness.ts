@@ -19,6 +19,7 @@ export interface HarnessOptions {
   readonly fetch?: HostPorts['fetch'];
   readonly build?: string;
   readonly createTrainer?: HostPorts['createTrainer'];
+  readonly measurers?: HostPorts['measurers'];
   /** The host's clock, in milliseconds. */
   readonly now?: () => number;
   /** Longest that anything in the worker sleeps. */
@@ -40,6 +41,7 @@ export class Harness {
     fetch,
     build = 'test',
     createTrainer,
+    measurers,
     now = () => performance.now(),
     sleepMs = 100,
   }: HarnessOptions = {}) {
@@ -60,6 +62,7 @@ export class Harness {
       peakSizes: [64],
       ...(fetch === undefined ? {} : { fetch }),
       ...(createTrainer === undefined ? {} : { createTrainer }),
+      ...(measurers === undefined ? {} : { measurers }),
     };
     this.host = new TrainingHost(ports);
   }

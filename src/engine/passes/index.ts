@@ -2,12 +2,14 @@ import { SpecError } from '../../base/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { rewrite } from '../rewrite.ts';
 import type { Rule } from '../rewrite.ts';
+import { attentionQk } from './attention-qk.ts';
 import { fusedAttention } from './attention.ts';
 import { castStore, matmulDecode } from './cast.ts';
 import { fusedCrossEntropy, headLossRule } from './cross-entropy.ts';
 import { fusedPosition } from './embedding.ts';
 import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope } from './matmul.ts';
-import { normBackwardResidual } from './norm.ts';
+import { optimizerPass } from './optimizer.ts';
+import { normBackwardResidual, residualNorm } from './norm.ts';
 
 /** Every fusion rule, in the order in which they are applied. */
 export const FUSION_RULES: readonly Rule[] = [
@@ -15,14 +17,17 @@ export const FUSION_RULES: readonly Rule[] = [
   matmulBias,
   matmulActivation,
   matmulResidual,
+  residualNorm,
   matmulSlope,
   biasGradient,
   normBackwardResidual,
   fusedAttention,
+  attentionQk,
   fusedCrossEntropy,
   headLossRule,
   castStore,
   matmulDecode,
+  optimizerPass,
 ];
 
 /** `all`, `none`, or named rules switched on or off over `all`. */

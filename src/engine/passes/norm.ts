@@ -1,3 +1,4 @@
+import type { Node, Value } from '../../graph/types.ts';
 import { normOps } from '../../ops/norm.ts';
 import { addOp, flagAttr } from '../../ops/op.ts';
 import type { Rule } from '../rewrite.ts';
@@ -31,3 +32,29 @@ export const normBackwardResidual: Rule = {
     return false;
   },
 };
+
+/** norm(add(a, b)): the sum is written by the norm that reads it first. */
+export const residualNorm: Rule = {
+  name: 'residual-norm',
+  makes: 'residual_norm',
+  stage: 'whole',
+  apply(node, { g, get, readers, replace }) {
+    const sum = node.outputs[0];
+    if (node.op !== 'add' || sum === undefined) return false;
+    const norm = readers(sum).find((reader) => isNormOf(reader, sum, node));
+    if (norm === undefined) return false;
+    const inputs = [...node.inputs, ...norm.inputs.slice(1)].map(get);
+    const fused = addOp(g, 'residual_norm', normOps.residual_norm, inputs, norm.attrs, norm.name);
+    for (const [i, output] of [sum, ...norm.outputs].entries()) {
+      const copy = fused[i];
+      if (copy !== undefined) replace(output, copy);
+    }
+    return true;
+  },
+};
+
+/** Whether `node` is the norm of `sum`, with a gain and a bias that are known where `sum` is made. */
+function isNormOf(node: Node, sum: Value, { id, phase }: Node): boolean {
+  const [x, ...parameters] = node.inputs;
+  return node.op === 'norm' && x === sum && node.phase === phase && parameters.every((value) => value.node.id < id);
+}

@@ -137,7 +137,11 @@ function dotAt(a: Tensor, i: number, b: Tensor, j: number, n: number): number {
 }
 
 /** `qkv` as attention reads it: normed where there are gains, turned where there is a base. And the `1 / rms` of the norm. */
-function prepared(qkv: Tensor, gains: readonly Tensor[], attrs: Attrs): { readonly x: Tensor; readonly rstd: Tensor | undefined } {
+function prepared(
+  qkv: Tensor,
+  gains: readonly Tensor[],
+  attrs: Attrs,
+): { readonly x: Tensor; readonly rstd: Tensor | undefined } {
   const [normed = qkv, rstd] = flagOf(attrs, 'qkNorm') ? normReferences.qk_norm([qkv, ...gains], attrs) : [];
   const [x = normed] = numberOf(attrs, 'base') === 0 ? [] : embeddingReferences.rope([normed], turnOf(attrs, false));
   return { x, rstd };

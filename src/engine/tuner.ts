@@ -1,0 +1,279 @@
+import { at } from '../base/shape.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { Graph } from '../graph/graph.ts';
+import { printType } from '../graph/types.ts';
+import type { Node } from '../graph/types.ts';
+import { matmulView } from '../ops/matmul-view.ts';
+import { opOf } from '../ops/table.ts';
+import { caseOf, tryPath } from './gate.ts';
+import type { Verdict } from './gate.ts';
+import { copyOf, fakeInputs, fillInputs, fillStates } from './made-up.ts';
+import { planProgram, variantsFor } from './plan.ts';
+import type { Choices, Plan } from './plan.ts';
+import { Program } from './program.ts';
+import { signatureOf } from './signature.ts';
+import { Store } from './store.ts';
+import { openClock, repeatsFor, timeInTurns } from './timing.ts';
+import type { Clock, Repeated, TimedBy } from './timing.ts';
+
+/** One variant as the tuner found it. */
+export interface Candidate {
+  readonly variant: string;
+  /** Median milliseconds of the node; null where the variant did not pass its check or did not run, so that it was not timed. */
+  readonly ms: number | null;
+  /** Between the quartiles; null where there are too few regions, for it was slower by far. */
+  readonly spreadMs: number | null;
+}
+
+/** What the tuner found of nodes of one signature; plain data. */
+export interface Tuned {
+  /** {@link signatureOf} of the nodes. */
+  readonly signature: string;
+  /** Op and shape as people read them. */
+  readonly shape: string;
+  /** The one that is used untuned first. */
+  readonly candidates: readonly Candidate[];
+  readonly chosen: string;
+  readonly timedBy: TimedBy;
+  /** The adapter computes on the CPU: these times are of no GPU (promise 9). */
+  readonly software: boolean;
+}
+
+/** Results by signature, of one adapter, build and browser. */
+export type KnownTunings = ReadonlyMap<string, Tuned>;
+
+export interface TuneProgress {
+  readonly done: number;
+  readonly total: number;
+  /** The node that is worked on, or was just done. */
+  readonly shape: string;
+  /** What was found of it, once all of it was. */
+  readonly tuned: Tuned | null;
+}
+
+export interface TuneOptions {
+  /** Verdicts on fast paths, which are believed; new ones are added. */
+  readonly verdicts?: Map<string, Verdict>;
+  /** Earlier results, which are believed where their choice still serves. */
+  readonly known?: KnownTunings;
+  /** `op/variant` names that failed their check on this device. */
+  readonly disabled?: ReadonlySet<string>;
+  /** The plan's graph with fewer rows: candidates are checked on its nodes, as `fastPaths` does. */
+  readonly probe?: Graph;
+  /** What times them; the device's best when left out. */
+  readonly clock?: Clock;
+  /** Each round has two regions of every candidate. */
+  readonly rounds?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TuneProgress) => void;
+}
+
+/** A candidate that is this many times as slow as the fastest so far has lost: it is not timed any further. */
+const HOPELESS = 3;
+
+/**
+ * Finds the fastest variant of every distinct node of a plan that two or more serve: each is held against the plain kernel first
+ * (promise 4), then timed on made-up data of one lane, in turns with the others. The one that is used untuned stays unless another is
+ * faster by more than the spread of both.
+ *
+ * @throws DeviceError when the timer has no resolution or the device is lost; the signal's reason once it is aborted. Nothing is kept of
+ *   a node then that was not done.
+ */
+export async function tune(gpu: Gpu, plan: Plan, options: TuneOptions = {}): Promise<readonly Tuned[]> {
+  const { known = new Map<string, Tuned>(), disabled = new Set(), signal, onProgress } = options;
+  const nodes = tunable(gpu, plan, disabled);
+  const clock = options.clock ?? openClock(gpu);
+  try {
+    const results: Tuned[] = [];
+    for (const [signature, { node, variants }] of nodes) {
+      signal?.throwIfAborted();
+      const shape = shapeWords(node);
+      const progress = { total: nodes.size, shape };
+      onProgress?.({ ...progress, done: results.length, tuned: null });
+      const before = known.get(signature);
+      const believed = before !== undefined && variants.includes(before.chosen);
+      const tuned = believed ? before : await tuneNode({ ...options, gpu, clock }, { node, variants, signature, shape });
+      results.push(tuned);
+      onProgress?.({ ...progress, done: results.length, tuned });
+    }
+    return results;
+  } finally {
+    if (options.clock === undefined) clock.destroy();
+  }
+}
+
+/** Which variants results stand for: what a plan is made with. */
+export function choicesOf(tunings: Iterable<Tuned>): Choices {
+  return new Map([...tunings].map(({ signature, chosen }) => [signature, chosen]));
+}
+
+/** Results that were kept as JSON; whatever else is there is passed over. */
+export function readTunings(value: unknown): Map<string, Tuned> {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  return new Map(list.filter(isTuned).map((tuned) => [tuned.signature, tuned]));
+}
+
+function isTuned(value: unknown): value is Tuned {
+  if (!hasFields(value, { signature: 'string', shape: 'string', chosen: 'string', software: 'boolean' })) return false;
+  const [candidates, chosen, timedBy] = ['candidates', 'chosen', 'timedBy'].map((name): unknown => Reflect.get(value, name));
+  const whole = (timedBy === 'timestamps' || timedBy === 'wall') && Array.isArray(candidates) && candidates.every(isCandidate);
+  return whole && candidates.some(({ variant, ms }) => variant === chosen && ms !== null);
+}
+
+function isCandidate(value: unknown): value is Candidate {
+  const isTime = (name: string): boolean => {
+    const time: unknown = Reflect.get(Object(value), name);
+    return time === null || (typeof time === 'number' && time >= 0);
+  };
+  return hasFields(value, { variant: 'string' }) && isTime('ms') && isTime('spreadMs');
+}
+
+function hasFields(value: unknown, types: Readonly<Record<string, string>>): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(types).every(([name, type]) => typeof Reflect.get(value, name) === type);
+}
+
+/** The distinct nodes with a choice, by signature, and the names of the variants that serve each. */
+function tunable(
+  { caps }: Gpu,
+  { steps }: Plan,
+  disabled: ReadonlySet<string>,
+): ReadonlyMap<string, { readonly node: Node; readonly variants: readonly string[] }> {
+  const nodes = new Map<string, { node: Node; variants: readonly string[] }>();
+  for (const { node } of steps) {
+    const variants = variantsFor(node, caps, disabled).map(({ name }) => name);
+    if (variants.length > 1) nodes.set(signatureOf(node), { node, variants });
+  }
+  return nodes;
+}
+
+interface Tools extends TuneOptions {
+  readonly gpu: Gpu;
+  readonly clock: Clock;
+}
+
+interface Job {
+  readonly node: Node;
+  readonly variants: readonly string[];
+  readonly signature: string;
+  readonly shape: string;
+}
+
+async function tuneNode(tools: Tools, { node, variants, signature, shape }: Job): Promise<Tuned> {
+  const { gpu, clock, signal } = tools;
+  const trials: Trial[] = [];
+  try {
+    for (const variant of variants) {
+      signal?.throwIfAborted();
+      const trial = (await hasPassed(tools, node, variant)) ? await openTrial(gpu, node, variant) : undefined;
+      if (trial !== undefined) trials.push(trial);
+    }
+    const times = await race(tools, trials);
+    const candidates = variants.map((variant): Candidate => {
+      const { ms = null, spreadMs = null } = times.get(variant) ?? {};
+      return { variant, ms, spreadMs };
+    });
+    return { signature, shape, candidates, chosen: winner(candidates), timedBy: clock.by, software: gpu.caps.software };
+  } finally {
+    for (const { destroy } of trials) destroy();
+  }
+}
+
+async function hasPassed({ gpu, probe, verdicts }: Tools, node: Node, variant: string): Promise<boolean> {
+  // The last variant is what the others are held against.
+  if (variant === opOf(node.op).variants.at(-1)?.name) return true;
+  const path = caseOf(node, variant, probe, gpu.caps);
+  const verdict = verdicts?.get(path.key) ?? (await tryPath(gpu, path));
+  verdicts?.set(path.key, verdict);
+  return verdict.ok;
+}
+
+/** A variant with a program of its own. */
+interface Trial {
+  readonly variant: string;
+  readonly work: Repeated;
+  readonly destroy: () => void;
+}
+
+/** Undefined where the variant does not compile or fit. */
+async function openTrial(gpu: Gpu, node: Node, variant: string): Promise<Trial | undefined> {
+  const g = new Graph();
+  copyOf(node)(g, fakeInputs(g, node));
+  const store = new Store(gpu, 1);
+  let program: Program | undefined;
+  const destroy = (): void => {
+    program?.destroy();
+    store.destroy();
+  };
+  try {
+    const plan = planProgram(g, { caps: gpu.caps, slots: 1, variants: { [node.op]: variant } });
+    const made = await Program.create(store, plan);
+    program = made;
+    fillInputs(made, g, node);
+    fillStates(store, g);
+    await made.run(1);
+    const work: Repeated = (pass, times) => {
+      for (let i = 0; i < times; i++) {
+        for (let index = 0; index < plan.dispatchesPerStep; index++) made.encodeAlone(pass, index, 1);
+      }
+    };
+    return { variant, work, destroy };
+  } catch (error) {
+    destroy();
+    if (!gpu.alive) throw error;
+    return undefined;
+  }
+}
+
+/** Times of the candidates by name; of one that is slower by far, that of its first region and no spread. */
+async function race(
+  { clock, rounds = 4, signal }: Tools,
+  trials: readonly Trial[],
+): Promise<ReadonlyMap<string, { readonly ms: number; readonly spreadMs: number | null }>> {
+  const warm: { readonly trial: Trial; readonly repeats: number; readonly ms: number }[] = [];
+  for (const trial of trials) warm.push({ trial, ...(await repeatsFor(clock, trial.work, signal)) });
+  const best = Math.min(...warm.map(({ ms }) => ms));
+  const close = warm.filter(({ ms }) => ms <= HOPELESS * best);
+  const timings = await timeInTurns(
+    clock,
+    close.map(({ trial, repeats }) => ({ work: trial.work, repeats })),
+    { rounds, ...(signal === undefined ? {} : { signal }) },
+  );
+  const times = new Map<string, { readonly ms: number; readonly spreadMs: number | null }>();
+  for (const { trial, ms } of warm) times.set(trial.variant, { ms, spreadMs: null });
+  for (const [i, { ms, quartilesMs }] of timings.entries()) {
+    times.set(at(close, i).trial.variant, { ms, spreadMs: quartilesMs[1] - quartilesMs[0] });
+  }
+  return times;
+}
+
+/** The first candidate that was timed, unless another is faster by more than the spread of both. */
+export function winner(candidates: readonly Candidate[]): string {
+  const timed = candidates.flatMap(({ variant, ms, spreadMs }) =>
+    ms === null ? [] : [{ variant, ms, spreadMs: spreadMs ?? 0 }],
+  );
+  const [first, ...others] = timed;
+  // None runs: the plan's own choice is no worse.
+  if (first === undefined) return candidates[0]?.variant ?? '';
+  const faster = others.filter(({ ms, spreadMs }) => ms + Math.max(spreadMs, first.spreadMs) < first.ms);
+  return faster.reduce((best, other) => (other.ms < best.ms ? other : best), first).variant;
+}
+
+function shapeWords(node: Node): string {
+  if (node.op !== 'matmul') {
+    return `${node.op} ${node.inputs.map(({ type }) => printType(type)).join(' ')}`;
+  }
+  const { batch, M, N, K, transposeA, transposeB, activation, slope, bias, residual, columnSums, aCodes, bCodes } =
+    matmulView(node);
+  const also = [
+    transposeA ? 'A turned' : '',
+    transposeB ? 'B turned' : '',
+    aCodes === undefined && bCodes === undefined ? '' : 'of codes',
+    bias === undefined ? '' : 'bias',
+    activation === 'none' ? '' : activation,
+    residual === undefined ? '' : 'residual',
+    slope === 'none' ? '' : `slope of ${slope}`,
+    columnSums ? 'sums of columns' : '',
+  ].filter((word) => word !== '');
+  return [`matmul ${batch === 1 ? '' : `${batch} x `}M ${M} N ${N} K ${K}`, ...also].join(', ');
+}

@@ -1,0 +1,246 @@
+import { f32 } from '../graph/types.ts';
+import type { Node, Value } from '../graph/types.ts';
+import { qkvSizes } from './heads.ts';
+import type { HeadSizes } from './heads.ts';
+import { flatGrid, foldGrid, FLAT_WORKGROUP, vecWidth } from './launch.ts';
+import { flagAttr, inputAt, numberAttr, outputAt } from './op.ts';
+import type { Caps, Dispatch, Operand, Scratch, Unshaped } from './op.ts';
+import { sumColumns } from './reduce.ts';
+import { ropeAngles } from './rope.ts';
+
+/** What queries and keys go through on their way into attention, as its attributes say. */
+export interface Preparation {
+  /** qk-norm, its gains among the inputs. */
+  readonly normed: boolean;
+  readonly eps: number;
+  /** Rotary positions. */
+  readonly turned: boolean;
+  /** Of their angles; 0 where there are none. */
+  readonly base: number;
+}
+
+export function preparationOf(node: Unshaped): Preparation {
+  const base = numberAttr(node, 'base');
+  return { normed: flagAttr(node, 'qkNorm'), eps: numberAttr(node, 'eps'), turned: base > 0, base };
+}
+
+/** Four rows of `lib/row-tile` hold heads of up to 32 numbers. */
+export function fitsRows(node: Unshaped, caps: Caps): boolean {
+  const D = numberAttr(node, 'headSize');
+  return caps.software && D % 4 === 0 && D <= 32;
+}
+
+/** A family of kernels, and how each of its workgroups shares out T rows of a head. */
+interface Family {
+  readonly suffix: '' | '-rows' | '-qk';
+  readonly template: NonNullable<Dispatch['template']>;
+  /** `tile` is the override for the other kind of rows, which pass through workgroup memory. */
+  overrides(tile: 'KEYS' | 'QUERIES'): NonNullable<Dispatch['overrides']>;
+}
+
+/** Rows, of queries or of keys, that one workgroup works on. */
+const ROWS = 64;
+
+/** Threads with four rows each in registers, without barriers. 16 of them, so that short contexts still fill all threads of a CPU. */
+function rowsKernel({ D }: HeadSizes): Family {
+  return { suffix: '-rows', template: { D4: D / 4 }, overrides: () => ({ WORKGROUP: 16 }) };
+}
+
+/** Threads with a row each; rows of the other kind pass through workgroup memory, as many at a time as fit, up to 32. */
+function tiledKernel({ D }: HeadSizes, caps: Caps): Family {
+  const fit = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 1)))));
+  const width = vecWidth(D);
+  return { suffix: '', template: { WIDTH: width, DN: D / width }, overrides: (tile) => ({ WORKGROUP: ROWS, [tile]: fit }) };
+}
+
+/** The same, for queries and keys that are prepared as they are loaded. */
+function preparingKernel({ D }: HeadSizes, caps: Caps, { normed, turned }: Preparation): Family {
+  const fit = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 2)))));
+  const width = vecWidth(turned ? D / 2 : D);
+  return {
+    suffix: '-qk',
+    template: { WIDTH: width, DN: D / width },
+    overrides: () => ({ WORKGROUP: ROWS, TILE: fit, NORMED: normed, TURNED: turned }),
+  };
+}
+
+/** Kernels without barriers, behind a dispatch that prepares queries and keys where they want it. */
+export function rowsForward(node: Node): readonly Dispatch[] {
+  const sizes = qkvSizes(node, inputAt(node, 0).type);
+  const { qkv, dispatches } = prepared(node, inputAt(node, 0), gainsOf(node, 1), sizes);
+  return [...dispatches, forward(node, rowsKernel(sizes), { qkv }, sizes)];
+}
+
+export function tiledForward(node: Node, caps: Caps): readonly Dispatch[] {
+  const qkv = inputAt(node, 0);
+  const sizes = qkvSizes(node, qkv.type);
+  const preparation = preparationOf(node);
+  if (isBare(preparation)) return [forward(node, tiledKernel(sizes, caps), { qkv }, sizes)];
+  const bind = { qkv, ...gainsOf(node, 1) };
+  const dispatch = forward(node, preparingKernel(sizes, caps, preparation), bind, sizes);
+  return [withAngles({ ...dispatch, sizes: { ...dispatch.sizes, eps: preparation.eps } }, preparation, sizes)];
+}
+
+export function rowsBackward(node: Node): readonly Dispatch[] {
+  const raw = inputAt(node, 1);
+  const sizes = qkvSizes(node, raw.type);
+  const preparation = preparationOf(node);
+  const { qkv, dispatches } = prepared(node, raw, gainsOf(node, 4), sizes);
+  // Where turning is all, the kernels turn what they write: pairs of whole vectors only.
+  const turns = preparation.turned && !preparation.normed && sizes.D % 8 === 0;
+  const inKernel = { ...preparation, turned: turns };
+  const parts = backward(node, rowsKernel(sizes), qkv, sizes).map((dispatch) =>
+    withAngles({ ...dispatch, overrides: { ...dispatch.overrides, TURNED: turns } }, inKernel, sizes),
+  );
+  return [...dispatches, ...parts, ...(turns ? [] : finish(node, raw, sizes))];
+}
+
+export function tiledBackward(node: Node, caps: Caps): readonly Dispatch[] {
+  const qkv = inputAt(node, 1);
+  const sizes = qkvSizes(node, qkv.type);
+  const preparation = preparationOf(node);
+  if (isBare(preparation)) return backward(node, tiledKernel(sizes, caps), qkv, sizes);
+  const { B, T, H, Hkv, D } = sizes;
+  const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
+  const stats: Scratch = { scratch: 'stats', type: f32(B, H, T, 2) };
+  const width = vecWidth(D);
+  const delta: Dispatch = {
+    kernel: 'attention/attention-delta',
+    bind: { o, d_o, lse, stats },
+    sizes: { B, T, H, DN: D / width },
+    overrides: { WORKGROUP: FLAT_WORKGROUP },
+    template: { WIDTH: width },
+    grid: flatGrid(B * H * T),
+  };
+  const family = preparingKernel(sizes, caps, preparation);
+  const bind = { qkv, d_o, stats, ...gainsOf(node, 4), dqkv };
+  const parts = (
+    [
+      ['q', 'KEYS', H],
+      ['kv', 'QUERIES', Hkv],
+    ] as const
+  ).map(([part, tile, heads]) => {
+    const rows = B * heads * Math.ceil(T / ROWS);
+    const sums: Scratch | undefined = preparation.normed ? { scratch: `${part} gain sums`, type: f32(rows, D) } : undefined;
+    const dispatch = share(node, family, `attention/attention-backward-${part}`, { ...bind, sums }, sizes, tile);
+    return {
+      rows,
+      sums,
+      dispatch: withAngles({ ...dispatch, sizes: { ...dispatch.sizes, eps: preparation.eps } }, preparation, sizes),
+    };
+  });
+  const totals = parts.flatMap(({ rows, sums }, i) =>
+    sums === undefined ? [] : sumColumns(sums, outputAt(node, 1 + i), rows, D, false),
+  );
+  return [delta, ...parts.map(({ dispatch }) => dispatch), ...totals];
+}
+
+function isBare({ normed, turned }: Preparation): boolean {
+  return !normed && !turned;
+}
+
+function gainsOf(node: Node, at: number): { readonly qgain: Value | undefined; readonly kgain: Value | undefined } {
+  const { normed } = preparationOf(node);
+  return normed ? { qgain: inputAt(node, at), kgain: inputAt(node, at + 1) } : { qgain: undefined, kgain: undefined };
+}
+
+/** The binding `angles`: a table of them, or idle. */
+function withAngles(dispatch: Dispatch, { turned, base }: Preparation, { T, D }: HeadSizes): Dispatch {
+  if (!turned) return { ...dispatch, bind: { ...dispatch.bind, angles: undefined } };
+  return { ...dispatch, tables: { angles: () => ropeAngles(T, D, base) } };
+}
+
+function forward(node: Node, family: Family, bind: Dispatch['bind'], sizes: HeadSizes): Dispatch {
+  const outputs = { o: outputAt(node, 0), lse: outputAt(node, 1) };
+  return share(node, family, 'attention/attention-forward', { ...bind, ...outputs }, sizes, 'KEYS');
+}
+
+function backward(node: Node, family: Family, qkv: Operand, sizes: HeadSizes): readonly Dispatch[] {
+  const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
+  const delta: Scratch = { scratch: 'delta', type: f32(sizes.B, sizes.H, sizes.T) };
+  return [
+    share(node, family, 'attention/attention-backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, 'KEYS'),
+    share(node, family, 'attention/attention-backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, 'QUERIES'),
+  ];
+}
+
+function share(
+  node: Node,
+  family: Family,
+  kernel: string,
+  bind: Dispatch['bind'],
+  { B, T, H, Hkv }: HeadSizes,
+  tile: 'KEYS' | 'QUERIES',
+): Dispatch {
+  return {
+    kernel: kernel + family.suffix,
+    bind,
+    sizes: { B, T, H, KV_HEADS: Hkv, scale: numberAttr(node, 'scale') },
+    overrides: family.overrides(tile),
+    template: family.template,
+    grid: [Math.ceil(T / ROWS), B * (tile === 'KEYS' ? H : Hkv), 1],
+  };
+}
+
+/** qkv as attention reads it: as it is, or prepared into scratch. */
+function prepared(
+  node: Node,
+  qkv: Value,
+  gains: ReturnType<typeof gainsOf>,
+  sizes: HeadSizes,
+): { readonly qkv: Operand; readonly dispatches: readonly Dispatch[] } {
+  const preparation = preparationOf(node);
+  if (isBare(preparation)) return { qkv, dispatches: [] };
+  const scratch: Scratch = { scratch: 'prepared qkv', type: qkv.type };
+  const { B, T, H, Hkv } = sizes;
+  const bind = { qkv, ...gains, prepared: scratch };
+  const dispatch = overHeads('attention/attention-prepare', bind, preparation, sizes, B * T * (H + 2 * Hkv));
+  return { qkv: scratch, dispatches: [dispatch] };
+}
+
+/** Rows that one thread takes the gradients of one head back through. */
+const CHUNK = 16;
+
+/** The gradients of prepared queries and keys, in place, as those of raw ones; and those of the gains. */
+function finish(node: Node, qkv: Value, sizes: HeadSizes): readonly Dispatch[] {
+  const preparation = preparationOf(node);
+  if (isBare(preparation)) return [];
+  const { normed } = preparation;
+  const { B, T, H, Hkv, D } = sizes;
+  const chunk = normed ? CHUNK : 1;
+  const chunks = Math.ceil((B * T) / chunk);
+  const sums = (name: string, heads: number): Scratch | undefined =>
+    normed ? { scratch: `${name} gain sums`, type: f32(chunks * heads, D) } : undefined;
+  const [qsums, ksums] = [sums('q', H), sums('k', Hkv)];
+  const bind = { qkv: normed ? qkv : undefined, ...gainsOf(node, 4), dqkv: outputAt(node, 0), qsums, ksums };
+  const dispatch = overHeads('attention/attention-finish', bind, preparation, sizes, chunks * (H + Hkv));
+  return [
+    { ...dispatch, sizes: { ...dispatch.sizes, chunk } },
+    ...(qsums === undefined ? [] : sumColumns(qsums, outputAt(node, 1), chunks * H, D, true)),
+    ...(ksums === undefined ? [] : sumColumns(ksums, outputAt(node, 2), chunks * Hkv, D, true)),
+  ];
+}
+
+function overHeads(
+  kernel: string,
+  bind: Dispatch['bind'],
+  preparation: Preparation,
+  sizes: HeadSizes,
+  threads: number,
+): Dispatch {
+  const { B, T, H, Hkv, D } = sizes;
+  const width = vecWidth(preparation.turned ? D / 2 : D);
+  const workgroup = 16;
+  return withAngles(
+    {
+      kernel,
+      bind,
+      sizes: { rows: B * T, T, H, KV_HEADS: Hkv, DN: D / width, eps: preparation.eps },
+      overrides: { WORKGROUP: workgroup, NORMED: preparation.normed, TURNED: preparation.turned },
+      template: { WIDTH: width },
+      grid: foldGrid(Math.ceil(threads / workgroup)),
+    },
+    preparation,
+    sizes,
+  );
+}

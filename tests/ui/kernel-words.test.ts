@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { lossWords, megabytes, nodesWords, rate, spreadMs, timeWords } from '../../src/ui/kernel-words.ts';
+import { wgslParts } from '../../src/ui/wgsl-words.ts';
+
+describe('words of figures', () => {
+  it('keep three digits over nine orders of magnitude', () => {
+    expect([1234.4, 4.2119, 0.08449, 0.000123].map(timeWords)).toEqual(['1,234 ms', '4.21 ms', '84.5 µs', '0.123 µs']);
+    expect([4120.2, 13, 0.25, null].map(rate)).toEqual(['4,120', '13.0', '0.250', '—']);
+    expect([214e6, 21.4e6, 0.66e6].map(megabytes)).toEqual(['214 MB', '21.4 MB', '0.66 MB']);
+  });
+
+  it('give a spread in the digits of its time', () => {
+    expect(spreadMs({ ms: 0.199, rangeMs: [0.193, 0.205] })).toBe('0.006');
+    expect(spreadMs({ ms: 12.31, rangeMs: [12, 12.6] })).toBe('0.3');
+  });
+
+  it('say of a loss that is the same that there is no difference', () => {
+    expect([0, 2.1e-7, Number.NaN].map(lossWords)).toEqual(['none', '2.1e−7', 'not finite']);
+  });
+
+  it('name the first node of a kernel by its own name', () => {
+    expect(nodesWords(['node 14 matmul "mlp.up"', 'node 34 matmul "b"'])).toBe('mlp.up and 1 more');
+    expect(nodesWords(['node 3 add'])).toBe('node 3 add');
+    expect(nodesWords([])).toBe('');
+  });
+});
+
+describe('parts of a line of WGSL', () => {
+  it('are keywords, types, numbers, attributes and comments', () => {
+    const kinds = wgslParts('@compute fn main() { var x: vec4<f32> = 1.5e-3f; } // a fn').flatMap(({ text, kind }) =>
+      kind === 'plain' ? [] : [[text, kind]],
+    );
+    expect(kinds).toEqual([
+      ['@compute', 'attribute'],
+      ['fn', 'keyword'],
+      ['var', 'keyword'],
+      ['vec4', 'type'],
+      ['f32', 'type'],
+      ['1.5e-3f', 'number'],
+      ['// a fn', 'comment'],
+    ]);
+  });
+
+  it('are together the line, whatever it is', () => {
+    fc.assert(
+      fc.property(
+        fc.string(),
+        (line) =>
+          wgslParts(line)
+            .map(({ text }) => text)
+            .join('') === line,
+      ),
+    );
+  });
+});
