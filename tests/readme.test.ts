@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { recipeGaps, type RecipeRun } from '../src/bench/index.ts';
 import { FUSION_RULES as ENGINE_RULES } from '../src/engine/index.ts';
 import { FUSION_RULE_NAMES, FUSION_RULES, PRESETS, specReference, tensorReference } from '../src/spec/index.ts';
 
@@ -8,8 +9,21 @@ const GENERATED: Readonly<Record<string, string>> = {
   spec: specReference(),
   tensors: tensorReference(),
   fusion: FUSION_RULES.map(([name, does]) => `- \`${name}\`: ${does}`).join('\n'),
+  gaps: gapTable(),
   presets: PRESETS.map(({ title, blurb }) => `- **${title}** ${blurb}`).join('\n'),
 };
+
+/** What `bench recipes` kept, as a table. */
+function gapTable(): string {
+  const { runs } = JSON.parse(readFileSync('src/bench/results/recipes.json', 'utf8')) as { runs: RecipeRun[] };
+  const percent = (share: number): string => `${share < 0 ? '' : '+'}${(100 * share).toFixed(2)} %`;
+  const rows = recipeGaps(runs).map(({ recipe, validation, gap }) => {
+    const isBase = recipe === 'f32' || gap === null;
+    const cells = isBase ? ['', ''] : [percent(gap.relative), `${percent(gap.lo)} to ${percent(gap.hi)}`];
+    return `| \`${recipe}\` | ${validation?.toFixed(4) ?? ''} | ${cells.join(' | ')} |`;
+  });
+  return ['| recipe | validation, nats per byte | gap to f32 | 95 % interval |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
 
 function renewed(readme: string): string {
   return Object.entries(GENERATED).reduce(
