@@ -12,7 +12,8 @@
 // template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
 // override  WORKGROUP: keys, 1..256 · TILE: query rows a tile; 8 * TILE * D + 12 * TILE bytes of workgroup memory
 //           NORMED, TURNED: see lib/qk
-// numerics  heads of the group in order, one query row after another, sums over keys in their order: the same for any TILE
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           heads of the group in order, one query row after another, sums over keys in their order: the same for any TILE
 // uses lib/vec{{WIDTH}}, lib/qk
 
 struct Sizes {
@@ -94,7 +95,7 @@ fn main(
           s += total(tile[i * DN + d] * k[d]);
           dp += total(side[i * DN + d] * v[d]);
         }
-        let p = exp(s - stat_tile[i].x);
+        let p = exp(min(s - stat_tile[i].x, 0.0));
         let ds = p * (dp - stat_tile[i].y);
         for (var d = 0u; d < DN; d++) {
           dv[d] += p * side[i * DN + d];

@@ -9,7 +9,8 @@
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*Hkv, L]
 // template  D4: D / 4, 1..8
 // override  WORKGROUP: 1..256 · TURNED: turns dk back, see lib/row-turn
-// numerics  heads of the group in order, one query row after another
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           heads of the group in order, one query row after another
 // uses lib/row-tile, lib/row-turn
 
 struct Sizes {
@@ -138,7 +139,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var t = first; t < T; t++) {
       let q = qkv_row(base + t * stride + head * D4);
       let dy = d_o_row(((batch * T + t) * sizes.H + head) * D4);
-      let p = select(vec4f(), exp(dots(q, k) - lse[stat_base + t]), vec4u(t) >= j);
+      let p = select(vec4f(), exp(min(dots(q, k) - lse[stat_base + t], vec4f())), vec4u(t) >= j);
       let ds = p * (dots(dy, v) - delta[stat_base + t]);
       add_outer(&dv, dy, p);
       add_outer(&dk, q, ds);

@@ -8,7 +8,8 @@
 // dispatch  [ceil(T/WORKGROUP), B*Hkv, L]
 // template  WIDTH: 4 where it divides D, else 1 · DN: D / WIDTH
 // override  WORKGROUP: keys, 1..256 · QUERIES: query rows a tile; 8 * QUERIES * (D + 1) bytes of workgroup memory
-// numerics  heads of the group in order, one query row after another: the order is the same for any WORKGROUP and QUERIES
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           heads of the group in order, one query row after another: the order is the same for any WORKGROUP and QUERIES
 // uses lib/vec{{WIDTH}}
 
 struct Sizes {
@@ -78,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
           s += total(q_tile[i * DN + d] * k[d]);
           dp += total(dy_tile[i * DN + d] * v[d]);
         }
-        let p = exp(s - lse_tile[i]);
+        let p = exp(min(s - lse_tile[i], 0.0));
         let ds = p * (dp - delta_tile[i]);
         for (var d = 0u; d < DN; d++) {
           dv[d] += p * dy_tile[i * DN + d];

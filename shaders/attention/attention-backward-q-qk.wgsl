@@ -12,7 +12,8 @@
 // template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
 // override  WORKGROUP: query rows, 1..256 · TILE: keys a tile; 8 * TILE * D + 4 * TILE bytes of workgroup memory
 //           NORMED, TURNED: see lib/qk
-// numerics  one key after another, sums over queries in their order: the same for any TILE
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           one key after another, sums over queries in their order: the same for any TILE
 // uses lib/vec{{WIDTH}}, lib/qk
 
 struct Sizes {
@@ -91,7 +92,7 @@ fn main(
         s += total(q[d] * tile[j * DN + d]);
         dp += total(dy[d] * side[j * DN + d]);
       }
-      let ds = exp(s - stat.x) * (dp - stat.y);
+      let ds = exp(min(s - stat.x, 0.0)) * (dp - stat.y);
       for (var d = 0u; d < DN; d++) {
         dq[d] += ds * tile[j * DN + d];
       }

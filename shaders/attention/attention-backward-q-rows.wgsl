@@ -9,7 +9,8 @@
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*H, L]
 // template  D4: D / 4, 1..8
 // override  WORKGROUP: 1..256 · TURNED: turns dq back, see lib/row-turn
-// numerics  one key after another
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           one key after another
 // uses lib/row-tile, lib/row-turn
 
 struct Sizes {
@@ -158,7 +159,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var j = 0u; j <= t.w; j++) {
     let at = k_base + j * stride;
     let k = qkv_row(at);
-    let p = select(vec4f(), exp(dots(k, q) - stats), vec4u(j) <= t);
+    let p = select(vec4f(), exp(min(dots(k, q) - stats, vec4f())), vec4u(j) <= t);
     let ds = p * (dots(qkv_row(at + to_v), dy) - deltas);
     add_outer(&dq, k, ds);
   }

@@ -9,7 +9,8 @@
 // dispatch  [ceil(T/WORKGROUP), B*H, L]
 // template  WIDTH: 4 where it divides D, else 1 · DN: D / WIDTH
 // override  WORKGROUP: query rows, 1..256 · KEYS: keys a tile; 8 * KEYS * D bytes of workgroup memory
-// numerics  one key after another: the order is the same for any WORKGROUP and KEYS
+// numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
+//           one key after another: the order is the same for any WORKGROUP and KEYS
 // uses lib/vec{{WIDTH}}
 
 struct Sizes {
@@ -78,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         s += total(q[d] * k_tile[j * DN + d]);
         dp += total(dy[d] * v_tile[j * DN + d]);
       }
-      let ds = exp(s - row_lse) * (dp - row_delta);
+      let ds = exp(min(s - row_lse, 0.0)) * (dp - row_delta);
       for (var d = 0u; d < DN; d++) {
         dq[d] += ds * k_tile[j * DN + d];
       }

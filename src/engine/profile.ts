@@ -4,7 +4,6 @@ import { nodeLabel } from '../graph/graph.ts';
 import { wordsOf } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
 import { qkvSizes } from '../ops/heads.ts';
-import { matmulView } from '../ops/matmul-view.ts';
 import { inputAt } from '../ops/op.ts';
 import type { Dispatch } from '../ops/op.ts';
 import type { Plan } from './plan.ts';
@@ -81,7 +80,7 @@ export async function profileProgram(gpu: Gpu, program: Program, options: Profil
         perStep,
         ms,
         rangeMs,
-        flops: flopsOf(node, dispatch.kernel, plan.lanes),
+        flops: flopsOf(node, dispatch, plan.lanes),
         boundBytes: boundBytes(dispatch, plan.lanes),
       });
     }
@@ -122,10 +121,10 @@ const ATTENTION_PRODUCTS: readonly (readonly [RegExp, number])[] = [
   [/attention-backward-kv/, 4],
 ];
 
-function flopsOf(node: Node, kernel: string, lanes: number): number | null {
-  if (node.op === 'matmul' && kernel !== 'matmul/split-reduce') {
-    const { batch, M, N, K } = matmulView(node);
-    return 2 * lanes * batch * M * N * K;
+function flopsOf(node: Node, { kernel, sizes }: Dispatch, lanes: number): number | null {
+  const { batch, m, n, k } = sizes;
+  if (kernel.startsWith('matmul/') && batch !== undefined && m !== undefined && n !== undefined && k !== undefined) {
+    return 2 * lanes * batch * m * n * k;
   }
   const products = ATTENTION_PRODUCTS.find(([pattern]) => pattern.test(kernel))?.[1];
   if (products === undefined) return null;

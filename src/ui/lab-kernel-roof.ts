@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, svg, type PropertyValues } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
-import { kernelFigures, type KernelRow, type KernelsReport, type Limits } from '../lab/index.ts';
+import { kernelFigures, ridge, type KernelRow, type KernelsReport, type Limits } from '../lab/index.ts';
 import { bytes, short } from './format.ts';
 import { shareWords } from './compare-heat.ts';
 import { kindMark, kindOf } from './kernel-kinds.ts';
@@ -110,6 +110,7 @@ export class LabKernelRoof extends LitElement {
   #products(panel: RoofPanel): unknown {
     const { limits } = this.report;
     const there = this.other?.limits ?? null;
+    const others = productDots(this.other?.rows ?? []);
     const path = (of: Limits, share = 1): string =>
       roofPoints(panel, of, share)
         .map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${panel.x(x).toFixed(1)} ${panel.y(y).toFixed(1)}`)
@@ -129,12 +130,12 @@ export class LabKernelRoof extends LitElement {
           there === null
             ? nothing
             : svg`<path class="roof there" d=${path(there)} />
-          <text x=${panel.right - 6} y=${panel.y(there.fmaGFlops.median) - 6} text-anchor="end">there ${rate(there.fmaGFlops.median)} GFLOP/s</text>`
+          <text x=${panel.x(ridge(there)) + 12} y=${panel.y(there.fmaGFlops.median) - 6}>there ${rate(there.fmaGFlops.median)} GFLOP/s</text>`
         }
-        ${this.#dots(panel, productDots(this.other?.rows ?? []), true)}
+        ${this.#dots(panel, others, true)}
       </g>
       ${limits === null ? nothing : this.#roofWords(panel, limits.copyGBs.median, limits.fmaGFlops.median)}
-      ${this.#dots(panel, panel.dots, false)}
+      ${this.#dots(panel, panel.dots, false, others)}
     </g>`;
   }
 
@@ -158,6 +159,7 @@ export class LabKernelRoof extends LitElement {
   #movers(panel: RoofPanel): unknown {
     const { limits } = this.report;
     const there = this.other?.limits ?? null;
+    const others = moverDots(this.other?.rows ?? []);
     const { left, right, y } = panel;
     return svg`<g data-panel="movers">
       ${this.#frame(panel, 'No products', 'GB/s', 'bytes a dispatch', (value) => bytesTick(value))}
@@ -172,9 +174,9 @@ export class LabKernelRoof extends LitElement {
         there === null
           ? nothing
           : svg`<path class="roof there" d=${`M${left} ${y(there.copyGBs.median)}H${right}`} />
-        <text x=${right - 6} y=${y(there.copyGBs.median) - 6} text-anchor="end">there ${rate(there.copyGBs.median)} GB/s</text>`
+        <text x=${left + 6} y=${y(there.copyGBs.median) - 6}>there ${rate(there.copyGBs.median)} GB/s</text>`
       }
-      ${this.#dots(panel, moverDots(this.other?.rows ?? []), true)} ${this.#dots(panel, panel.dots, false)}
+      ${this.#dots(panel, others, true)} ${this.#dots(panel, panel.dots, false, others)}
     </g>`;
   }
 
@@ -189,7 +191,7 @@ export class LabKernelRoof extends LitElement {
       <path class="axis" d=${`M${left} ${top}V${bottom}H${right}`} />`;
   }
 
-  #dots(panel: RoofPanel, dots: readonly RoofDot[], there: boolean): unknown {
+  #dots(panel: RoofPanel, dots: readonly RoofDot[], there: boolean, others: readonly RoofDot[] = []): unknown {
     const rows = there ? (this.other?.rows ?? []) : this.report.rows;
     // Large ones first: small dots lie on top.
     const drawn = dots.toSorted((a, b) => b.share - a.share);
@@ -199,7 +201,7 @@ export class LabKernelRoof extends LitElement {
     });
     if (there) return marks;
     const most = panel.right - panel.left > 500 ? 12 : 5;
-    const labels = dotLabels(panel, (row) => nameAt(rows, row), radius, most);
+    const labels = dotLabels(panel, (row) => nameAt(rows, row), radius, most, others);
     return svg`${marks}${labels.map(({ text, x, y, anchor }) => svg`<text class="name" x=${x.toFixed(1)} y=${y.toFixed(1)} text-anchor=${anchor}>${text}</text>`)}`;
   }
 

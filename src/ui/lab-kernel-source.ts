@@ -113,7 +113,7 @@ export class LabKernelSource extends LitElement {
         font-style: italic;
       }
       .keyword {
-        color: var(--arm-1);
+        color: var(--arm-5);
       }
       .type {
         color: var(--arm-0);

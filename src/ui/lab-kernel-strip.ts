@@ -70,9 +70,6 @@ export class LabKernelStrip extends LitElement {
         fill: var(--accent);
         fill-opacity: 0.18;
       }
-      .bar {
-        margin-top: 6px;
-      }
     `,
   ];
 
@@ -124,7 +121,14 @@ export class LabKernelStrip extends LitElement {
           ${this.#axis(height)} ${this.forms.map((form, i) => this.#form(form, i, tracks))} ${this.#live(tracks, height)}
         </svg>
       </div>
-      <p class="readout" role="status">${this.#readout()}</p>`;
+      <p class="readout" role="status">${this.#readout()}</p>
+      ${
+        this.zoom === null
+          ? nothing
+          : html`<button type="button" data-action="timeline-zoom" @click=${(): void => void (this.zoom = null)}>
+              Reset zoom
+            </button>`
+      }`;
   }
 
   get #end(): number {

@@ -222,7 +222,7 @@ export class LabKernelTable extends LitElement {
     const [folder, ...rest] = kernelName(row).split('/');
     return html`<tr data-kernel=${at} @click=${(): void => this.#open(at)}>
       <th scope="row">
-        <button type="button" class="open" aria-label=${`${kernelName(row)}: show its WGSL`}>
+        <button type="button" class="open" title="Show its WGSL">
           ${markIcon(kind)}<span class="mono"><span class="folder">${folder}/</span>${rest.join('/')}</span
           ><small>${[row.variant, nodesWords(row.nodes)].filter((word) => word !== '').join(' · ')}</small>
         </button>

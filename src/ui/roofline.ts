@@ -137,8 +137,9 @@ export function dotLabels(
   nameOf: (row: number) => string,
   radius: (share: number) => number,
   most: number,
+  others: readonly RoofDot[] = [],
 ): DotLabel[] {
-  const taken: Box[] = dots.map((dot) => {
+  const taken: Box[] = [...dots, ...others].map((dot) => {
     const r = radius(dot.share);
     return [x(dot.x) - r, y(dot.y) - r, x(dot.x) + r, y(dot.y) + r];
   });

@@ -65,6 +65,9 @@ describe('the kernels of a step', () => {
     expect(await words(lab, 'lab-kernel-strip >>> .readout')).toMatch(/writes .* · dispatch 2 of \d+/);
     await lab.page.keyboard.press('ArrowDown');
     expect(await words(lab, 'lab-kernel-strip >>> .readout')).toContain('no fusion');
+    await lab.page.keyboard.press('+');
+    await lab.press('timeline-zoom');
+    expect((await lab.look()).actions, 'all of the step is shown again').not.toContain('timeline-zoom');
 
     expect((await text(lab, 'kernels-csv')).split('\n').length).toBeGreaterThan(5);
     expect((await text(lab, 'timeline-csv')).split('\n').length).toBeGreaterThan(5);

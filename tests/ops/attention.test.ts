@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { pullback } from '../../src/engine/grad.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { f32 } from '../../src/graph/types.ts';
 import type { Attrs, Type } from '../../src/graph/types.ts';
@@ -184,6 +185,22 @@ describe('attention', () => {
       }
     });
   }
+
+  it('has a finite gradient where scores are so large that their rounding is many units', async () => {
+    const shape = { heads: 2, kvHeads: 2, headSize: 8, scale: 1 };
+    const graph = new Graph();
+    const qkv = graph.input('qkv', f32(1, 33, 48), 'micro');
+    const [o] = attention(graph, qkv, shape);
+    if (o === undefined) throw new RangeError('attention has no output');
+    const seed = graph.input('do', o.type, 'micro');
+    pullback(graph, new Map([[o, seed]]), [qkv]).forEach((value, i) => graph.output(`d${i}`, value, 'micro'));
+    const { caps } = await testGpu();
+    for (const software of [true, false]) {
+      const inputs = { qkv: noise(33 * 48, 'qkv', 3e4), do: noise(33 * 16, 'do') };
+      const [result] = await runGraph(graph, [{ inputs }], { caps: { ...caps, software } });
+      expect([...(result?.outputs['d0'] ?? [NaN])].every(Number.isFinite), software ? 'rows' : 'tiles').toBe(true);
+    }
+  });
 
   it('promise 5: chooses tiles that fit the default 16 KiB of workgroup memory', async () => {
     const { caps } = await testGpu();
