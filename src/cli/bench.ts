@@ -7,6 +7,7 @@ import { defaultSpec } from '../spec/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { openDataset } from '../train/index.ts';
 import { adapterName, adapterWords, withGpu } from './adapter.ts';
+import { benchFusion, benchLanes } from './bench-fusion.ts';
 import { benchKernels } from './bench-kernels.ts';
 import { numericsText } from './bench-numerics.ts';
 import { gapsText, recipeStudy } from './bench-recipes.ts';
@@ -18,7 +19,8 @@ import { loadSpec } from './spec-file.ts';
 import { fail, readWords, wholeNumber } from './words.ts';
 
 export const bench: Command = {
-  usage: 'bench step|kernels|numerics|recipes [SPEC.json...] [--tune] [--words N] [--seeds N] [--save FILE] [--json]',
+  usage:
+    'bench step|kernels|fusion|lanes|numerics|recipes [SPEC.json...] [--tune] [--rounds N] [--words N] [--seeds N] [--save FILE] [--json]',
   summary:
     'what a training step costs on this adapter, whether emulated formats are what they should be, and what recipes do to the loss',
   help: `step      trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
@@ -26,39 +28,45 @@ export const bench: Command = {
           A spec that reads a file is given the State of the Union addresses.
 kernels   times every kernel of the step of each spec, and holds it against the copies and multiply-adds that the adapter can do at most.
           Without a spec: S and M.
+fusion    trains each spec with all fusion rules and none, with each rule alone and each taken away, in turns that share what slows the
+          machine down, and prints the ratio of times with its interval. Without a spec: S and M.
+lanes     trains 1, 2, 4, ... runs of each spec at once and prints their throughput together. Without a spec: S and M.
 numerics  holds casts, products and delayed scaling against what they should be, then trains the spec in every recipe, turn by turn, with its
           casts fused and not, and prints what they cost. Without a spec: the default one.
 recipes   trains the spec to its end in every recipe, from the same weights and on the same batches, and prints how far each ends from f32.
           Without a spec: the default one.
 
   --tune   kernels first times the variants of every kernel that has several on the shapes of the step; the fastest are used from then on
+  --rounds rounds of fusion, 3 or more; 7 when left out
   --words  random words that numerics casts on the CPU and on the GPU to each format; 1048576 when left out
   --json   one JSON object: adapter, software, and the costs of each spec, or what was found`,
   run: async (argv, io) => {
-    const flags = { json: 'switch', tune: 'switch', words: 'value', seeds: 'value', save: 'value' } as const;
+    const flags = { json: 'switch', tune: 'switch', rounds: 'value', words: 'value', seeds: 'value', save: 'value' } as const;
     const words = readWords(argv, flags, ['BENCHMARK', 'SPEC.json...']);
     const [what, ...paths] = words.operands;
     for (const [flag, benchmark] of Object.entries(FLAG_OF)) {
       if (words.has(flag as keyof typeof FLAG_OF) && what !== benchmark)
         fail({ where: `--${flag}`, rule: `it is a flag of bench ${benchmark}`, cure: 'Leave it out.' });
     }
-    const number = (flag: 'words' | 'seeds', max: number): number | undefined => {
+    const number = (flag: 'words' | 'seeds' | 'rounds', max: number, min = 1): number | undefined => {
       const value = words.value(flag);
-      return value === undefined ? undefined : wholeNumber(`--${flag}`, value, { min: 1, max });
+      return value === undefined ? undefined : wholeNumber(`--${flag}`, value, { min, max });
     };
     if (what === 'numerics') return benchNumerics(paths, number('words', 1e9), words.has('json'), io);
     if (what === 'recipes') {
       const spec = await oneSpec(paths, 'recipes', io);
       return benchRecipes(spec, number('seeds', 64) ?? 3, words.value('save') ?? null, words.has('json'), io);
     }
-    if (what !== 'step' && what !== 'kernels')
-      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: 'step, kernels, numerics, recipes' });
+    if (what !== 'step' && what !== 'kernels' && what !== 'fusion' && what !== 'lanes')
+      fail({ where: 'bench', rule: 'there is no such benchmark', got: what ?? '', expected: BENCHMARKS });
     const specs = paths.length === 0 ? benchmarkSpecs() : await Promise.all(paths.map((path) => loadSpec(path, io)));
     const json = words.has('json');
     if (what === 'kernels') {
       const vocabOf = async (spec: RunSpec): Promise<number> => (await datasetOf(spec)).vocab;
       return benchKernels({ specs, vocabOf, tune: words.has('tune'), json }, io);
     }
+    if (what === 'fusion') return benchFusion({ specs, datasetOf, json }, number('rounds', 1000, 3), io);
+    if (what === 'lanes') return benchLanes({ specs, datasetOf, json }, io);
     return withGpu(async (gpu, verdicts, tunings) => {
       const { report } = gpu;
       if (!json) io.out(`${adapterWords(report)}\n`);
@@ -81,8 +89,10 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
   },
 };
 
+const BENCHMARKS = 'step, kernels, fusion, lanes, numerics, recipes';
+
 /** Flags that one benchmark takes. */
-const FLAG_OF = { tune: 'kernels', words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
+const FLAG_OF = { rounds: 'fusion', tune: 'kernels', words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
 
 async function benchNumerics(paths: readonly string[], random: number | undefined, json: boolean, io: Io): Promise<number> {
   const spec = await oneSpec(paths, 'numerics', io);

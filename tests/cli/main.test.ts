@@ -55,9 +55,9 @@ describe('isoflop', () => {
     },
     { words: 'bench', status: 2, says: 'isoflop bench: BENCHMARK: it is missing.' },
     {
-      words: 'bench fusion',
+      words: 'bench speed',
       status: 2,
-      says: 'isoflop bench: bench: there is no such benchmark: got fusion, expected step, kernels, numerics, recipes.',
+      says: 'isoflop bench: bench: there is no such benchmark: got speed, expected step, kernels, fusion, lanes, numerics, recipes.',
     },
     { words: 'bench step none.json', status: 1, says: /file "[^"]*none.json": there is no such file/ },
     { words: 'init tiny.json', status: 2, says: 'isoflop init: --out: it is missing: expected a file name.' },
