@@ -1,5 +1,4 @@
 export {
-  formWords,
   type Ablation,
   type AblationForm,
   type AblationRow,
@@ -10,9 +9,7 @@ export {
   type LanesRow,
   type Limits,
   type MeasureKind,
-  type MeasureOptions,
   type RunState,
-  type TimelineEntry,
 } from '../worker/protocol.ts';
 export type { Format, Rounding } from '../numerics/index.ts';
 export { castSentences, castVerdict } from './cast-sentences.ts';
@@ -76,10 +73,8 @@ export {
   sameWork,
   sortKernels,
   timelineMs,
-  type KernelFigures,
   type KernelSortKey,
 } from './kernel-figures.ts';
-export { KERNELS_START, KernelsDesk, type KernelsTopic, type Measuring, type OpenedResults } from './kernels-desk.ts';
 export { ablationCsv, kernelsCsv, kernelsJson, lanesCsv, timelineCsv } from './kernels-export.ts';
 export { kernelsFromJson } from './kernels-import.ts';
 export { ablationMarkdown, kernelsMarkdown, lanesMarkdown, timelineMarkdown } from './kernels-markdown.ts';

@@ -2,6 +2,6 @@
 export { ablate, ablationForms } from './ablation.ts';
 export { measureKernels, profileStep } from './kernels.ts';
 export { fullAt, laneThroughput } from './lanes.ts';
-export { formWords, type Ablation, type AblationRow, type LanesReport, type LanesRow } from './report.ts';
+export { formWords, type Ablation, type AblationRow, type LanesReport } from './report.ts';
 export { type KernelRow, type KernelsReport, type Spread } from './report.ts';
 export { msPerStep } from './steps.ts';

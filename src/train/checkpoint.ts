@@ -26,6 +26,8 @@ export interface Checkpoint {
   /** Milliseconds since the epoch. */
   readonly savedAt: number;
   readonly lanes: readonly LaneState[];
+  /** Variants of kernels that were not the default ones, by signature: with others, sums would have another order. */
+  readonly choices: readonly (readonly [signature: string, variant: string])[];
 }
 
 /** Tensors of each arena by name, without prefixes; the arenas of delayed scaling are empty in runs without it. */
@@ -51,7 +53,7 @@ function prefixOf(group: StateArena, lane: number, lanes: number): string {
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): ArrayBuffer {
-  const { lanes, specs, step, targetStep, dataHash, runId, savedAt, vocab } = checkpoint;
+  const { lanes, specs, step, targetStep, dataHash, runId, savedAt, vocab, choices } = checkpoint;
   const tensors = lanes.flatMap((state, lane) =>
     STATE_ARENAS.flatMap((group) =>
       state[group].map((tensor) => ({ ...tensor, name: `${prefixOf(group, lane, lanes.length)}${tensor.name}` })),
@@ -69,6 +71,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): ArrayBuffer {
     vocab: String(vocab),
     runId,
     savedAt: String(savedAt),
+    ...(choices.length === 0 ? {} : { choices: JSON.stringify(choices) }),
   };
   return encodeSafetensors({ tensors, metadata });
 }
@@ -145,7 +148,25 @@ export function decodeCheckpoint(file: ArrayBuffer, where: string): Checkpoint {
     vocab,
     savedAt: count('savedAt'),
     lanes,
+    choices: parseChoices(metadata['choices'], where),
   };
+}
+
+function parseChoices(text: string | undefined, where: string): Checkpoint['choices'] {
+  if (text === undefined) return [];
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SpecError({ where, rule: 'its choices of kernels are not JSON', cause });
+  }
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  return list.map((item: unknown) => {
+    const [signature, variant]: readonly unknown[] = Array.isArray(item) ? item : [];
+    if (typeof signature !== 'string' || typeof variant !== 'string')
+      throw new SpecError({ where, rule: 'its choices of kernels are mangled', got: JSON.stringify(item) });
+    return [signature, variant] as const;
+  });
 }
 
 function parseSpecs(text: string | undefined, where: string): readonly RunSpec[] {

@@ -1,6 +1,7 @@
 import { SpecError } from '../base/errors.ts';
 import { planProgram } from '../engine/index.ts';
-import type { Arena, Plan, PlanOptions } from '../engine/index.ts';
+import { signatureOf } from '../engine/signature.ts';
+import type { Arena, Choices, Plan, PlanOptions } from '../engine/index.ts';
 import type { Graph } from '../graph/index.ts';
 import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
@@ -30,6 +31,14 @@ export function planTraining(
   const arenas = [...plan.arenas, ...sides.flatMap((side) => side.arenas.filter(({ name }) => !shared.has(name)))];
   const copies = bytesOf(arenas.filter(({ name }) => name !== ACCUMULATED));
   return { ...plan, peakBytes: sideBytes.reduce((sum, bytes) => sum + bytes, plan.peakBytes + copies) };
+}
+
+/** Those of the tuner's choices that a run of the spec comes by, in order of their signatures. */
+export function choicesFor(spec: RunSpec, vocab: number, choices: Choices): readonly (readonly [string, string])[] {
+  if (choices.size === 0) return [];
+  const graphs = [trainingGraph(spec, vocab), evaluationGraph(spec, vocab), samplingGraph(spec, vocab)];
+  const met = new Set(graphs.flatMap(({ nodes }) => nodes.map(signatureOf)));
+  return [...choices].filter(([signature]) => met.has(signature)).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 export function bytesOf(arenas: readonly Arena[]): number {

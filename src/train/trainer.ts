@@ -23,7 +23,7 @@ import { initialWeights, roundedWeights } from './init.ts';
 import { Inspector } from './inspector.ts';
 import type { NotFinite } from './not-finite.ts';
 import { Pace } from './pace.ts';
-import { bytesOf, planEvaluation, planProbe, planSampling, planTraining, sharedSpec } from './plans.ts';
+import { bytesOf, choicesFor, planEvaluation, planProbe, planSampling, planTraining, sharedSpec } from './plans.ts';
 import { probeGraph } from './probe-graph.ts';
 import type { NamedTensor } from './safetensors.ts';
 import { Side, timed } from './side.ts';
@@ -116,9 +116,12 @@ export class Trainer {
    *
    * @throws SpecError for lanes that cannot share a program or a checkpoint of another run; KernelError, DeviceError.
    */
-  static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, specs, dataset, checkpoint, onProgress } = options;
+  static async create(given: TrainerOptions): Promise<Trainer> {
+    const { gpu, specs, dataset, checkpoint, onProgress } = given;
     if (checkpoint !== undefined) requireSameRun(checkpoint, specs, dataset);
+    // A run goes on with the variants that it began with, whatever was measured since.
+    const options =
+      checkpoint === undefined ? given : { ...given, plan: { ...given.plan, choices: new Map(checkpoint.choices) } };
     const cleared = await clear(options);
     const planOptions = { ...options.plan, disabled: cleared.disabled };
     const shared = specs.map((spec) => ({ ...spec, fusion: cleared.spec.fusion }));
@@ -319,7 +322,8 @@ export class Trainer {
       return { weights: of('weights'), m: of('m'), v: of('v'), scales: of('scales'), amaxHistory: of('amaxHistory') };
     });
     const { contentHash: dataHash, vocab } = this.dataset;
-    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes };
+    const choices = choicesFor(this.cleared.spec, vocab, this.options.plan?.choices ?? new Map());
+    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes, choices };
   }
 
   destroy(): void {

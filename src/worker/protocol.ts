@@ -12,7 +12,6 @@ export type {
   LanesReport,
   LanesRow,
   Limits,
-  Spread,
   TimelineEntry,
 } from '../measure/report.ts';
 

@@ -110,7 +110,15 @@ describe('references stay finite where the formula is', () => {
     const scores = tensor([1, 1, 2, 2], [1e30, 0, -1e30, 1e30]);
     expect(only(references.causal_softmax([scores], {}))).toEqual([1, 0, 0, 1]);
     const qkv = tensor([1, 2, 6], Array.from(noise(12, 'qkv', 1e15)));
-    for (const output of references.attention([qkv], { heads: 1, kvHeads: 1, headSize: 2, scale: 1 })) {
+    for (const output of references.attention([qkv], {
+      heads: 1,
+      kvHeads: 1,
+      headSize: 2,
+      scale: 1,
+      qkNorm: false,
+      eps: 0,
+      base: 0,
+    })) {
       for (const value of output.data) expect(value).not.toBeNaN();
     }
     const logits = tensor([1, 2, 2], [1e30, 0, 0, -1e30]);

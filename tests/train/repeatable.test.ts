@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { signatureOf } from '../../src/engine/signature.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/checkpoint.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
@@ -47,6 +48,30 @@ describe('a run', () => {
       expect(await bytesOf(trainer)).toEqual(plain.bytes);
     } finally {
       trainer.destroy();
+    }
+  });
+
+  it('promise 1: goes on with the variants of kernels that it began with, whatever has been measured since', async () => {
+    const fresh = await testTrainer([spec]);
+    const matmuls = fresh.plan.steps.filter(({ node }) => node.op === 'matmul').map(({ node }) => node);
+    fresh.destroy();
+    const choices = new Map(matmuls.map((node) => [signatureOf(node), 'plain']));
+    const tuned = await testTrainer([spec], { plan: { choices } });
+    await trace(tuned, 6, 3);
+    const file = encodeCheckpoint(await tuned.snapshot('run', STEPS, 0));
+    const rest = await trace(tuned, 6, 3);
+    const variants = ({ plan }: Trainer): string[] => plan.steps.map(({ node, variant }) => `${node.name} ${variant}`);
+    const begun = variants(tuned);
+    tuned.destroy();
+    const resumed = await testTrainer([spec], { checkpoint: decodeCheckpoint(file, 'file') });
+    const other = await testTrainer([spec], { checkpoint: { ...decodeCheckpoint(file, 'file'), choices: [] } });
+    try {
+      expect(variants(resumed)).toEqual(begun);
+      expect(variants(other)).not.toEqual(begun);
+      expect(await trace(resumed, 6, 3)).toEqual(rest);
+    } finally {
+      resumed.destroy();
+      other.destroy();
     }
   });
 

@@ -63,6 +63,7 @@ const checkpoint: Checkpoint = {
     scales: [{ name: 'head.fprop.weight', shape: [1], data: Float32Array.of(2 ** lane) }],
     amaxHistory: [{ name: 'head.fprop.weight', shape: [3], data: Float32Array.of(0, NaN, lane) }],
   })),
+  choices: [['matmul(f32[2,3], f32[3,4]) {}', 'plain']],
 };
 
 describe('safetensors', () => {

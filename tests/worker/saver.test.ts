@@ -22,7 +22,17 @@ async function msToNext(costMs: number): Promise<number> {
   });
   const snapshot = (runId: string, targetStep: number, savedAt: number): Promise<Checkpoint> => {
     now += costMs;
-    return Promise.resolve({ runId, specs: [tinySpec()], step, targetStep, dataHash: '', vocab: 2, savedAt, lanes: [] });
+    return Promise.resolve({
+      runId,
+      specs: [tinySpec()],
+      step,
+      targetStep,
+      dataHash: '',
+      vocab: 2,
+      savedAt,
+      lanes: [],
+      choices: [],
+    });
   };
   const trainer: Pick<Trainer, 'step' | 'snapshot'> = { step, snapshot };
   await saver.save(trainer as Trainer, 100);
