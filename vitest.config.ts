@@ -16,7 +16,7 @@ export default mergeConfig(
             include: ['tests/**/*.test.ts'],
             exclude: ['tests/browser/**'],
             globalSetup: 'tests/support/require-adapter.ts',
-            testTimeout: 30_000,
+            testTimeout: 60_000,
             hookTimeout: 30_000,
           },
         },

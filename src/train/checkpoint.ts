@@ -162,7 +162,8 @@ function parseChoices(text: string | undefined, where: string): Checkpoint['choi
   }
   const list: readonly unknown[] = Array.isArray(value) ? value : [];
   return list.map((item: unknown) => {
-    const [signature, variant]: readonly unknown[] = Array.isArray(item) ? item : [];
+    const pair: readonly unknown[] = Array.isArray(item) ? item : [];
+    const [signature, variant] = pair;
     if (typeof signature !== 'string' || typeof variant !== 'string')
       throw new SpecError({ where, rule: 'its choices of kernels are mangled', got: JSON.stringify(item) });
     return [signature, variant] as const;
