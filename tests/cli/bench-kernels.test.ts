@@ -58,7 +58,10 @@ describe('isoflop bench kernels', () => {
   it.each([
     { words: 'bench step --tune', says: 'isoflop bench: --tune: it is a flag of bench kernels. Leave it out.' },
     { words: 'bench kernels --words 3', says: 'isoflop bench: --words: it is a flag of bench numerics. Leave it out.' },
-    { words: 'bench kernel', says: 'there is no such benchmark: got kernel, expected step, kernels, fusion, lanes, numerics, recipes' },
+    {
+      words: 'bench kernel',
+      says: 'there is no such benchmark: got kernel, expected step, kernels, fusion, lanes, numerics, recipes',
+    },
     { words: 'bench kernels --tune=all', says: 'isoflop bench: --tune: it takes no value: got all.' },
   ])('$words: exits with 2 and one line', async ({ words, says }) => {
     const said = await isoflop(words.split(' '));
