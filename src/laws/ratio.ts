@@ -56,7 +56,7 @@ function walshMedian(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
-/** An interval whose ends are this many times apart says nothing. */
+/** An interval around 1 whose ends are this many times apart says nothing. */
 const NOISY = 4;
 
 /** "12 % ± 3 % less time", "no measurable difference (within ±2 %)", or that too little is measured. */
@@ -67,8 +67,8 @@ export function ratioWords(ratio: Ratio | null): string {
     return `${value.toFixed(value < 10 ? 1 : 0)} %`;
   };
   const half = (ratio.hi - ratio.lo) / 2;
-  if (ratio.hi / ratio.lo > NOISY) return 'too noisy to tell: more rounds, or a quieter machine, would';
   if (ratio.lo <= 1 && ratio.hi >= 1) {
+    if (ratio.hi / ratio.lo > NOISY) return 'too noisy to tell: more rounds, or a quieter machine, would';
     return `no measurable difference (within ±${percent(Math.max(1 - ratio.lo, ratio.hi - 1))})`;
   }
   return ratio.ratio < 1

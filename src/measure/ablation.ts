@@ -88,7 +88,12 @@ export async function ablate(options: AblationOptions): Promise<Ablation> {
       dataset,
       ...(options.verdicts === undefined ? {} : { verdicts: options.verdicts }),
     });
-    return { trainer, loss: await lossAfter(trainer, lossSteps) };
+    try {
+      return { trainer, loss: await lossAfter(trainer, lossSteps) };
+    } catch (error) {
+      trainer.destroy();
+      throw error;
+    }
   };
   try {
     for (const [i, form] of forms.entries()) {

@@ -1,3 +1,5 @@
+import { KernelError } from '../base/errors.ts';
+import { tokenOrder } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { Program, Store } from '../engine/index.ts';
 import type { Choices, Plan } from '../engine/index.ts';
@@ -11,6 +13,7 @@ import { kernelSource } from '../gpu/kernel.ts';
 import { nodeLabel } from '../graph/graph.ts';
 import { printType } from '../graph/types.ts';
 import type { RunSpec } from '../spec/index.ts';
+import { HYPER, HYPER_SIZE } from '../ops/hyper.ts';
 import { checkFastPaths } from '../train/fast-paths.ts';
 import { WEIGHTS } from '../train/graphs.ts';
 import { initialWeights, planTraining } from '../train/index.ts';
@@ -79,7 +82,7 @@ async function stepOf(
   return { rows: rowsOf(gpu, plan, times, disabled, limits), timeline: timelineOf(plan, times) };
 }
 
-/** Times the kernels of a plan on a program of its own, on one token repeated: which tokens they are decides no time. */
+/** Times the kernels of a plan on a program of its own, on made-up tokens, at a learning rate of 0. */
 export async function profileStep(
   gpu: Gpu,
   plan: Plan,
@@ -91,13 +94,44 @@ export async function profileStep(
     const program = await Program.create(store, plan);
     try {
       for (const { name, data } of weights) store.write(WEIGHTS, name, 0, data);
-      await program.run(1);
+      fillInputs(program);
+      const norm = (await program.run(1)).get('gradNorm', 0);
+      // Kernels that halt a lane are other work than those of a run.
+      if (!norm.every(Number.isFinite))
+        throw new KernelError({
+          where: 'kernels',
+          rule: 'the step to be timed has a gradient that is not finite',
+          got: norm.join(),
+        });
       return await profileProgram(gpu, program, options);
     } finally {
       program.destroy();
     }
   } finally {
     store.destroy();
+  }
+}
+
+/** What a step reads: tokens of all kinds, and scalars that leave the weights as they are and everything finite. */
+function fillInputs(program: Program): void {
+  const { lanes, rings } = program.plan;
+  const has = (name: string): boolean => rings.some((ring) => ring.name === name);
+  const hyper = program.floats('hyper', 0);
+  for (let lane = 0; lane < lanes; lane++) {
+    const own = hyper.subarray(lane * HYPER_SIZE, (lane + 1) * HYPER_SIZE);
+    for (const key of ['beta1', 'beta2', 'eps', 'clip', 'correction1', 'correction2'] as const) own[HYPER[key]] = 0.5;
+    if (has('micro')) program.floats('micro', 0).set([1, 1], 2 * lane);
+    const part = (name: string): Uint32Array<ArrayBuffer> => {
+      const all = program.words(name, 0);
+      return all.subarray((lane * all.length) / lanes, ((lane + 1) * all.length) / lanes);
+    };
+    const [tokens, targets, starts] = [part('tokens'), part('targets'), part('starts')];
+    const vocab = starts.length - 1;
+    for (let i = 0; i < tokens.length; i++) {
+      tokens[i] = (7 * i) % vocab;
+      targets[i] = (7 * i + 7) % vocab;
+    }
+    tokenOrder(tokens, vocab, part('order'), starts);
   }
 }
 

@@ -1,5 +1,5 @@
 import { quantile } from '../base/quantile.ts';
-import { DeviceError } from '../base/errors.ts';
+import { DeviceError, KernelError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { RunSpec } from '../spec/index.ts';
@@ -46,7 +46,8 @@ export async function laneThroughput(options: LanesOptions): Promise<LanesReport
       rows.push(row);
       onRow?.(row);
     } catch (error) {
-      if (!(error instanceof DeviceError) || !gpu.alive || rows.length === 0) throw error;
+      const isFull = error instanceof DeviceError || error instanceof KernelError;
+      if (!isFull || !gpu.alive || rows.length === 0) throw error;
       stoppedBy = error.message;
       break;
     }

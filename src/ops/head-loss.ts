@@ -100,9 +100,12 @@ function lower(node: Node, caps: Caps | 'plain'): readonly Dispatch[] {
   const { x, weight, targets, hyper, N, C, V, chunk, tied, gradient, scale } = view;
   const [losses, lse, nll] = [outputAt(node, 0), outputAt(node, 1), outputAt(node, 2)];
   const dispatches: Dispatch[] = [];
+  // One place for the logits of all chunks: only the last one may be shorter.
+  const places = new Map<number, Scratch>();
   for (let first = 0; first < N; first += chunk) {
     const R = Math.min(chunk, N - first);
-    const logits: Scratch = { scratch: 'logits', type: f32(R, V) };
+    const logits = places.get(R) ?? { scratch: 'logits', type: f32(R, V) };
+    places.set(R, logits);
     dispatches.push(
       ...lowerProduct({ a: x, b: weight, y: logits, M: R, N: V, K: C, transposeB: tied, from: { a: first * C } }, caps),
     );

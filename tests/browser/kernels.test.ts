@@ -109,7 +109,9 @@ describe('the ablation', () => {
     expect((await lab.look()).actions).not.toContain('measure-lanes');
     expect(await words(lab, 'lab-kernels-start[what="lanes"] >>> [data-blocked]')).toBe('Measuring fusion rules has the GPU.');
     await lab.appears('[data-form="all"]');
-    expect(await words(lab, '[data-form="all"]')).toMatch(/^all rules.*(less time|more time|no measurable difference)/);
+    expect(await words(lab, '[data-form="all"]')).toMatch(
+      /^all rules.*(less time|more time|no measurable difference|too noisy to tell)/,
+    );
     await lab.press('stop-ablation');
     await lab.until('the end', ({ actions }) => actions.includes('measure-ablation'));
     expect(await words(lab, '[data-ablation]')).toMatch(/^All rules on: .* ms a step where none takes /);

@@ -69,7 +69,7 @@ describe('fusion rules', () => {
     const wide = tinySpec({ data: { context: 256, batch: 16 }, model: { width: 64 } });
     const bytes = (fusion: FusionSpec): number => planProgram(trainingGraph({ ...wide, fusion }, 8192), { caps }).peakBytes;
     const logits = 4 * 4096 * 8192;
-    expect(bytes({ 'head-loss': false }) - bytes('all')).toBeGreaterThan(0.8 * logits);
+    expect(bytes({ 'head-loss': false }) - bytes('all')).toBeGreaterThan(1.7 * logits);
     expect(printGraph(trainingGraph(wide, 8192))).not.toMatch(/f32\[16,256,8192\]/);
   });
 

@@ -66,6 +66,7 @@ describe('the ratio of paired times', () => {
     expect(words(0.8, 0.77, 0.83)).toBe('20 % ± 3.0 % less time');
     expect(words(1.5, 1.2, 1.8)).toBe('50 % ± 30 % more time');
     expect(words(0.99, 0.97, 1.01)).toBe('no measurable difference (within ±3.0 %)');
+    expect(words(0.05, 0.02, 0.1)).toBe('95 % ± 4.0 % less time');
     expect(words(1.2, 0.1, 15)).toMatch(/^too noisy to tell/);
     expect(ratioWords(null)).toBe('too few rounds');
   });
