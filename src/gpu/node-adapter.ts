@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { DeviceError } from '../base/errors.ts';
-import { INSTALL_CHROME, swiftShaderFolders } from './node-chrome.ts';
+import { INSTALL_CHROME, SOFTWARE_DAWN_FLAG, swiftShaderFolders } from './node-chrome.ts';
 
 // dlopen's RTLD_LAZY and glibc's RTLD_NODELETE, which Node's constants lack: the library stays although it is no addon.
 const LOAD_AND_KEEP = 0x1 | 0x1000;
@@ -65,7 +65,7 @@ async function open(): Promise<GPU> {
   }
   if (process.platform === 'linux' && swiftShaderFolders().length > 0) {
     setUpVulkan(true);
-    const gpu = create([]);
+    const gpu = create([SOFTWARE_DAWN_FLAG]);
     if ((await gpu.requestAdapter()) !== null) {
       return gpu;
     }

@@ -51,11 +51,17 @@ export function swiftShaderFolders(): string[] {
   );
 }
 
+/**
+ * For SwiftShader, in Dawn's terms: workgroup memory is zeroed by a loop in the shader. SwiftShader itself writes one store an
+ * element, and compiles tiled kernels several times longer for it.
+ */
+export const SOFTWARE_DAWN_FLAG = 'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
+
 /** `software`: SwiftShader, the same everywhere; `default`: what Chrome would choose; `none`: a browser that has none. */
 export type BrowserAdapter = 'software' | 'default' | 'none';
 
 const ADAPTER_FLAGS: Readonly<Record<BrowserAdapter, readonly string[]>> = {
-  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', `--${SOFTWARE_DAWN_FLAG}`],
   default: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
   none: ['--disable-gpu'],
 };
