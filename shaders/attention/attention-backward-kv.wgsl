@@ -1,16 +1,21 @@
-// attention-backward-kv: gradient of causal attention with respect to keys and values; one thread a key.
+// attention-backward-kv: gradient of causal attention with respect to keys and values; queries and keys are normed and turned on the way
+// in where flags say so (lib/qk); one thread a key.
 //
 //   p[t,j] = exp(scale * q[t] . k[j] - lse[t])     ds[t,j] = p[t,j] * (do[t] . v[j] - delta[t])
 //   dv[j] = sum_t p[t,j] * do[t]                   dk[j] = scale * sum_t ds[t,j] * q[t]       over the heads that share k and v
+//   of prepared q and k; then dk back through what prepared k
 //
-// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 lse f32[L,B,H,T] read · 3 delta f32[L,B,H,T] read
-//           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v · 5 sizes
+// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 stats f32[L,B,H,T,2] read: lse, delta
+//           3 qgain f32[L,D] read · 4 kgain f32[L,D] read, both unused unless NORMED · 5 angles f32[2,T,D/2] read, unused unless TURNED
+//           6 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v · 7 sums f32[L,B*Hkv,ceil(T/WORKGROUP),D] write, unused unless
+//           NORMED: what each workgroup adds to the gradient of kgain · 8 sizes
 // dispatch  [ceil(T/WORKGROUP), B*Hkv, L]
-// template  WIDTH: 4 where it divides D, else 1 · DN: D / WIDTH
-// override  WORKGROUP: keys, 1..256 · QUERIES: query rows a tile; 8 * QUERIES * (D + 1) bytes of workgroup memory
+// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
+// override  WORKGROUP: keys, 1..256 · TILE: query rows a tile; 8 * TILE * D + 12 * TILE bytes of workgroup memory
+//           NORMED, TURNED: see lib/qk
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
-//           heads of the group in order, one query row after another: the order is the same for any WORKGROUP and QUERIES
-// uses lib/vec{{WIDTH}}
+//           heads of the group in order, one query row after another, sums over keys in their order: the same for any TILE
+// uses lib/vec{{WIDTH}}, lib/qk
 
 struct Sizes {
   B: u32,
@@ -18,27 +23,35 @@ struct Sizes {
   H: u32,
   KV_HEADS: u32,
   scale: f32,
+  eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> d_o: array<Vec>;
-@group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read> delta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<Vec>;
-@group(0) @binding(5) var<uniform> sizes: Sizes;
+@group(0) @binding(2) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(3) var<storage, read> qgain: array<Vec>;
+@group(0) @binding(4) var<storage, read> kgain: array<Vec>;
+@group(0) @binding(5) var<storage, read> angles: array<Vec>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Vec>;
+@group(0) @binding(7) var<storage, read_write> sums: array<Vec>;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 override WORKGROUP: u32 = 64u;
-override QUERIES: u32 = 16u;
+override TILE: u32 = 16u;
 
 const DN = {{DN}}u;
 
-var<workgroup> q_tile: array<Vec, QUERIES * DN>;
-var<workgroup> dy_tile: array<Vec, QUERIES * DN>;
-var<workgroup> lse_tile: array<f32, QUERIES>;
-var<workgroup> delta_tile: array<f32, QUERIES>;
+// Queries, and gradients of o beside them.
+var<workgroup> tile: array<Vec, TILE * DN>;
+var<workgroup> side: array<Vec, TILE * DN>;
+var<workgroup> stat_tile: array<vec2f, TILE>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let T = sizes.T;
   let first = group.x * WORKGROUP;
   let j = min(first + thread, T - 1u);
@@ -49,50 +62,67 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let base = batch * T * stride;
   let k_at = base + j * stride + (sizes.H + kv_head) * DN;
   let v_at = k_at + sizes.KV_HEADS * DN;
+  let lane = group.z * DN;
 
-  var k: array<Vec, DN>;
-  var v: array<Vec, DN>;
-  var dk: array<Vec, DN>;
-  var dv: array<Vec, DN>;
+  var k: Head;
+  var v: Head;
+  var dk: Head;
+  var dv: Head;
   for (var d = 0u; d < DN; d++) {
-    k[d] = qkv[k_at + d] * sizes.scale;
+    k[d] = qkv[k_at + d];
     v[d] = qkv[v_at + d];
+  }
+  prepare(&k, true, lane, j);
+  for (var d = 0u; d < DN; d++) {
+    k[d] *= sizes.scale;
   }
   for (var head = kv_head * shared_by; head < (kv_head + 1u) * shared_by; head++) {
     let stat_base = (batch * sizes.H + head) * T;
-    for (var start = first; start < T; start += QUERIES) {
-      let count = min(QUERIES, T - start);
+    for (var start = first; start < T; start += TILE) {
+      let count = min(TILE, T - start);
       for (var i = thread; i < count * DN; i += WORKGROUP) {
         let t = start + i / DN;
-        q_tile[i] = qkv[base + t * stride + head * DN + i % DN];
-        dy_tile[i] = d_o[((batch * T + t) * sizes.H + head) * DN + i % DN];
+        tile[i] = qkv[base + t * stride + head * DN + i % DN];
+        side[i] = d_o[((batch * T + t) * sizes.H + head) * DN + i % DN];
       }
       for (var i = thread; i < count; i += WORKGROUP) {
-        lse_tile[i] = lse[stat_base + start + i];
-        delta_tile[i] = delta[stat_base + start + i];
+        stat_tile[i] = stats[stat_base + start + i];
       }
-      workgroupBarrier();
+      prepare_tile(thread, count, false, lane, start);
       for (var i = max(start, j) - start; i < count; i++) {
         var s = 0.0;
         var dp = 0.0;
         for (var d = 0u; d < DN; d++) {
-          s += total(q_tile[i * DN + d] * k[d]);
-          dp += total(dy_tile[i * DN + d] * v[d]);
+          s += total(tile[i * DN + d] * k[d]);
+          dp += total(side[i * DN + d] * v[d]);
         }
-        let p = exp(min(s - lse_tile[i], 0.0));
-        let ds = p * (dp - delta_tile[i]);
+        let p = exp(min(s - stat_tile[i].x, 0.0));
+        let ds = p * (dp - stat_tile[i].y);
         for (var d = 0u; d < DN; d++) {
-          dv[d] += p * dy_tile[i * DN + d];
-          dk[d] += ds * q_tile[i * DN + d];
+          dv[d] += p * side[i * DN + d];
+          dk[d] += ds * tile[i * DN + d];
         }
       }
       workgroupBarrier();
     }
   }
+  for (var d = 0u; d < DN; d++) {
+    dk[d] *= sizes.scale;
+    k[d] = qkv[k_at + d];
+  }
+  prepare_backward(&dk, &k, true, lane, j);
   if (first + thread < T) {
     for (var d = 0u; d < DN; d++) {
-      dqkv[k_at + d] = dk[d] * sizes.scale;
+      dqkv[k_at + d] = dk[d];
       dqkv[v_at + d] = dv[d];
+    }
+  } else {
+    k = Head();
+  }
+  if (NORMED) {
+    sum_gains(&k, thread);
+    for (var d = thread; d < DN; d += WORKGROUP) {
+      sums[((group.z * groups.y + group.y) * groups.x + group.x) * DN + d] = side[d];
     }
   }
 }

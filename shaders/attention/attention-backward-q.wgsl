@@ -1,17 +1,21 @@
-// attention-backward-q: gradient of causal attention with respect to the queries; one thread a query row.
+// attention-backward-q: gradient of causal attention with respect to the queries, which are normed and turned on the way in where flags
+// say so (lib/qk); one thread a query row.
 //
 //   p[t,j] = exp(scale * q[t] . k[j] - lse[t])     dp[t,j] = do[t] . v[j]     delta[t] = do[t] . o[t]
 //   ds[t,j] = p[t,j] * (dp[t,j] - delta[t])        dq[t] = scale * sum_j ds[t,j] * k[j]
+//   of prepared q and k; then dq back through what prepared q
 //
-// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] read · 2 d_o f32[L,B,T,H*D] read · 3 lse f32[L,B,H,T] read
-//           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the part of q · 5 delta f32[L,B,H,T] write: read again by attention-backward-kv
-//           6 sizes
+// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 stats f32[L,B,H,T,2] read: lse, delta
+//           3 qgain f32[L,D] read · 4 kgain f32[L,D] read, both unused unless NORMED · 5 angles f32[2,T,D/2] read, unused unless TURNED
+//           6 dqkv f32[L,B,T,(H+2Hkv)*D] write: the part of q · 7 sums f32[L,B*H,ceil(T/WORKGROUP),D] write, unused unless NORMED: what
+//           each workgroup adds to the gradient of qgain · 8 sizes
 // dispatch  [ceil(T/WORKGROUP), B*H, L]
-// template  WIDTH: 4 where it divides D, else 1 · DN: D / WIDTH
-// override  WORKGROUP: query rows, 1..256 · KEYS: keys a tile; 8 * KEYS * D bytes of workgroup memory
+// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
+// override  WORKGROUP: query rows, 1..256 · TILE: keys a tile; 8 * TILE * D + 4 * TILE bytes of workgroup memory
+//           NORMED, TURNED: see lib/qk
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
-//           one key after another: the order is the same for any WORKGROUP and KEYS
-// uses lib/vec{{WIDTH}}
+//           one key after another, sums over queries in their order: the same for any TILE
+// uses lib/vec{{WIDTH}}, lib/qk
 
 struct Sizes {
   B: u32,
@@ -19,26 +23,34 @@ struct Sizes {
   H: u32,
   KV_HEADS: u32,
   scale: f32,
+  eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
-@group(0) @binding(1) var<storage, read> o: array<Vec>;
-@group(0) @binding(2) var<storage, read> d_o: array<Vec>;
-@group(0) @binding(3) var<storage, read> lse: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<Vec>;
-@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> d_o: array<Vec>;
+@group(0) @binding(2) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(3) var<storage, read> qgain: array<Vec>;
+@group(0) @binding(4) var<storage, read> kgain: array<Vec>;
+@group(0) @binding(5) var<storage, read> angles: array<Vec>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Vec>;
+@group(0) @binding(7) var<storage, read_write> sums: array<Vec>;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 override WORKGROUP: u32 = 64u;
-override KEYS: u32 = 16u;
+override TILE: u32 = 16u;
 
 const DN = {{DN}}u;
 
-var<workgroup> k_tile: array<Vec, KEYS * DN>;
-var<workgroup> v_tile: array<Vec, KEYS * DN>;
+// Keys, and values beside them.
+var<workgroup> tile: array<Vec, TILE * DN>;
+var<workgroup> side: array<Vec, TILE * DN>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let T = sizes.T;
   let row = group.x * WORKGROUP + thread;
   let t = min(row, T - 1u);
@@ -49,47 +61,61 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let base = batch * T * stride;
   let k_base = base + (sizes.H + kv_head) * DN;
   let to_v = sizes.KV_HEADS * DN;
-  let stat_at = (batch * sizes.H + head) * T + t;
+  let lane = group.z * DN;
 
-  var q: array<Vec, DN>;
-  var dy: array<Vec, DN>;
-  var dq: array<Vec, DN>;
+  var q: Head;
+  var dy: Head;
+  var dq: Head;
   let q_at = base + t * stride + head * DN;
   let o_at = ((batch * T + t) * sizes.H + head) * DN;
-  var row_delta = 0.0;
   for (var d = 0u; d < DN; d++) {
-    q[d] = qkv[q_at + d] * sizes.scale;
+    q[d] = qkv[q_at + d];
     dy[d] = d_o[o_at + d];
-    row_delta += total(dy[d] * o[o_at + d]);
   }
-  let row_lse = lse[stat_at];
+  prepare(&q, false, lane, t);
+  for (var d = 0u; d < DN; d++) {
+    q[d] *= sizes.scale;
+  }
+  let stat = stats[(batch * sizes.H + head) * T + t];
   let end = min((group.x + 1u) * WORKGROUP, T);
-  for (var start = 0u; start < end; start += KEYS) {
-    let count = min(KEYS, end - start);
+  for (var start = 0u; start < end; start += TILE) {
+    let count = min(TILE, end - start);
     for (var i = thread; i < count * DN; i += WORKGROUP) {
       let at = k_base + (start + i / DN) * stride + i % DN;
-      k_tile[i] = qkv[at];
-      v_tile[i] = qkv[at + to_v];
+      tile[i] = qkv[at];
+      side[i] = qkv[at + to_v];
     }
-    workgroupBarrier();
+    prepare_tile(thread, count, true, lane, start);
     for (var j = 0u; j < count && start + j <= t; j++) {
       var s = 0.0;
       var dp = 0.0;
       for (var d = 0u; d < DN; d++) {
-        s += total(q[d] * k_tile[j * DN + d]);
-        dp += total(dy[d] * v_tile[j * DN + d]);
+        s += total(q[d] * tile[j * DN + d]);
+        dp += total(dy[d] * side[j * DN + d]);
       }
-      let ds = exp(min(s - row_lse, 0.0)) * (dp - row_delta);
+      let ds = exp(min(s - stat.x, 0.0)) * (dp - stat.y);
       for (var d = 0u; d < DN; d++) {
-        dq[d] += ds * k_tile[j * DN + d];
+        dq[d] += ds * tile[j * DN + d];
       }
     }
     workgroupBarrier();
   }
+  for (var d = 0u; d < DN; d++) {
+    dq[d] *= sizes.scale;
+    q[d] = qkv[q_at + d];
+  }
+  prepare_backward(&dq, &q, false, lane, t);
   if (row < T) {
     for (var d = 0u; d < DN; d++) {
-      dqkv[q_at + d] = dq[d] * sizes.scale;
+      dqkv[q_at + d] = dq[d];
     }
-    delta[stat_at] = row_delta;
+  } else {
+    q = Head();
+  }
+  if (NORMED) {
+    sum_gains(&q, thread);
+    for (var d = thread; d < DN; d += WORKGROUP) {
+      sums[((group.z * groups.y + group.y) * groups.x + group.x) * DN + d] = side[d];
+    }
   }
 }

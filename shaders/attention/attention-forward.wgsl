@@ -1,13 +1,17 @@
-// attention-forward: causal attention without the T x T matrix; one thread a query row, keys and values by way of workgroup memory.
+// attention-forward: causal attention without the T x T matrix, of queries and keys that are normed and turned on the way in where
+// flags say so (lib/qk); one thread a query row, keys and values by way of workgroup memory.
 //
 //   s[t,j] = scale * q[t] . k[j]      p = softmax of s[t, 0..t]      o[t] = sum_j p[t,j] * v[j]      lse[t] = log sum_j exp s[t,j]
+//   of prepared q and k
 //
-// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] write · 2 lse f32[L,B,H,T] write · 3 sizes
+// group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 qgain f32[L,D] read · 2 kgain f32[L,D] read, both unused unless NORMED
+//           3 angles f32[2,T,D/2] read, unused unless TURNED · 4 o f32[L,B,T,H*D] write · 5 lse f32[L,B,H,T] write · 6 sizes
 // dispatch  [ceil(T/WORKGROUP), B*H, L]
-// template  WIDTH: 4 where it divides D, else 1 · DN: D / WIDTH
-// override  WORKGROUP: query rows, 1..256 · KEYS: keys a tile; 8 * KEYS * D bytes of workgroup memory
-// numerics  online softmax, one key after another: the order is the same for any WORKGROUP and KEYS
-// uses lib/vec{{WIDTH}}
+// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
+// override  WORKGROUP: query rows, 1..256 · TILE: keys a tile; 8 * TILE * D + 4 * TILE bytes of workgroup memory
+//           NORMED, TURNED: see lib/qk
+// numerics  online softmax, one key after another: the order is the same for any WORKGROUP and TILE
+// uses lib/vec{{WIDTH}}, lib/qk
 
 struct Sizes {
   B: u32,
@@ -15,21 +19,26 @@ struct Sizes {
   H: u32,
   KV_HEADS: u32,
   scale: f32,
+  eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
-@group(0) @binding(1) var<storage, read_write> o: array<Vec>;
-@group(0) @binding(2) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(3) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qgain: array<Vec>;
+@group(0) @binding(2) var<storage, read> kgain: array<Vec>;
+@group(0) @binding(3) var<storage, read> angles: array<Vec>;
+@group(0) @binding(4) var<storage, read_write> o: array<Vec>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 override WORKGROUP: u32 = 64u;
-override KEYS: u32 = 16u;
+override TILE: u32 = 16u;
 
 const DN = {{DN}}u;
 const LOWEST = -3.4e38;
 
-var<workgroup> k_tile: array<Vec, KEYS * DN>;
-var<workgroup> v_tile: array<Vec, KEYS * DN>;
+// Keys, and values beside them.
+var<workgroup> tile: array<Vec, TILE * DN>;
+var<workgroup> side: array<Vec, TILE * DN>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -43,28 +52,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let base = batch * T * stride;
   let k_base = base + (sizes.H + kv_head) * DN;
   let to_v = sizes.KV_HEADS * DN;
+  let lane = group.z * DN;
 
-  var q: array<Vec, DN>;
-  var acc: array<Vec, DN>;
+  var q: Head;
+  var acc: Head;
   let q_at = base + t * stride + head * DN;
   for (var d = 0u; d < DN; d++) {
-    q[d] = qkv[q_at + d] * sizes.scale;
+    q[d] = qkv[q_at + d];
+  }
+  prepare(&q, false, lane, t);
+  for (var d = 0u; d < DN; d++) {
+    q[d] *= sizes.scale;
   }
   var largest = LOWEST;
   var sum = 0.0;
   let end = min((group.x + 1u) * WORKGROUP, T);
-  for (var start = 0u; start < end; start += KEYS) {
-    let count = min(KEYS, end - start);
+  for (var start = 0u; start < end; start += TILE) {
+    let count = min(TILE, end - start);
     for (var i = thread; i < count * DN; i += WORKGROUP) {
       let at = k_base + (start + i / DN) * stride + i % DN;
-      k_tile[i] = qkv[at];
-      v_tile[i] = qkv[at + to_v];
+      tile[i] = qkv[at];
+      side[i] = qkv[at + to_v];
     }
-    workgroupBarrier();
+    prepare_tile(thread, count, true, lane, start);
     for (var j = 0u; j < count && start + j <= t; j++) {
       var s = 0.0;
       for (var d = 0u; d < DN; d++) {
-        s += total(q[d] * k_tile[j * DN + d]);
+        s += total(q[d] * tile[j * DN + d]);
       }
       if (s > largest) {
         let shrink = exp(largest - s);
@@ -77,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let p = exp(s - largest);
       sum += p;
       for (var d = 0u; d < DN; d++) {
-        acc[d] += p * v_tile[j * DN + d];
+        acc[d] += p * side[j * DN + d];
       }
     }
     workgroupBarrier();

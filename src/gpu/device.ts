@@ -35,6 +35,11 @@ const WANTED_LIMITS = [
 const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
 
+/** Whether an adapter computes on the CPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+}
+
 export interface OpenOptions {
   /** `adapter`: as much as the adapter has; `default`: the WebGPU defaults (promise 5). */
   readonly limits?: 'adapter' | 'default';
@@ -59,8 +64,7 @@ export class Gpu {
 
   private constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device;
-    const software =
-      info.isFallbackAdapter || SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+    const software = isSoftware(info);
     const { limits, features } = device;
     this.caps = {
       software,

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { DeviceError } from '../base/errors.ts';
+import { isSoftware } from './device.ts';
 import { INSTALL_CHROME, SOFTWARE_DAWN_FLAG, swiftShaderFolders } from './node-chrome.ts';
 
 // dlopen's RTLD_LAZY and glibc's RTLD_NODELETE, which Node's constants lack: the library stays although it is no addon.
@@ -48,8 +49,46 @@ function setUpVulkan(software: boolean): void {
   }
 }
 
+/** Turns of the event loop that go by at full speed before a wait counts as a long one. */
+const EAGER_TURNS = 20;
+const NAP_MS = 1;
+
+/**
+ * Dawn asks for events in every turn of the event loop until what it waits for has come, and so keeps a core busy, which a software adapter
+ * needs itself. It looks `setImmediate` up by name for each turn; from here on, its turns nap once a wait is long.
+ */
+function napWhileWaiting(): void {
+  const { setImmediate: soon } = globalThis;
+  let turns = 0;
+  let inTurn = false;
+  const patient = (turn: (...args: unknown[]) => void, ...args: unknown[]): unknown => {
+    // Dawn's turns are the only ones made of native code.
+    if (!/\[native code\]/.test(Function.prototype.toString.call(turn))) return soon(turn, ...args);
+    turns = inTurn ? turns + 1 : 0;
+    const run = (): void => {
+      inTurn = true;
+      try {
+        turn(...args);
+      } finally {
+        inTurn = false;
+      }
+    };
+    return turns < EAGER_TURNS ? soon(run) : setTimeout(run, NAP_MS);
+  };
+  Object.assign(globalThis, { setImmediate: Object.assign(patient, soon) });
+}
+
 /** Dawn drops its devices when the instance is collected. */
 let opened: Promise<GPU> | undefined;
+
+/** What the driver that is set up gives; null without an adapter. */
+async function created(): Promise<GPU | null> {
+  const gpu = create([]);
+  const adapter = await gpu.requestAdapter();
+  if (adapter === null || !isSoftware(adapter.info)) return adapter === null ? null : gpu;
+  napWhileWaiting();
+  return create([SOFTWARE_DAWN_FLAG]);
+}
 
 async function open(): Promise<GPU> {
   Object.assign(globalThis, globals);
@@ -58,17 +97,13 @@ async function open(): Promise<GPU> {
     if (process.platform === 'linux') {
       setUpVulkan(false);
     }
-    const gpu = create([]);
-    if ((await gpu.requestAdapter()) !== null) {
-      return gpu;
-    }
+    const gpu = await created();
+    if (gpu !== null) return gpu;
   }
   if (process.platform === 'linux' && swiftShaderFolders().length > 0) {
     setUpVulkan(true);
-    const gpu = create([SOFTWARE_DAWN_FLAG]);
-    if ((await gpu.requestAdapter()) !== null) {
-      return gpu;
-    }
+    const gpu = await created();
+    if (gpu !== null) return gpu;
   }
   throw new DeviceError({
     where: 'webgpu in node',

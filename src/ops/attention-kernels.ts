@@ -32,10 +32,9 @@ export function fitsRows(node: Unshaped, caps: Caps): boolean {
 
 /** A family of kernels, and how each of its workgroups shares out T rows of a head. */
 interface Family {
-  readonly suffix: '' | '-rows' | '-qk';
+  readonly suffix: '' | '-rows';
   readonly template: NonNullable<Dispatch['template']>;
-  /** `tile` is the override for the other kind of rows, which pass through workgroup memory. */
-  overrides(tile: 'KEYS' | 'QUERIES'): NonNullable<Dispatch['overrides']>;
+  readonly overrides: NonNullable<Dispatch['overrides']>;
 }
 
 /** Rows, of queries or of keys, that one workgroup works on. */
@@ -43,24 +42,20 @@ const ROWS = 64;
 
 /** Threads with four rows each in registers, without barriers. 16 of them, so that short contexts still fill all threads of a CPU. */
 function rowsKernel({ D }: HeadSizes): Family {
-  return { suffix: '-rows', template: { D4: D / 4 }, overrides: () => ({ WORKGROUP: 16 }) };
+  return { suffix: '-rows', template: { D4: D / 4 }, overrides: { WORKGROUP: 16 } };
 }
 
-/** Threads with a row each; rows of the other kind pass through workgroup memory, as many at a time as fit, up to 32. */
-function tiledKernel({ D }: HeadSizes, caps: Caps): Family {
-  const fit = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 1)))));
-  const width = vecWidth(D);
-  return { suffix: '', template: { WIDTH: width, DN: D / width }, overrides: (tile) => ({ WORKGROUP: ROWS, [tile]: fit }) };
-}
-
-/** The same, for queries and keys that are prepared as they are loaded. */
-function preparingKernel({ D }: HeadSizes, caps: Caps, { normed, turned }: Preparation): Family {
-  const fit = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 2)))));
+/**
+ * Threads with a row each; rows of the other kind pass through workgroup memory, as many at a time as fit, up to 32. Queries and keys are
+ * prepared as they are loaded.
+ */
+function tiledKernel({ D }: HeadSizes, caps: Caps, { normed, turned }: Preparation): Family {
+  const tile = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 2)))));
   const width = vecWidth(turned ? D / 2 : D);
   return {
-    suffix: '-qk',
+    suffix: '',
     template: { WIDTH: width, DN: D / width },
-    overrides: () => ({ WORKGROUP: ROWS, TILE: fit, NORMED: normed, TURNED: turned }),
+    overrides: { WORKGROUP: ROWS, TILE: tile, NORMED: normed, TURNED: turned },
   };
 }
 
@@ -75,10 +70,8 @@ export function tiledForward(node: Node, caps: Caps): readonly Dispatch[] {
   const qkv = inputAt(node, 0);
   const sizes = qkvSizes(node, qkv.type);
   const preparation = preparationOf(node);
-  if (isBare(preparation)) return [forward(node, tiledKernel(sizes, caps), { qkv }, sizes)];
-  const bind = { qkv, ...gainsOf(node, 1) };
-  const dispatch = forward(node, preparingKernel(sizes, caps, preparation), bind, sizes);
-  return [withAngles({ ...dispatch, sizes: { ...dispatch.sizes, eps: preparation.eps } }, preparation, sizes)];
+  const dispatch = forward(node, tiledKernel(sizes, caps, preparation), { qkv, ...gainsOf(node, 1) }, sizes);
+  return [withPreparation(dispatch, preparation, sizes)];
 }
 
 export function rowsBackward(node: Node): readonly Dispatch[] {
@@ -89,9 +82,13 @@ export function rowsBackward(node: Node): readonly Dispatch[] {
   // Where turning is all, the kernels turn what they write: pairs of whole vectors only.
   const turns = preparation.turned && !preparation.normed && sizes.D % 8 === 0;
   const inKernel = { ...preparation, turned: turns };
-  const parts = backward(node, rowsKernel(sizes), qkv, sizes).map((dispatch) =>
-    withAngles({ ...dispatch, overrides: { ...dispatch.overrides, TURNED: turns } }, inKernel, sizes),
-  );
+  const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
+  const delta: Scratch = { scratch: 'delta', type: f32(sizes.B, sizes.H, sizes.T) };
+  const family = rowsKernel(sizes);
+  const parts = [
+    share(node, family, 'backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, sizes.H),
+    share(node, family, 'backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, sizes.Hkv),
+  ].map((dispatch) => withAngles({ ...dispatch, overrides: { ...dispatch.overrides, TURNED: turns } }, inKernel, sizes));
   return [...dispatches, ...parts, ...(turns ? [] : finish(node, raw, sizes))];
 }
 
@@ -99,7 +96,6 @@ export function tiledBackward(node: Node, caps: Caps): readonly Dispatch[] {
   const qkv = inputAt(node, 1);
   const sizes = qkvSizes(node, qkv.type);
   const preparation = preparationOf(node);
-  if (isBare(preparation)) return backward(node, tiledKernel(sizes, caps), qkv, sizes);
   const { B, T, H, Hkv, D } = sizes;
   const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
   const stats: Scratch = { scratch: 'stats', type: f32(B, H, T, 2) };
@@ -112,22 +108,13 @@ export function tiledBackward(node: Node, caps: Caps): readonly Dispatch[] {
     template: { WIDTH: width },
     grid: flatGrid(B * H * T),
   };
-  const family = preparingKernel(sizes, caps, preparation);
+  const family = tiledKernel(sizes, caps, preparation);
   const bind = { qkv, d_o, stats, ...gainsOf(node, 4), dqkv };
-  const parts = (
-    [
-      ['q', 'KEYS', H],
-      ['kv', 'QUERIES', Hkv],
-    ] as const
-  ).map(([part, tile, heads]) => {
+  const parts = Object.entries({ q: H, kv: Hkv }).map(([part, heads]) => {
     const rows = B * heads * Math.ceil(T / ROWS);
     const sums: Scratch | undefined = preparation.normed ? { scratch: `${part} gain sums`, type: f32(rows, D) } : undefined;
-    const dispatch = share(node, family, `attention/attention-backward-${part}`, { ...bind, sums }, sizes, tile);
-    return {
-      rows,
-      sums,
-      dispatch: withAngles({ ...dispatch, sizes: { ...dispatch.sizes, eps: preparation.eps } }, preparation, sizes),
-    };
+    const dispatch = share(node, family, `backward-${part}`, { ...bind, sums }, sizes, heads);
+    return { rows, sums, dispatch: withPreparation(dispatch, preparation, sizes) };
   });
   const totals = parts.flatMap(({ rows, sums }, i) =>
     sums === undefined ? [] : sumColumns(sums, outputAt(node, 1 + i), rows, D, false),
@@ -144,6 +131,11 @@ function gainsOf(node: Node, at: number): { readonly qgain: Value | undefined; r
   return normed ? { qgain: inputAt(node, at), kgain: inputAt(node, at + 1) } : { qgain: undefined, kgain: undefined };
 }
 
+/** A dispatch of a kernel that prepares queries and keys itself, with what it needs for that. */
+function withPreparation(dispatch: Dispatch, preparation: Preparation, sizes: HeadSizes): Dispatch {
+  return withAngles({ ...dispatch, sizes: { ...dispatch.sizes, eps: preparation.eps } }, preparation, sizes);
+}
+
 /** The binding `angles`: a table of them, or idle. */
 function withAngles(dispatch: Dispatch, { turned, base }: Preparation, { T, D }: HeadSizes): Dispatch {
   if (!turned) return { ...dispatch, bind: { ...dispatch.bind, angles: undefined } };
@@ -152,33 +144,25 @@ function withAngles(dispatch: Dispatch, { turned, base }: Preparation, { T, D }:
 
 function forward(node: Node, family: Family, bind: Dispatch['bind'], sizes: HeadSizes): Dispatch {
   const outputs = { o: outputAt(node, 0), lse: outputAt(node, 1) };
-  return share(node, family, 'attention/attention-forward', { ...bind, ...outputs }, sizes, 'KEYS');
+  return share(node, family, 'forward', { ...bind, ...outputs }, sizes, sizes.H);
 }
 
-function backward(node: Node, family: Family, qkv: Operand, sizes: HeadSizes): readonly Dispatch[] {
-  const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
-  const delta: Scratch = { scratch: 'delta', type: f32(sizes.B, sizes.H, sizes.T) };
-  return [
-    share(node, family, 'attention/attention-backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, 'KEYS'),
-    share(node, family, 'attention/attention-backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, 'QUERIES'),
-  ];
-}
-
+/** One kernel of a family, over blocks of rows of `heads` heads. */
 function share(
   node: Node,
-  family: Family,
-  kernel: string,
+  { suffix, overrides, template }: Family,
+  part: string,
   bind: Dispatch['bind'],
   { B, T, H, Hkv }: HeadSizes,
-  tile: 'KEYS' | 'QUERIES',
+  heads: number,
 ): Dispatch {
   return {
-    kernel: kernel + family.suffix,
+    kernel: `attention/attention-${part}${suffix}`,
     bind,
     sizes: { B, T, H, KV_HEADS: Hkv, scale: numberAttr(node, 'scale') },
-    overrides: family.overrides(tile),
-    template: family.template,
-    grid: [Math.ceil(T / ROWS), B * (tile === 'KEYS' ? H : Hkv), 1],
+    overrides,
+    template,
+    grid: [Math.ceil(T / ROWS), B * heads, 1],
   };
 }
 

@@ -9,6 +9,7 @@ const FORMS: Readonly<Record<string, readonly string[]>> = {
   OPERANDS: ['f32', 'coded'],
   LOADS: ['f32', 'coded', 'vec4'],
   LOGITS: ['apart', 'in-place'],
+  AMAX: ['none', 'made'],
 };
 
 /** The template values that a kernel asks for, each 4, for vectors of four and registers for four, or one of {@link FORMS}. */

@@ -210,9 +210,9 @@ describe('attention', () => {
       const [{ node }] = attention(graph, qkv, { heads: 1, kvHeads: 1, headSize, scale: 1 });
       const plain = attentionOps.attention.variants.at(-1);
       const [dispatch] = plain?.lower(node, { ...caps, workgroupBytes: 16384 }) ?? [];
-      const keys = Number(dispatch?.overrides?.['KEYS']);
+      const keys = Number(dispatch?.overrides?.['TILE']);
       expect(keys).toBeGreaterThan(0);
-      expect(8 * keys * headSize).toBeLessThanOrEqual(16384);
+      expect(8 * keys * headSize + 4 * keys).toBeLessThanOrEqual(16384);
     }
   });
 
