@@ -361,7 +361,7 @@ export class Trainer {
           : await checkFastPaths(gpu, cleared.spec, dataset.vocab, verdicts, undefined, [unproven], options.plan?.choices);
       const disabled = new Set([...cleared.disabled, ...tried.disabled]);
       const planOptions = { caps: gpu.caps, ...options.plan, disabled, lanes: specs.length };
-      return Program.create(store, plan(cleared.spec, dataset.vocab, planOptions));
+      return Program.create(store, plan(tried.spec, dataset.vocab, planOptions));
     });
   }
 

@@ -14,7 +14,7 @@ const HELP = `npm run bench:peers -- [options]: the same GPT training step in Is
   --contenders NAMES           of ${CONTENDERS.join(',')} (default: all; the first is compared with the others)
   --rounds N                   interleaved rounds of one sample each (default 7)
   --sample MS                  least length of a sample (default 1000)
-  --heap STEPS                 steps of the first spec over which the heap is watched (default 2000; 0: none)
+  --heap STEPS                 steps of XS over which heap and step time are watched (default 5000; 0: none)
   --json                       everything measured, as JSON
 `;
 
@@ -61,7 +61,7 @@ function parse(args: readonly string[]): Choice {
       contenders: { type: 'string', default: CONTENDERS.join(',') },
       rounds: { type: 'string', default: '7' },
       sample: { type: 'string', default: '1000' },
-      heap: { type: 'string', default: '2000' },
+      heap: { type: 'string', default: '5000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

@@ -1,7 +1,9 @@
 import { Gpu } from '../../gpu/device.ts';
-import { parameterCount, tokensPerStep } from '../../spec/index.ts';
+import { flopsPerToken, parameterCount, tokensPerStep } from '../../spec/index.ts';
+import { measurePeak } from '../../train/peak.ts';
 import m from '../specs/m.json';
 import s from '../specs/s.json';
+import xs from '../specs/xs.json';
 import { layCourse } from './contender.ts';
 import type { Contender, Course } from './contender.ts';
 import { commandCounts, countCommands } from './counters.ts';
@@ -17,12 +19,14 @@ declare global {
   var runPeers: ((options: PageOptions) => Promise<PageReport>) | undefined;
 }
 
-const SPECS: Readonly<Record<string, unknown>> = { s, m };
+const SPECS: Readonly<Record<string, unknown>> = { xs, s, m };
 /** A contender that needs this long for a step takes part in the first few rounds only. */
 const SLOW_STEP_MS = 5000;
 const SLOW_ROUNDS = 3;
+/** Small, so that thousands of steps take minutes on a software adapter. */
+const HEAP_SPEC = 'xs';
 const HEAP_WARM_UP_STEPS = 100;
-const HEAP_PARTS = 4;
+const HEAP_PARTS = 10;
 
 type RaceOptions = Omit<PageOptions, 'specs' | 'heapSteps'>;
 
@@ -49,8 +53,7 @@ globalThis.runPeers = async (options) => {
 async function measure(gpu: Gpu, { specs, heapSteps, ...options }: PageOptions): Promise<PageReport> {
   const races: Race[] = [];
   for (const name of specs) races.push(await race(gpu, name, options));
-  const [first = 's'] = specs;
-  const heap = heapSteps === 0 ? null : { spec: first, marks: await watchHeap(gpu, first, heapSteps) };
+  const heap = heapSteps === 0 ? null : { spec: HEAP_SPEC, marks: await watchHeap(gpu, HEAP_SPEC, heapSteps) };
   return { adapter: gpu.report, races, heap };
 }
 
@@ -86,9 +89,15 @@ async function race(gpu: Gpu, specName: string, options: RaceOptions): Promise<R
   }
   for (const { contender } of runners) contender.destroy();
   const { spec, dataset } = course;
+  const { matmulFlopsPerSecond, kernel } = await measurePeak(gpu);
   return {
     spec: specName,
     tokensPerStep: tokensPerStep(spec),
+    matmuls: {
+      flops: tokensPerStep(spec) * flopsPerToken(spec, dataset.vocab, 'causal').total,
+      bestFlopsPerSecond: matmulFlopsPerSecond,
+      kernel,
+    },
     parameters: parameterCount(spec, dataset.vocab).total,
     results: runners.map(({ name, firstStepMs, losses, stepsPerSample, msPerStep, steps, dispatches, submits }): Result => ({
       name,

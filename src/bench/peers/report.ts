@@ -23,6 +23,8 @@ export interface Race {
   readonly spec: string;
   readonly tokensPerStep: number;
   readonly parameters: number;
+  /** What a step multiplies, attention's causal products included, and Isoflop's fastest matmul, measured right after the rounds. */
+  readonly matmuls: { readonly flops: number; readonly bestFlopsPerSecond: number; readonly kernel: string };
   readonly results: readonly Result[];
 }
 

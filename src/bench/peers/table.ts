@@ -42,7 +42,7 @@ export function printReport({ adapter, races, heap }: PageReport, { browser, cor
   }
 }
 
-function printRace({ spec, parameters, tokensPerStep, results }: Race, where: string): void {
+function printRace({ spec, parameters, tokensPerStep, matmuls, results }: Race, where: string): void {
   const [first] = results;
   if (first === undefined) return;
   print(
@@ -64,6 +64,13 @@ function printRace({ spec, parameters, tokensPerStep, results }: Race, where: st
     ];
   });
   printRows([COLUMNS, ...rows]);
+  const { flops, bestFlopsPerSecond, kernel } = matmuls;
+  const ms = (1000 * flops) / bestFlopsPerSecond;
+  const times = (median(first.msPerStep) / ms).toFixed(2);
+  const rate = `${(bestFlopsPerSecond / 1e9).toPrecision(3)} GFLOP/s (${kernel})`;
+  print(
+    `\nIts ${(flops / 1e9).toPrecision(3)} GFLOP of matmuls alone, at ${rate}, take ${ms.toFixed(1)} ms: a step of ${first.name} takes ${times} times that.`,
+  );
 }
 
 /** How many times as long a step takes, round by round, so that a disturbance of the machine strikes both. */
