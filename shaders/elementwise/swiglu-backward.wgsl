@@ -4,16 +4,20 @@
 //   dx[r,f]   = dy[r,f] u s (1 + g (1 - s))
 //
 // group 0   0 dy f32[L,R,F] read · 1 x f32[L,R,2F] read · 2 dx f32[L,R,2F] write
+//           3 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
 // dispatch  [ceil(R*F/WIDTH/WORKGROUP),1,L], folded over x and y: one thread a vector of dy
-// override  WORKGROUP: 1..256
-// template  WIDTH: 4 where it divides F, else 1
+//           [P,1,L] if FLAT is parts: one workgroup a part
+// override  WORKGROUP: power of two, 1..256
+// template  MADE: none, amax or cast, see lib/made-* · FLAT: items or parts, see lib/flat-* · WIDTH: 4 where it divides F, else 1
 // numerics  see lib/activation; 1 - s comes from the exponential, it does not cancel
-// uses lib/vec{{WIDTH}}, lib/activation
+// uses lib/vec{{WIDTH}}, lib/activation, lib/made-{{MADE}}, lib/flat-{{FLAT}}
 override WORKGROUP: u32 = 64;
 
 struct Sizes {
   // R * F / WIDTH
   count: u32,
+  // Vectors of dy a part; only if FLAT is parts
+  part: u32,
   // F / WIDTH
   columns: u32,
 }
@@ -21,19 +25,27 @@ struct Sizes {
 @group(0) @binding(0) var<storage, read> dy: array<Vec>;
 @group(0) @binding(1) var<storage, read> x: array<Vec>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Vec>;
-@group(0) @binding(3) var<uniform> sizes: Sizes;
+@group(0) @binding(3) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(4) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * WORKGROUP + id.x;
-  if (i >= sizes.count) {
-    return;
-  }
-  let at = id.z * sizes.count + i;
-  let start = at + (id.z * (sizes.count / sizes.columns) + i / sizes.columns) * sizes.columns;
+fn make(i: u32, lane: u32) -> u32 {
+  let at = lane * sizes.count + i;
+  let start = at + (lane * (sizes.count / sizes.columns) + i / sizes.columns) * sizes.columns;
   let gate = x[start];
   let e = decay(gate);
   let s = sigmoid(gate, e);
-  dx[start] = dy[at] * x[start + sizes.columns] * s * (1 + gate * sigmoid(-gate, e));
-  dx[start + sizes.columns] = dy[at] * gate * s;
+  let dgate = kept(start, dy[at] * x[start + sizes.columns] * s * (1 + gate * sigmoid(-gate, e)));
+  let dup = kept(start + sizes.columns, dy[at] * gate * s);
+  dx[start] = dgate;
+  dx[start + sizes.columns] = dup;
+  return max(magnitude_of(dgate), magnitude_of(dup));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  make_all(group, groups, thread);
 }

@@ -3,33 +3,44 @@
 //   y[r,f] = silu(x[r,f]) x[r,F+f]     silu(g) = g sigmoid(g)
 //
 // group 0   0 x f32[L,R,2F] read · 1 y f32[L,R,F] write
+//           2 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
 // dispatch  [ceil(R*F/WIDTH/WORKGROUP),1,L], folded over x and y: one thread a vector of y
-// override  WORKGROUP: 1..256
-// template  WIDTH: 4 where it divides F, else 1
+//           [P,1,L] if FLAT is parts: one workgroup a part
+// override  WORKGROUP: power of two, 1..256
+// template  MADE: none, amax or cast, see lib/made-* · FLAT: items or parts, see lib/flat-* · WIDTH: 4 where it divides F, else 1
 // numerics  see lib/activation
-// uses lib/vec{{WIDTH}}, lib/activation
+// uses lib/vec{{WIDTH}}, lib/activation, lib/made-{{MADE}}, lib/flat-{{FLAT}}
 override WORKGROUP: u32 = 64;
 
 struct Sizes {
   // R * F / WIDTH
   count: u32,
+  // Vectors of y a part; only if FLAT is parts
+  part: u32,
   // F / WIDTH
   columns: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Vec>;
 @group(0) @binding(1) var<storage, read_write> y: array<Vec>;
-@group(0) @binding(2) var<uniform> sizes: Sizes;
+@group(0) @binding(2) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
+
+fn make(i: u32, lane: u32) -> u32 {
+  let at = lane * sizes.count + i;
+  // Row r of x begins at 2rF: one F past where row r of y does, for every row before it.
+  let start = at + (lane * (sizes.count / sizes.columns) + i / sizes.columns) * sizes.columns;
+  let gate = x[start];
+  let value = kept(at, gate * sigmoid(gate, decay(gate)) * x[start + sizes.columns]);
+  y[at] = value;
+  return magnitude_of(value);
+}
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * WORKGROUP + id.x;
-  if (i >= sizes.count) {
-    return;
-  }
-  let at = id.z * sizes.count + i;
-  // Row r of x begins at 2rF: one F past where row r of y does, for every row before it.
-  let start = at + (id.z * (sizes.count / sizes.columns) + i / sizes.columns) * sizes.columns;
-  let gate = x[start];
-  y[at] = gate * sigmoid(gate, decay(gate)) * x[start + sizes.columns];
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  make_all(group, groups, thread);
 }

@@ -3,7 +3,8 @@
 //   u = alpha * sum + bias[n],  y[m,n] = act(u) + beside[m,n]
 //   SLOPE: y[m,n] = u act'(beside[m,n]);  of swiglu, g = beside[m,n], up = beside[m,N+n], s = sigmoid(g):
 //          y[m,n] = u up s (1 + g (1 - s)),  y[m,N+n] = u g s
-//   ACCUMULATE: what y has is added to
+//   ACCUMULATE 1: what y has is added to;  2: y = (first ? 0 : y) + scale u, where beside f32[L,2] = first, scale, as in
+//          optimizer/accumulate-update, whatever y had at first
 //   COLUMN_SUMS: second[n] = sum_k B[k,n], which the kernel adds up beside the product
 //
 // The kernel declares bias, beside, y and second as arrays of Vec, and sizes.alpha and sizes.n.
@@ -13,9 +14,16 @@ override ACTIVATION: u32 = 0;
 override HAS_RESIDUAL: bool = false;
 override SLOPE: u32 = 0;
 override COLUMN_SUMS: bool = false;
-override ACCUMULATE: bool = false;
+override ACCUMULATE: u32 = 0;
 
-// Writes one Vec of outputs: `index` is its place in a [L,batch,M,N], `column` its place in bias.
+// Word i of beside where that is no array of Vec.
+fn beside_word(i: u32) -> f32 {
+  let words = vec4f(beside[i / WIDTH]);
+  return words[i % WIDTH];
+}
+
+// Writes one Vec of outputs: `index` is its place in y (rows of N for the slope of swiglu), `column` its place in bias, lanes side by
+// side: it tells the lane where ACCUMULATE is 2.
 fn finish(index: u32, column: u32, sum: Vec) {
   var value = sizes.alpha * sum;
   if (HAS_BIAS) {
@@ -46,8 +54,14 @@ fn finish(index: u32, column: u32, sum: Vec) {
   if (HAS_RESIDUAL) {
     value += beside[index];
   }
-  if (ACCUMULATE) {
+  if (ACCUMULATE == 1u) {
     value += y[index];
+  } else if (ACCUMULATE == 2u) {
+    let lane = column / (sizes.n / WIDTH);
+    value *= beside_word(2u * lane + 1u);
+    if (beside_word(2u * lane) == 0.0) {
+      value += y[index];
+    }
   }
   y[index] = value;
 }

@@ -1,18 +1,18 @@
 // loads-vec4: operands as f32, 4 elements a load. N and the contiguous dimensions of A and B as stored are multiples of 4, and so is
-// everything that says where a matrix begins.
-// uses lib/vec4, lib/operands-vec4, lib/tiles
+// everything that says where a matrix or a row begins.
+// uses lib/vec4, lib/operands-vec4, lib/tiles, lib/tile-f32
 fn load_a(at: Corner, row: u32, k: u32, k_end: u32) -> vec4f {
   if (row >= sizes.m || k >= k_end) {
     return vec4f();
   }
-  return a[(at.lane * sizes.a_lane + at.a_base + select(row * sizes.k + k, k * sizes.m + row, TRANSPOSE_A)) / 4u];
+  return a[(at.lane * sizes.a_lane + at.a_base + select(row * sizes.a_row + k, k * sizes.a_row + row, TRANSPOSE_A)) / 4u];
 }
 
 fn load_b(at: Corner, column: u32, k: u32, k_end: u32) -> vec4f {
   if (column >= sizes.n || k >= k_end) {
     return vec4f();
   }
-  return b[(at.lane * sizes.b_lane + at.b_base + select(k * sizes.n + column, column * sizes.k + k, TRANSPOSE_B)) / 4u];
+  return b[(at.lane * sizes.b_lane + at.b_base + select(k * sizes.b_row + column, column * sizes.b_row + k, TRANSPOSE_B)) / 4u];
 }
 
 // Four loads a turn, a square of 4 x 4; where k is the contiguous dimension, the square is turned on its way.

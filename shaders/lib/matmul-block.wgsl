@@ -13,7 +13,7 @@ fn compute_tile(wg: vec3u, thread: u32) {
   let batch = wg.z - lane * sizes.batch;
   let a_base = lane * sizes.a_lane + sizes.a_first + batch * sizes.a_batch;
   let b_base = lane * sizes.b_lane + sizes.b_first + batch * sizes.b_batch;
-  let a_step = select(1u, sizes.m, TRANSPOSE_A);
+  let a_step = select(1u, sizes.a_row, TRANSPOSE_A);
   let a0 = row_places(a_base, row + 0u, thread);
   let a1 = row_places(a_base, row + 4u, thread);
   let a2 = row_places(a_base, row + 8u, thread);
@@ -98,11 +98,12 @@ fn compute_tile(wg: vec3u, thread: u32) {
       second[lane * width + first + j] = part(sums[j * WIDTH / 4u], j);
     }
   }
-  let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + (batch * sizes.m + row) * width;
+  let y_width = sizes.y_row / WIDTH;
+  let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + (batch * sizes.m + row) * y_width;
   for (var i = 0u; i < min(TILE_M, sizes.m - row); i++) {
     for (var j = 0u; j < min(TILE_N / WIDTH, width - first); j++) {
       let sum = part(tile[i * 2u + j * WIDTH / 4u], j);
-      finish(y_base + i * width + first + j, lane * width + first + j, sum);
+      finish(y_base + i * y_width + first + j, lane * width + first + j, sum);
     }
   }
 }

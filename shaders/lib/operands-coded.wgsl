@@ -47,7 +47,7 @@ fn a_at(lane: u32, place: u32) -> f32 {
   }
   var factor = 0u;
   if (A_SCALING == SCALING_BLOCKS) {
-    let columns = select(sizes.k, sizes.m, TRANSPOSE_A);
+    let columns = sizes.a_row;
     let blocks = sizes.a_lane / (A_ROWS * A_COLUMNS);
     let base = lane * (1u + select((blocks + 3u) / 4u, blocks, A_KIND == SCALE_F32));
     let index = (place / columns / A_ROWS) * (columns / A_COLUMNS) + place % columns / A_COLUMNS;
@@ -73,7 +73,7 @@ fn b_at(lane: u32, place: u32) -> f32 {
   }
   var factor = 0u;
   if (B_SCALING == SCALING_BLOCKS) {
-    let columns = select(sizes.n, sizes.k, TRANSPOSE_B);
+    let columns = sizes.b_row;
     let blocks = sizes.b_lane / (B_ROWS * B_COLUMNS);
     let base = lane * (1u + select((blocks + 3u) / 4u, blocks, B_KIND == SCALE_F32));
     let index = (place / columns / B_ROWS) * (columns / B_COLUMNS) + place % columns / B_COLUMNS;

@@ -1,4 +1,5 @@
-// tiles: the parts of A and B that a workgroup works on, in workgroup memory. Comes with lib/matmul and one of lib/loads-*.
+// tiles: the parts of A and B that a workgroup works on, in workgroup memory. Comes with lib/matmul and one of lib/loads-*,
+// which says by lib/tile-f32 or -f16 what a Quad is.
 //
 // The kernel says QUADS: how often 4 rows and 4 columns each thread has.
 override WORKGROUP_X: u32 = 16;
@@ -14,8 +15,8 @@ override B_PITCH = B_QUADS + 1u;
 override A_WORDS = BLOCK_K * A_PITCH;
 override B_WORDS = BLOCK_K * B_PITCH;
 override THREADS = WORKGROUP_X * WORKGROUP_Y;
-var<workgroup> a_tile: array<vec4f, A_WORDS>;
-var<workgroup> b_tile: array<vec4f, B_WORDS>;
+var<workgroup> a_tile: array<Quad, A_WORDS>;
+var<workgroup> b_tile: array<Quad, B_WORDS>;
 
 // Where a workgroup's tiles begin: its lane, the first elements of its matrices, its first row and column.
 struct Corner {

@@ -10,3 +10,9 @@ fn total(v: Vec) -> f32 {
 fn head(v: Vec) -> f32 {
   return v;
 }
+
+// The largest magnitude of the components, as bits; those from `limit` on count as 0.
+fn magnitude_below(v: Vec, limit: u32) -> u32 {
+  let magnitude = bitcast<u32>(v) & 0x7fffffffu;
+  return select(0u, magnitude, magnitude < limit);
+}

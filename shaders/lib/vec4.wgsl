@@ -10,3 +10,10 @@ fn total(v: Vec) -> f32 {
 fn head(v: Vec) -> f32 {
   return v.x;
 }
+
+// The largest magnitude of the components, as bits; those from `limit` on count as 0.
+fn magnitude_below(v: Vec, limit: u32) -> u32 {
+  let magnitudes = bitcast<vec4u>(v) & vec4u(0x7fffffffu);
+  let counted = select(vec4u(), magnitudes, magnitudes < vec4u(limit));
+  return max(max(counted.x, counted.y), max(counted.z, counted.w));
+}

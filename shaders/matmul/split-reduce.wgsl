@@ -2,13 +2,16 @@
 //
 //   u = alpha * sum_s partials[s,m,n] + bias[n],  y[m,n] = act(u) + beside[m,n]; or y[m,n] = u act'(beside[m,n])
 //
-// group 0   0 partials f32[L,batch,splits,M,N] read · 1 bias f32[L,N] read · 2 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N])
+// group 0   0 partials f32[L,batch,splits,M,N] read · 1 bias f32[L,N] read · 2 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
+//           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
 //           3 y f32[L,batch,M,N] write · 4 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 5 sizes
 //           6 partial_sums f32[L,splits,N] read: with COLUMN_SUMS, sums of the columns of B
+//           y_first: elements of y before the first one of a lane; y_lane, y_row: from one lane or row of y to the next
 //           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 // dispatch  [ceil(M*N/WORKGROUP), 1, L*batch]
 // override  WORKGROUP: 32..256
-//           HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           ACCUMULATE: 0 no, 1 to what y has, 2 to the sum of micro-batches, as lib/epilogue says
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // numerics  one f32 sum over the slices in ascending order, then the epilogue in the order above; gelu as in lib/activation
 // uses lib/vec1, lib/activation, lib/epilogue
@@ -21,6 +24,7 @@ struct Sizes {
   splits: u32,
   y_first: u32,
   y_lane: u32,
+  y_row: u32,
   alpha: f32,
 }
 
@@ -52,5 +56,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     second[id.z * sizes.n + id.x] = column_sum;
   }
   let lane = id.z / sizes.batch;
-  finish(lane * sizes.y_lane + sizes.y_first + (id.z - lane * sizes.batch) * count + id.x, lane * sizes.n + id.x % sizes.n, sum);
+  let row = id.x / sizes.n;
+  let column = id.x - row * sizes.n;
+  let index = ((id.z - lane * sizes.batch) * sizes.m + row) * sizes.y_row + column;
+  finish(lane * sizes.y_lane + sizes.y_first + index, lane * sizes.n + column, sum);
 }

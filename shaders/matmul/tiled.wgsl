@@ -5,24 +5,30 @@
 //   SPLITS > 1: workgroup z works on slice z % SPLITS of k and writes its bare sum; split-reduce finishes
 //
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
-//           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N])
+//           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
+//           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
 //           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
-//           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with LOADS coded, as numerics/quantize-forward writes them
+//           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with LOADS coded or f16, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared
 //           a_first, b_first, y_first: elements before the first one of a lane; y_lane: from one lane of y to the next
+//           a_row, b_row, y_row: elements from one row as stored to the next, more than it has where it is part of a larger one
 //           bias, beside, second: any buffer of 4 bytes or more, with vec4 of 16 (second its own), while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
 // dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
 //           SPLITS > 1 with COLUMN_SUMS: second f32[L,SPLITS,N]
 // override  WORKGROUP_X, WORKGROUP_Y: product up to 256 · BLOCK_K: depth of a tile, a multiple of 4;
 //           16*BLOCK_K*(WORKGROUP_X+WORKGROUP_Y+2) bytes of workgroup memory, up to 16384 · SPLITS: a function of M, N, K only
-//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS, ACCUMULATE; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
+//           ACCUMULATE: 0 no, 1 to what y has, 2 to the sum of micro-batches, as lib/epilogue says
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // template  LOADS: f32, or coded, whose overrides are in lib/operands-coded, or vec4: 4 elements of f32 a load and a store, where N, the
-//           contiguous dimensions of A and B as stored, a_first, b_first and y_first are multiples of 4
+//           contiguous dimensions of A and B as stored, and a_row, b_row, y_row, a_first, b_first, y_first are multiples of 4;
+//           or f16: coded, with the overrides of lib/tile-f16 too, in half the workgroup memory
+// needs     with LOADS f16 the feature shader-f16
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
-//           ones possibly shorter or empty; then the epilogue in the order above; gelu as in lib/activation
-// uses lib/activation, lib/epilogue, lib/matmul, lib/loads-{{LOADS}}
+//           ones possibly shorter or empty; with LOADS f16 its terms have no scales: it is multiplied by that of A, then that of B;
+//           then the epilogue in the order above; gelu as in lib/activation
+// uses lib/loads-{{LOADS}}, lib/activation, lib/epilogue, lib/matmul
 override SPLITS: u32 = 1;
 const QUADS = 1u;
 
@@ -57,8 +63,8 @@ fn main(
     fill_tiles(at, k0, k_end, thread);
     workgroupBarrier();
     for (var k = 0u; k < BLOCK_K; k++) {
-      let p = a_tile[k * A_PITCH + local.y];
-      let q = b_tile[k * B_PITCH + local.x];
+      let p = vec4f(a_tile[k * A_PITCH + local.y]);
+      let q = vec4f(b_tile[k * B_PITCH + local.x]);
       c0 += p.x * q;
       c1 += p.y * q;
       c2 += p.z * q;
@@ -66,7 +72,7 @@ fn main(
     }
     if (sums_columns && local.y == 0u) {
       for (var k = 0u; k < BLOCK_K; k++) {
-        column_sums += b_tile[k * B_PITCH + local.x];
+        column_sums += vec4f(b_tile[k * B_PITCH + local.x]);
       }
     }
     workgroupBarrier();
@@ -82,19 +88,20 @@ fn main(
   let parts = min(4u / WIDTH, width - first);
   if (sums_columns && local.y == 0u) {
     for (var j = 0u; j < parts; j++) {
-      second[wg.z * width + first + j] = part(column_sums, j);
+      second[wg.z * width + first + j] = part(columns_scaled(lane, column_sums), j);
     }
   }
-  let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + batch * sizes.m * width;
+  let y_width = sizes.y_row / WIDTH;
+  let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + batch * sizes.m * y_width;
   // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
   var tile = array<vec4f, 4>(c0, c1, c2, c3);
   for (var i = 0u; i < min(4u, sizes.m - row); i++) {
     for (var j = 0u; j < parts; j++) {
-      let sum = part(tile[i], j);
+      let sum = part(scaled(lane, tile[i]), j);
       if (SPLITS > 1u) {
         y[(wg.z * sizes.m + row + i) * width + first + j] = sum;
       } else {
-        finish(y_base + (row + i) * width + first + j, lane * width + first + j, sum);
+        finish(y_base + (row + i) * y_width + first + j, lane * width + first + j, sum);
       }
     }
   }

@@ -5,17 +5,20 @@
 //
 // group 0   0 dy f32[L,R,C] read · 1 x f32[L,R,C] read · 2 gain f32[L,C] read · 3 stats f32[L,R,2] read: mean, rstd
 //           4 addend f32[L,R,C] read, unused unless ADDEND · 5 dx f32[L,R,C] write
-// dispatch  [ceil(R/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
+//           6 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
+// dispatch  [P,1,L], folded over x and y, but not with MADE amax, which has P <= 256: P = ceil(R/U), TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · ADDEND: add the addend
-// template  WIDTH: 4 where it divides C, else 1
+// template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  f32 sums: every TEAM-th vector in order, then a tree
-// uses lib/vec{{WIDTH}}, lib/reduce
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}
 override CENTRED: bool = true;
 override ADDEND: bool = false;
 
 struct Sizes {
   // R
   rows: u32,
+  // U: rows a workgroup has
+  part: u32,
   // C / WIDTH
   columns: u32,
 }
@@ -26,26 +29,19 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> addend: array<Vec>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Vec>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
+@group(0) @binding(6) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(7) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let unit = (group.y * groups.x + group.x) * (WORKGROUP / TEAM) + thread / TEAM;
-  // Teams past the end take part in the barriers of the last row, and write nothing.
-  let row = group.z * sizes.rows + min(unit, sizes.rows - 1);
+// The gradient of a row; what of it this thread made is no larger than what it gives. Not `inside`, it only takes part in the barriers.
+fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
   let base = row * sizes.columns;
-  let lane = group.z * sizes.columns;
   let member = thread % TEAM;
   let mean = stats[row].x;
   let rstd = stats[row].y;
   var plain = Vec(0);
   var along = Vec(0);
   for (var c = member; c < sizes.columns; c += TEAM) {
-    let w = dy[base + c] * gain[lane + c];
+    let w = dy[base + c] * gain[lane * sizes.columns + c];
     plain += w;
     along += w * ((x[base + c] - mean) * rstd);
   }
@@ -56,15 +52,35 @@ fn main(
     means.y = team_sum(total(along), thread);
   }
   means /= f32(sizes.columns * WIDTH);
-  if (unit >= sizes.rows) {
-    return;
-  }
-  for (var c = member; c < sizes.columns; c += TEAM) {
-    let xhat = (x[base + c] - mean) * rstd;
-    var value = rstd * (dy[base + c] * gain[lane + c] - means.x - xhat * means.y);
-    if (ADDEND) {
-      value += addend[base + c];
+  var largest = 0u;
+  if (inside) {
+    for (var c = member; c < sizes.columns; c += TEAM) {
+      let xhat = (x[base + c] - mean) * rstd;
+      var value = rstd * (dy[base + c] * gain[lane * sizes.columns + c] - means.x - xhat * means.y);
+      if (ADDEND) {
+        value += addend[base + c];
+      }
+      value = kept(base + c, value);
+      dx[base + c] = value;
+      largest = max(largest, magnitude_of(value));
     }
-    dx[base + c] = value;
   }
+  return largest;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let place = group.y * groups.x + group.x;
+  let end = min((place + 1u) * sizes.part, sizes.rows);
+  var largest = 0u;
+  for (var start = place * sizes.part; start < end; start += WORKGROUP / TEAM) {
+    let unit = start + thread / TEAM;
+    let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
+    largest = max(largest, norm_row(row, group.z, unit < end, thread));
+  }
+  store_amax(largest, thread, group.z * groups.x + place);
 }

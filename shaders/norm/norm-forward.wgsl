@@ -7,13 +7,14 @@
 // group 0   0 x f32[L,R,C] read · 1 gain f32[L,C] read · 2 bias f32[L,C] read, unused unless BIASED · 3 y f32[L,R,C] write
 //           4 stats f32[L,R,2] write: mean (0 for rmsnorm), rstd
 //           5 addend f32[L,R,C] read, 6 sum f32[L,R,C] write, both unused unless SUMMED
-// dispatch  [ceil(R/(WORKGROUP/TEAM)),1,L], folded over x and y: TEAM threads a row
+//           7 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
+// dispatch  [P,1,L], folded over x and y, but not with MADE amax, which has P <= 256: P = ceil(R/U), TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · BIASED: add the bias
 //           SUMMED: norm the sum of x and addend
-// template  WIDTH: 4 where it divides C, else 1
+// template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits
 //           f32 sums: every TEAM-th vector in order, then a tree; squares overflow beyond |x| of 1e19
-// uses lib/vec{{WIDTH}}, lib/reduce
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}
 override CENTRED: bool = true;
 override BIASED: bool = true;
 override SUMMED: bool = false;
@@ -21,6 +22,8 @@ override SUMMED: bool = false;
 struct Sizes {
   // R
   rows: u32,
+  // U: rows a workgroup has
+  part: u32,
   // C / WIDTH
   columns: u32,
   eps: f32,
@@ -33,7 +36,8 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(0) @binding(5) var<storage, read> addend: array<Vec>;
 @group(0) @binding(6) var<storage, read_write> sum: array<Vec>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(7) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 fn x_at(i: u32) -> Vec {
   if (SUMMED) {
@@ -42,15 +46,8 @@ fn x_at(i: u32) -> Vec {
   return x[i];
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let unit = (group.y * groups.x + group.x) * (WORKGROUP / TEAM) + thread / TEAM;
-  // Teams past the end take part in the barriers of the last row, and write nothing.
-  let row = group.z * sizes.rows + min(unit, sizes.rows - 1);
+// Norms a row; what of its result this thread made is no larger than what it gives. Not `inside`, it only takes part in the barriers.
+fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
   let base = row * sizes.columns;
   let member = thread % TEAM;
   let count = f32(sizes.columns * WIDTH);
@@ -69,22 +66,41 @@ fn main(
     squares += centred * centred;
   }
   let rstd = inverseSqrt(team_sum(total(squares), thread) / count + sizes.eps);
-  if (unit >= sizes.rows) {
-    return;
-  }
-  let lane = group.z * sizes.columns;
-  for (var c = member; c < sizes.columns; c += TEAM) {
-    let raw = x_at(base + c);
-    var value = (raw - mean) * rstd * gain[lane + c];
-    if (BIASED) {
-      value += bias[lane + c];
+  var largest = 0u;
+  if (inside) {
+    for (var c = member; c < sizes.columns; c += TEAM) {
+      let raw = x_at(base + c);
+      var value = (raw - mean) * rstd * gain[lane * sizes.columns + c];
+      if (BIASED) {
+        value += bias[lane * sizes.columns + c];
+      }
+      value = kept(base + c, value);
+      y[base + c] = value;
+      if (SUMMED) {
+        sum[base + c] = raw;
+      }
+      largest = max(largest, magnitude_of(value));
     }
-    y[base + c] = value;
-    if (SUMMED) {
-      sum[base + c] = raw;
+    if (member == 0u) {
+      stats[row] = vec2f(mean, rstd);
     }
   }
-  if (member == 0u) {
-    stats[row] = vec2f(mean, rstd);
+  return largest;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let place = group.y * groups.x + group.x;
+  let end = min((place + 1u) * sizes.part, sizes.rows);
+  var largest = 0u;
+  for (var start = place * sizes.part; start < end; start += WORKGROUP / TEAM) {
+    let unit = start + thread / TEAM;
+    let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
+    largest = max(largest, norm_row(row, group.z, unit < end, thread));
   }
+  store_amax(largest, thread, group.z * groups.x + place);
 }

@@ -1,6 +1,6 @@
 // amax-forward: the largest magnitudes of parts of x, as bits, on which NaN is above Inf, and Inf above all numbers.
 //
-//   y[p] = max over i = p ceil(S/P) .. (p+1) ceil(S/P) of |x[i]|
+//   y[p] = max over i = p U .. (p+1) U of |x[i]|     U elements a part, P = ceil(S/U)
 //
 // group 0   0 x u32[L,S] read: bits of f32 · 1 y u32[L,P] write · 2 sizes
 // dispatch  [P,1,L]: one workgroup a part
@@ -12,9 +12,10 @@ override FINITE: bool = false;
 override CAUSAL: bool = false;
 
 struct Sizes {
+  // S
   count: u32,
-  // P
-  partials: u32,
+  // U
+  part: u32,
   // T
   side: u32,
 }
@@ -24,12 +25,15 @@ struct Sizes {
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(num_workgroups) groups: vec3u,
+) {
   let base = group.z * sizes.count;
-  let part = (sizes.count + sizes.partials - 1u) / sizes.partials;
-  let end = min((group.x + 1u) * part, sizes.count);
+  let end = min((group.x + 1u) * sizes.part, sizes.count);
   var largest = 0u;
-  for (var i = group.x * part + thread; i < end; i += WORKGROUP) {
+  for (var i = group.x * sizes.part + thread; i < end; i += WORKGROUP) {
     let magnitude = x[base + i] & 0x7fffffffu;
     var counts = true;
     if (FINITE) {
@@ -42,6 +46,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   }
   largest = team_amax(largest, thread, WORKGROUP);
   if (thread == 0u) {
-    y[group.z * sizes.partials + group.x] = largest;
+    y[group.z * groups.x + group.x] = largest;
   }
 }

@@ -1,8 +1,8 @@
 import { quantile } from '../base/quantile.ts';
 import type { Dataset } from '../data/index.ts';
-import { FUSION_RULES, keptBytes } from '../engine/index.ts';
+import { keptBytes } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { RunSpec } from '../spec/index.ts';
+import type { FusionRule, RunSpec } from '../spec/index.ts';
 import { Trainer } from '../train/index.ts';
 import { msPerStep } from '../measure/index.ts';
 
@@ -56,12 +56,10 @@ export interface RecipeOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-const CAST_RULES: ReadonlySet<string> = new Set(['cast-store', 'matmul-decode']);
+const CAST_RULES: readonly FusionRule[] = ['amax-producer', 'cast-store', 'cast-producer', 'matmul-decode'];
 
 /** All fused but the casts. */
-const UNFUSED_CASTS = Object.fromEntries(
-  FUSION_RULES.filter(({ name }) => CAST_RULES.has(name)).map(({ name }) => [name, false]),
-);
+const UNFUSED_CASTS = Object.fromEntries(CAST_RULES.map((name) => [name, false]));
 
 interface Arm {
   readonly recipe: Recipe;

@@ -2,6 +2,7 @@ import { at } from '../base/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
+import { addOp } from '../ops/op.ts';
 import type { Caps, Op } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
 import { pullback } from './grad.ts';
@@ -61,7 +62,8 @@ export function caseOf(node: Node, variant: string, probe: Graph | undefined, ca
 
 /**
  * Holds one fast path against the plain kernels on random data (promise 4): a variant against the last one of its op, a fused op
- * against the ops it stands for, with its gradient. What does not compile, run or fit has failed, and so has what gives only zeros:
+ * against the ops it stands for, with its gradient; an op that wraps another is held to the bits of that op's same variant with the rest as
+ * ops of their own, and that variant is tried too. What does not compile, run or fit has failed, and so has what gives only zeros:
  * it was not put to the test.
  *
  * @throws whatever a lost device raises: it says nothing about a kernel.
@@ -71,19 +73,34 @@ export async function tryPath(gpu: Gpu, { node, variant, key }: Case): Promise<V
   try {
     const plain = plainOf(node);
     const shared = plain?.outputs ?? node.outputs.length;
-    const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, 'plain');
-    const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant });
-    const isExact = opOf(node.op).exact === true;
-    excess = Math.max(
-      ...got.map(({ values, words }, i) =>
-        isExact || words ? unlike(values, at(want, i).values) : worst(values, at(want, i).values),
-      ),
-    );
+    const wrapped = wrappedBy(node, variant);
+    const within = wrapped !== undefined && isFastPath(wrapped.node, wrapped.variant) ? await tryPath(gpu, wrapped) : undefined;
+    const truth = wrapped === undefined ? 'plain' : { [wrapped.node.op]: wrapped.variant };
+    const isExact = opOf(node.op).exact === true || wrapped !== undefined;
+    excess = within?.excess ?? 0;
+    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
+    for (const change of wrapped !== undefined ? [undefined, spread] : isExact ? [spread] : [undefined]) {
+      const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, truth, change);
+      const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant }, change);
+      for (const [i, result] of got.entries())
+        excess = Math.max(excess, (isExact || result.words ? unlike : worst)(result, at(want, i)));
+    }
   } catch (error) {
     if (!gpu.alive) throw error;
     excess = Infinity;
   }
   return { key, path: `${node.op}/${variant}`, ok: excess <= 1, excess, fused: variant === plainName(opOf(node.op)) };
+}
+
+/** The node that `node` gives more than, and the variant of it that `variant` is at heart; undefined where it is no such node. */
+function wrappedBy(node: Node, variant: string): Case | undefined {
+  const bare = opOf(node.op).wraps?.(node);
+  if (bare === undefined) return undefined;
+  const g = new Graph();
+  const [made] = addOp(g, bare.op, opOf(bare.op), fakeInputs(g, node), bare.attrs, node.name);
+  if (made === undefined) return undefined;
+  const names = opOf(bare.op).variants.map(({ name }) => name);
+  return { node: made.node, variant: names.includes(variant) ? variant : plainName(opOf(bare.op)), key: bare.op };
 }
 
 /** Whether a node computed by `variant` has a plainer form to be held against. */
@@ -121,6 +138,7 @@ async function evaluate(
   build: Build,
   shared: number,
   variants: 'plain' | Record<string, string>,
+  change: typeof spread | undefined,
 ): Promise<readonly Result[]> {
   const g = new Graph();
   const inputs = fakeInputs(g, node);
@@ -143,8 +161,7 @@ async function evaluate(
   const store = new Store(gpu, 1);
   const program = await Program.create(store, planProgram(g, options));
   try {
-    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
-    fillInputs(program, g, node, opOf(node.op).exact === true ? spread : undefined);
+    fillInputs(program, g, node, change);
     fillStates(store, g);
     const reading = await program.run(1);
     const given = results.map(({ type }, i) => ({ values: reading.get(`out${i}`, 0).slice(), words: type.dtype !== 'f32' }));
@@ -187,15 +204,17 @@ async function readState(store: Store, g: Graph, name: string): Promise<readonly
   return read.flatMap((tensors) => [...tensors.values()].map((lanes) => ({ values: at(lanes, 0), words: false })));
 }
 
-/** For what must be equal in every bit, codes of NaN among them. */
-function unlike(got: Float32Array, want: Float32Array): number {
-  const [a, b] = [got, want].map(({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, length));
-  const same = a?.length === b?.length && a?.every((word, i) => word === b?.[i]) === true;
-  return same && a.some((word) => word !== 0) ? 0 : Infinity;
+/** For what must be equal in every bit; of numbers, any NaN is like any other. */
+function unlike(got: Result, want: Result): number {
+  const bits = ({ values: { buffer, byteOffset, length } }: Result): Uint32Array => new Uint32Array(buffer, byteOffset, length);
+  const [a, b] = [bits(got), bits(want)];
+  const isSame = (word: number, i: number): boolean =>
+    word === b[i] || (!got.words && Number.isNaN(got.values[i]) && Number.isNaN(want.values[i]));
+  return a.length === b.length && a.every(isSame) && a.some((word) => word !== 0) ? 0 : Infinity;
 }
 
 /** The largest difference over what is allowed. Written so that NaN fails. */
-function worst(got: Float32Array, want: Float32Array): number {
+function worst({ values: got }: Result, { values: want }: Result): number {
   let squares = 0;
   for (const value of want) squares += value * value;
   if (squares === 0) return Infinity;

@@ -2,7 +2,7 @@ import { GraphError } from '../base/errors.ts';
 import { normals } from '../base/random.ts';
 import { sizeOf } from '../base/shape.ts';
 import type { Graph } from '../graph/graph.ts';
-import { nodeLabel } from '../graph/graph.ts';
+import { first, nodeLabel } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
 import { opOf } from '../ops/table.ts';
 import type { Program } from './program.ts';
@@ -12,9 +12,11 @@ import type { Store } from './store.ts';
 export function fakeInputs(g: Graph, node: Node): readonly Value[] {
   const { updates = [] } = opOf(node.op);
   return node.inputs.map(({ type: { dtype, shape, parts } }, i) => {
-    if (updates.length === 0 || parts === undefined) return g.input(`in${i}`, { dtype, shape }, 'step');
-    const tensors = parts.map((part, j) => ({ name: `part${j}`, shape: part }));
-    return g.state(`in${i}`, tensors, dtype === 'u32' ? 'u32' : 'f32').pack;
+    const isState = updates.includes(i) || (updates.length > 0 && parts !== undefined);
+    if (!isState) return g.input(`in${i}`, { dtype, shape }, 'step');
+    const tensors = (parts ?? [shape]).map((part, j) => ({ name: `part${j}`, shape: part }));
+    const state = g.state(`in${i}`, tensors, dtype === 'u32' ? 'u32' : 'f32');
+    return parts === undefined ? first([...state.tensors.values()]) : state.pack;
   });
 }
 
@@ -36,11 +38,10 @@ function fillInput(program: Program, name: string, node: Node, change?: (view: F
   const view = program.slot(name, 0);
   const position = Number(name.slice('in'.length));
   if (view instanceof Float32Array) {
-    const value = floats?.(node, position);
-    if (value === undefined) {
+    if (floats?.(node, position, 0) === undefined) {
       normals(view, 1, name, 1);
       change?.(view);
-    } else view.fill(value);
+    } else for (let i = 0; i < view.length; i++) view[i] = floats(node, position, i) ?? 0;
   } else {
     if (words === undefined)
       throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its inputs of integers' });

@@ -28,7 +28,7 @@ export interface DispatchTime {
   readonly rangeMs: readonly [number, number];
   /** Multiply-adds times 2, where the kernel is a product; null elsewhere. */
   readonly flops: number | null;
-  /** Of all tensors that it is bound to, each counted once. */
+  /** Of what it reads or writes of the tensors that it is bound to, each element counted once. */
   readonly boundBytes: number;
 }
 
@@ -109,9 +109,14 @@ function distinctWork(plan: Plan): readonly Work[] {
   return [...work.values()];
 }
 
-/** Bytes of all tensors that a dispatch is bound to, all lanes together. */
-export function boundBytes({ bind }: Dispatch, lanes: number): number {
-  return Object.values(bind).reduce((sum, operand) => sum + (operand === undefined ? 0 : 4 * lanes * wordsOf(operand.type)), 0);
+/** Bytes of what a dispatch reads or writes of the tensors that it is bound to, each element counted once, all lanes together. */
+export function boundBytes({ bind, touches = {} }: Dispatch, lanes: number): number {
+  return Object.entries(bind).reduce((sum, [name, operand]) => {
+    if (operand === undefined) return sum;
+    const { dtype, shape } = operand.type;
+    const count = touches[name];
+    return sum + 4 * lanes * wordsOf({ dtype, shape: count === undefined ? shape : [count] });
+  }, 0);
 }
 
 /** Products over the causal half of T x T that each kernel of attention makes: q k, p v; and for the gradients dp, dq, dv, dk. */

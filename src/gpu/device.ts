@@ -11,6 +11,8 @@ export interface Caps {
   readonly maxBufferBytes: number;
   /** Subgroups of four invocations or more, so that a workgroup of four lies in one. */
   readonly subgroups: boolean;
+  /** WGSL's half precision. */
+  readonly f16: boolean;
 }
 
 /** Who the adapter is; strings are empty where the browser hides them. */
@@ -32,7 +34,7 @@ const WANTED_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
 ] as const;
-const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
+const WANTED_FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
 
 /** Whether an adapter computes on the CPU. */
@@ -73,6 +75,7 @@ export class Gpu {
       maxBindingBytes: limits.maxStorageBufferBindingSize,
       maxBufferBytes: limits.maxBufferSize,
       subgroups: features.has('subgroups') && info.subgroupMinSize >= 4,
+      f16: features.has('shader-f16'),
     };
     this.report = {
       vendor: info.vendor,

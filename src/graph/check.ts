@@ -12,7 +12,8 @@ export interface OpRules {
 
 /**
  * Holds a graph against its rules: every value defined before it is used, types as the shape rules say, phases in order,
- * no state read by a micro node after its update, no value in two packs. Run after building and after every pass.
+ * no state read by a micro node after its update, but by one that updates another tensor of it, no value in two packs. Run after
+ * building and after every pass.
  *
  * @throws GraphError naming the node; its cause carries the printed graph.
  */
@@ -29,14 +30,15 @@ export function checkGraph(graph: Graph, rules: OpRules): void {
   const defined = new Set<Value>();
   const packed = new Set<Value>();
   const updated = new Set<Node>();
+  const targets = new Set<Value>();
   let phase = 'micro';
   for (const [position, node] of graph.nodes.entries()) {
     if (node.id !== position) fail(node, 'ids follow the order of nodes', `id ${node.id}`, `${position}`);
     if (phase === 'update' && node.phase === 'micro') fail(node, 'a micro node follows an update node');
     phase = node.phase;
-    for (const input of node.inputs) {
+    for (const [i, input] of node.inputs.entries()) {
       if (!defined.has(input)) fail(node, `input ${valueLabel(input)} is not defined before it is used`);
-      if (updated.has(input.node) && node.phase === 'micro')
+      if (updated.has(input.node) && node.phase === 'micro' && !rules.updates(node.op).includes(i))
         fail(node, `input ${valueLabel(input)} was updated before this read`);
     }
     if (node.op === 'pack') {
@@ -59,7 +61,11 @@ export function checkGraph(graph: Graph, rules: OpRules): void {
       for (const i of rules.updates(node.op)) {
         const target = node.inputs[i];
         if (target?.node.op !== 'state') fail(node, `input ${i} is updated in place`, target?.node.op ?? 'nothing', 'a state');
-        else updated.add(target.node);
+        else if (node.phase === 'micro' && targets.has(target)) fail(node, `input ${valueLabel(target)} is updated twice`);
+        else {
+          updated.add(target.node);
+          targets.add(target);
+        }
       }
     }
     node.outputs.forEach((value) => defined.add(value));

@@ -1,5 +1,6 @@
 import { SpecError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
+import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { pairedRatio } from '../laws/index.ts';
 import { FUSION_RULE_NAMES } from '../spec/index.ts';
@@ -9,6 +10,7 @@ import type { KnownVerdicts } from '../train/index.ts';
 import { boundBytesOf } from './bytes.ts';
 import { formWords, type Ablation, type AblationForm, type AblationRow } from './report.ts';
 import { median, msPerStep } from './steps.ts';
+import { tunedShapes } from './tuning.ts';
 
 export interface AblationOptions {
   readonly gpu: Gpu;
@@ -16,6 +18,8 @@ export interface AblationOptions {
   readonly spec: RunSpec;
   readonly dataset: Dataset;
   readonly verdicts?: KnownVerdicts;
+  /** Variants as the tuner chose them, for the nodes of every form that it knows. */
+  readonly choices?: Choices;
   /** Each is A B B A of a form and its reference. */
   readonly rounds?: number;
   /** Milliseconds of each letter of a round, and one step at least. */
@@ -32,11 +36,12 @@ export function ablationForms(
   spec: RunSpec,
   vocab: number,
   { caps }: Pick<Gpu, 'caps'>,
+  choices: Choices = new Map(),
 ): {
   readonly forms: readonly AblationForm[];
   readonly idle: readonly string[];
 } {
-  const planned = (form: AblationForm): string => printed(fusedSpec(spec, form), vocab, caps);
+  const planned = (form: AblationForm): string => printed(fusedSpec(spec, form), vocab, caps, choices);
   const [all, none] = [planned(ALL), planned(NONE)];
   const only = FUSION_RULE_NAMES.map((rule): AblationForm => ({ kind: 'only', rule })).filter((form) => planned(form) !== none);
   const without = FUSION_RULE_NAMES.map((rule): AblationForm => ({ kind: 'without', rule })).filter(
@@ -50,8 +55,8 @@ const ALL: AblationForm = { kind: 'all', rule: '' };
 const NONE: AblationForm = { kind: 'none', rule: '' };
 
 /** What a plan does, as text that is equal for equal plans. */
-function printed(spec: RunSpec, vocab: number, caps: Gpu['caps']): string {
-  const { steps } = planTraining([spec], vocab, { caps });
+function printed(spec: RunSpec, vocab: number, caps: Gpu['caps'], choices: Choices): string {
+  const { steps } = planTraining([spec], vocab, { caps, choices });
   return steps
     .flatMap(({ dispatches }) => dispatches)
     .map(({ kernel, sizes, overrides, template }) => JSON.stringify([kernel, sizes, overrides, template]))
@@ -77,7 +82,8 @@ interface Arm {
  */
 export async function ablate(options: AblationOptions): Promise<Ablation> {
   const { gpu, spec, dataset, rounds = 7, windowMs = 120, lossSteps = 20, signal, onRow, onProgress } = options;
-  const { forms, idle } = ablationForms(spec, dataset.vocab, gpu);
+  const { choices = new Map<string, string>() } = options;
+  const { forms, idle } = ablationForms(spec, dataset.vocab, gpu, choices);
   if (forms.length === 1) throw new SpecError({ where: 'spec fusion', rule: 'no rule changes anything in this model' });
   const rows: AblationRow[] = [];
   const references = new Map<AblationForm['kind'], Arm>();
@@ -86,6 +92,7 @@ export async function ablate(options: AblationOptions): Promise<Ablation> {
       gpu,
       specs: [fusedSpec(spec, form)],
       dataset,
+      plan: { choices },
       ...(options.verdicts === undefined ? {} : { verdicts: options.verdicts }),
     });
     try {
@@ -116,6 +123,7 @@ export async function ablate(options: AblationOptions): Promise<Ablation> {
           dispatches: plan.dispatchesPerStep,
           boundBytes: boundBytesOf(plan),
           peakBytes: plan.peakBytes,
+          tunedShapes: [tunedShapes(plan, choices), tunedShapes(reference.trainer.plan, choices)],
           lossDifference: Math.abs(arm.loss - reference.loss) / Math.abs(reference.loss),
         };
         rows.push(row);

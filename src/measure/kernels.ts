@@ -3,13 +3,11 @@ import { tokenOrder } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { Program, Store } from '../engine/index.ts';
 import type { Choices, Plan } from '../engine/index.ts';
-import { variantsFor } from '../engine/plan.ts';
 import { boundBytes, profileProgram } from '../engine/profile.ts';
 import type { DispatchTime, ProfileOptions } from '../engine/profile.ts';
 import { openClock } from '../engine/timing.ts';
 import type { Clock } from '../engine/timing.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { kernelSource } from '../gpu/kernel.ts';
 import { nodeLabel } from '../graph/graph.ts';
 import { printType } from '../graph/types.ts';
 import type { RunSpec } from '../spec/index.ts';
@@ -20,6 +18,7 @@ import { initialWeights, planTraining } from '../train/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
 import { measureLimits } from './limits.ts';
 import type { KernelRow, KernelsReport, Limits, TimelineEntry } from './report.ts';
+import { Sources } from './sources.ts';
 
 export interface MeasureKernelsOptions {
   /** The same step with no fusion rule on, too. */
@@ -49,9 +48,10 @@ export async function measureKernels(
   try {
     const stopping = signal === undefined ? {} : { signal };
     const limits = await measureLimits(gpu, { clock, ...stopping, ...(onProgress === undefined ? {} : { onProgress }) });
-    const fused = await stepOf(gpu, spec, dataset.vocab, limits, clock, options);
-    const plain = unfused ? await stepOf(gpu, { ...spec, fusion: 'none' }, dataset.vocab, limits, clock, options) : null;
-    return { limits, clock: clock.by, ...fused, unfused: plain };
+    const tools: Tools = { ...options, gpu, vocab: dataset.vocab, limits, clock, sources: new Sources(gpu.caps) };
+    const fused = await stepOf(tools, spec);
+    const plain = unfused ? await stepOf(tools, { ...spec, fusion: 'none' }) : null;
+    return { limits, clock: clock.by, ...fused, sources: tools.sources.texts, unfused: plain };
   } finally {
     clock.destroy();
   }
@@ -62,14 +62,16 @@ interface StepKernels {
   readonly timeline: readonly TimelineEntry[];
 }
 
-async function stepOf(
-  gpu: Gpu,
-  wanted: RunSpec,
-  vocab: number,
-  limits: Limits,
-  clock: Clock,
-  { verdicts = new Map(), choices, signal, onProgress }: MeasureKernelsOptions,
-): Promise<StepKernels> {
+interface Tools extends MeasureKernelsOptions {
+  readonly gpu: Gpu;
+  readonly vocab: number;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly sources: Sources;
+}
+
+async function stepOf(tools: Tools, wanted: RunSpec): Promise<StepKernels> {
+  const { gpu, vocab, clock, verdicts = new Map(), choices, signal, onProgress } = tools;
   const { spec, disabled } = await checkFastPaths(gpu, wanted, vocab, verdicts, undefined, undefined, choices);
   signal?.throwIfAborted();
   const chosen = choices === undefined ? {} : { choices };
@@ -79,7 +81,7 @@ async function stepOf(
     ...(signal === undefined ? {} : { signal }),
     onProgress: (done, total) => onProgress?.(done, total, spec.fusion === 'none' ? 'kernels, nothing fused' : 'kernels'),
   });
-  return { rows: rowsOf(gpu, plan, times, disabled, limits), timeline: timelineOf(plan, times) };
+  return { rows: rowsOf(tools, plan, times, disabled), timeline: timelineOf(plan, times) };
 }
 
 /** Times the kernels of a plan on a program of its own, on made-up tokens, at a learning rate of 0. */
@@ -146,22 +148,20 @@ export function rooflineOf(
 }
 
 function rowsOf(
-  { caps }: Gpu,
+  { limits, sources }: Tools,
   plan: Plan,
   times: readonly DispatchTime[],
   disabled: ReadonlySet<string>,
-  limits: Limits,
 ): readonly KernelRow[] {
   const all = dispatchesOf(plan);
   const totalMs = times.reduce((sum, { ms, perStep }) => sum + ms * perStep, 0);
   return times.flatMap(({ kernel, variant, nodes, places, perStep, ms, rangeMs, flops, boundBytes: bytes }): KernelRow[] => {
     const one = all[places[0] ?? -1];
     if (one === undefined) return [];
-    const others = variantsFor(one.node, caps, disabled).flatMap(({ name }) => (name === variant ? [] : [name]));
-    const { code } = kernelSource(kernel, one.dispatch.template);
+    const variants = sources.variants(one.step, one.dispatch, disabled);
     const share = (ms * perStep) / totalMs;
     const limit = rooflineOf({ flops, bytes, ms }, limits);
-    return [{ kernel, variant, others, nodes, perStep, ms, rangeMs, share, flops, bytes, ...limit, wgsl: code }];
+    return [{ kernel, variant, variants, nodes, perStep, ms, rangeMs, share, flops, bytes, ...limit }];
   });
 }
 
@@ -185,5 +185,5 @@ function timelineOf(plan: Plan, times: readonly DispatchTime[]): readonly Timeli
 }
 
 function dispatchesOf({ steps }: Plan) {
-  return steps.flatMap(({ node, dispatches }) => dispatches.map((dispatch) => ({ node, dispatch })));
+  return steps.flatMap((step) => step.dispatches.map((dispatch) => ({ step, node: step.node, dispatch })));
 }

@@ -1,6 +1,7 @@
 import { quantile } from '../base/quantile.ts';
 import { DeviceError, KernelError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
+import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { tokensPerStep } from '../spec/index.ts';
@@ -16,6 +17,8 @@ export interface LanesOptions {
   /** In ascending order. */
   readonly lanes?: readonly number[];
   readonly verdicts?: KnownVerdicts;
+  /** Variants as the tuner chose them. */
+  readonly choices?: Choices;
   readonly windows?: number;
   readonly windowMs?: number;
   readonly signal?: AbortSignal;
@@ -62,11 +65,17 @@ export function fullAt(rows: readonly Pick<LanesRow, 'lanes' | 'tokensPerSecond'
 }
 
 async function oneCount(
-  { verdicts, signal }: LanesOptions,
+  { verdicts, choices = new Map(), signal }: LanesOptions,
   specs: readonly RunSpec[],
   { gpu, dataset, windows, windowMs }: Required<Pick<LanesOptions, 'gpu' | 'dataset' | 'windows' | 'windowMs'>>,
 ): Promise<LanesRow | null> {
-  const trainer = await Trainer.create({ gpu, specs, dataset, ...(verdicts === undefined ? {} : { verdicts }) });
+  const trainer = await Trainer.create({
+    gpu,
+    specs,
+    dataset,
+    plan: { choices },
+    ...(verdicts === undefined ? {} : { verdicts }),
+  });
   try {
     await msPerStep(trainer, windowMs);
     const times: number[] = [];

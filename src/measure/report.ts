@@ -1,4 +1,7 @@
+import type { Tuned } from '../base/tuned.ts';
 import type { Ratio } from '../laws/index.ts';
+
+export type { Candidate, Tuned } from '../base/tuned.ts';
 
 /** Figures of a device that kernels are held against, by measurement. */
 export interface Limits {
@@ -19,8 +22,10 @@ export interface KernelRow {
   /** Path below `shaders/`. */
   readonly kernel: string;
   readonly variant: string;
-  /** Names of the other variants that serve the same node on this device. */
-  readonly others: readonly string[];
+  /**
+   * Every variant that serves the same node on this device: this one first, with this kernel first in it, then the others.
+   */
+  readonly variants: readonly VariantForm[];
   /** The nodes that it computes, as errors name them. */
   readonly nodes: readonly string[];
   readonly perStep: number;
@@ -37,8 +42,22 @@ export interface KernelRow {
   readonly ofLimit: number | null;
   /** Which limit that is. */
   readonly bound: 'bandwidth' | 'arithmetic' | null;
-  /** The whole WGSL text that was compiled. */
-  readonly wgsl: string;
+}
+
+/** A variant as it is compiled for one node. */
+export interface VariantForm {
+  readonly variant: string;
+  /** In the order of their dispatches, each once; none where that was not recorded. */
+  readonly kernels: readonly CompiledKernel[];
+}
+
+export interface CompiledKernel {
+  /** Path below `shaders/`. */
+  readonly kernel: string;
+  /** The key of its WGSL in {@link KernelsReport.sources}. */
+  readonly source: string;
+  /** What the pipeline sets of the `override` declarations of the text; null where that was not recorded. */
+  readonly overrides: Readonly<Record<string, number | boolean>> | null;
 }
 
 /** One dispatch of a step, in order. */
@@ -61,6 +80,8 @@ export interface KernelsReport {
   readonly clock: 'timestamps' | 'wall';
   readonly rows: readonly KernelRow[];
   readonly timeline: readonly TimelineEntry[];
+  /** The WGSL that is compiled, whole, of every kernel that a row or one of its variants names; each distinct text once. */
+  readonly sources: Readonly<Record<string, string>>;
   /** The same step with no rule on, where it was asked for. */
   readonly unfused: { readonly rows: readonly KernelRow[]; readonly timeline: readonly TimelineEntry[] } | null;
 }
@@ -86,6 +107,8 @@ export interface AblationRow {
   /** Bytes of all tensors that the step's dispatches are bound to, each counted once a dispatch. */
   readonly boundBytes: number;
   readonly peakBytes: number;
+  /** Shapes of kernels that are computed as the tuner chose, of the form and of its reference; null where that was not recorded. */
+  readonly tunedShapes: readonly [number, number] | null;
   /** |loss - the reference's| / the reference's after {@link Ablation.lossSteps} steps from the same weights. */
   readonly lossDifference: number;
 }
@@ -121,4 +144,9 @@ export interface LanesReport {
   readonly fullAt: number;
   /** Why no more lanes were tried; null where all were. */
   readonly stoppedBy: string | null;
+}
+
+/** What the tuner found of the shapes of a step. */
+export interface TuningReport {
+  readonly rows: readonly Tuned[];
 }

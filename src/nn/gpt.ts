@@ -51,7 +51,8 @@ function attend(g: Graph, model: ModelSpec, weights: Weights, name: string, x: V
   const { heads } = model;
   const kvHeads = model.kvHeads ?? heads;
   const headSize = model.width / heads;
-  let qkv = linear(g, weights, `${name}.qkv`, x);
+  const [q, kv] = [heads * headSize, kvHeads * headSize];
+  let qkv = linear(g, weights, `${name}.qkv`, x, [q, kv, kv]);
   const mixed = g.scope(name, () => {
     if (model.qkNorm) {
       const gains = [weight(weights, `${name}.qnorm.gain`), weight(weights, `${name}.knorm.gain`)] as const;

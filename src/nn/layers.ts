@@ -15,10 +15,13 @@ export function weight(weights: Weights, name: string): Value {
   return value;
 }
 
-/** `x W + b`: x `[..,K]`, `<name>.weight` `[K,N]`, `<name>.bias` `[N]` where the model has one. */
-export function linear(g: Graph, weights: Weights, name: string, x: Value): Value {
+/**
+ * `x W + b`: x `[..,K]`, `<name>.weight` `[K,N]`, `<name>.bias` `[N]` where the model has one. `parts` are column counts of layers
+ * that lie side by side in one weight, and are multiplied one by one unless a rule merges them.
+ */
+export function linear(g: Graph, weights: Weights, name: string, x: Value, parts: readonly number[] = []): Value {
   return g.scope(name, () => {
-    const y = matmul(g, x, weight(weights, `${name}.weight`));
+    const y = matmul(g, x, weight(weights, `${name}.weight`), { parts });
     const bias = weights.get(`${name}.bias`);
     return bias === undefined ? y : biasAdd(g, y, bias);
   });

@@ -12,21 +12,30 @@ import type { Dispatch, Op } from './op.ts';
  */
 export type AmaxOf = 'all' | 'finite' | 'causal';
 
-/** Elements that one partial maximum is worth, and most partial maxima. */
-const PARTIAL = 4096;
-const MAX_PARTIALS = 64;
+/** Elements that one partial maximum is worth, about, and most partial maxima. */
+const PARTIAL = 2048;
+const MAX_PARTIALS = 256;
 
 /**
- * The largest magnitude of each of P even parts of x: f32[...] -> u32[P], P = min(64, ceil(size / 4096)). Bits of f32, on which NaN is above
- * Inf, and Inf above all numbers; a reader takes the largest.
+ * The largest magnitude of each of P parts of x, as {@link amaxParts} has them: f32[...] -> u32[P]. Bits of f32, on which NaN is above Inf, and
+ * Inf above all numbers; a reader takes the largest.
  */
 export function amax(g: Graph, x: Value, attrs: { of: AmaxOf }, name?: string): Value {
   return first(addOp(g, 'amax', amaxOps.amax, [x], { ...attrs }, name));
 }
 
+/** Parts of a tensor that have a partial maximum each, and elements a part; whole rows, so that what makes the rows can tell the maxima too. */
+export function amaxParts({ shape }: Type): { readonly part: number; readonly parts: number } {
+  const size = sizeOf(shape);
+  const row = shape.length > 1 ? (shape.at(-1) ?? 1) : 1;
+  const most = Math.min(MAX_PARTIALS, Math.ceil(size / PARTIAL));
+  const part = Math.ceil(size / row / most) * row;
+  return { part, parts: Math.ceil(size / part) };
+}
+
 /** What {@link amax} of a tensor of type `x` gives. */
 export function amaxType(x: Type): Type {
-  return u32(Math.min(MAX_PARTIALS, Math.ceil(sizeOf(x.shape) / PARTIAL)));
+  return u32(amaxParts(x).parts);
 }
 
 export const amaxOps: Record<'amax', Op> = {
@@ -56,12 +65,12 @@ export const amaxOps: Record<'amax', Op> = {
 function lower(node: Node, threads: number): Dispatch {
   const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
   const of = textAttr(node, 'of');
-  const partials = sizeOf(y.type.shape);
+  const { part, parts } = amaxParts(x.type);
   return {
     kernel: 'numerics/amax-forward',
     bind: { x, y },
-    sizes: { count: sizeOf(x.type.shape), partials, side: lastOf(x.type) },
+    sizes: { count: sizeOf(x.type.shape), part, side: lastOf(x.type) },
     overrides: { WORKGROUP: threads, FINITE: of === 'finite', CAUSAL: of === 'causal' },
-    grid: [partials, 1, 1],
+    grid: [parts, 1, 1],
   };
 }

@@ -3,7 +3,9 @@ import { ShapeError, unreachable } from '../base/errors.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
-import { flatGrid, FLAT_WORKGROUP, vecWidth } from './launch.ts';
+import { lastOf, vecWidth } from './launch.ts';
+import { flatDispatch, isProducer } from './made.ts';
+import type { Producer } from './made.ts';
 import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 import { sumLeading } from './reduce.ts';
@@ -48,7 +50,7 @@ export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activat
     },
     // d(a + b) = da + db
     vjp: (_g, _node, [dy]) => [dy, dy],
-    variants: plainVariant((node) => [addRepeated(inputAt(node, 0), inputAt(node, 1), outputAt(node, 0))]),
+    variants: plainVariant((node) => lowerAdd(node, false)),
   },
 
   bias_add: {
@@ -60,7 +62,7 @@ export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activat
     },
     // dx = dy, dbias[n] = sum over rows of dy[r,n]
     vjp: (g, node, [dy]) => (dy === undefined ? [] : [dy, sumLeading(g, dy, 1, node.name)]),
-    variants: plainVariant((node) => [addRepeated(inputAt(node, 0), inputAt(node, 1), outputAt(node, 0))]),
+    variants: plainVariant((node) => lowerAdd(node, false)),
   },
 
   activation: {
@@ -75,10 +77,7 @@ export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activat
       if (dy === undefined) return [];
       return addOp(g, 'activation_backward', elementwiseOps.activation_backward, [dy, inputAt(node, 0)], node.attrs, node.name);
     },
-    variants: plainVariant((node) => {
-      const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
-      return [pointwise(node, 'elementwise/activation-forward', { x, y }, y)];
-    }),
+    variants: plainVariant((node) => lowerActivation(node, false)),
   },
 
   activation_backward: {
@@ -90,38 +89,49 @@ export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activat
       return [x];
     },
     vjp: 'none',
-    variants: plainVariant((node) => {
-      const [dy, x, dx] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
-      return [pointwise(node, 'elementwise/activation-backward', { dy, x, dx }, dx)];
-    }),
+    variants: plainVariant((node) => lowerActivationBackward(node, false)),
   },
 };
 
-/** y = a + b, where b repeats to fill a: the dispatch of every sum with broadcasting over leading dimensions. */
-export function addRepeated(a: Value, b: Value, y: Value): Dispatch {
-  const [size, period] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
-  const vec = vecWidth(period);
-  return {
-    kernel: 'elementwise/add-forward',
-    bind: { a, b, y },
-    sizes: { count: size / vec, period: period / vec },
-    overrides: { WORKGROUP: FLAT_WORKGROUP },
-    template: { WIDTH: vec },
-    grid: flatGrid(size / vec),
-  };
+/** Sums and activations that give more beside their result: which result, and how. */
+export const elementwiseProducers: Record<'add' | 'activation' | 'activation_backward', Producer> = {
+  add: { op: elementwiseOps.add, result: 0, lower: lowerAdd },
+  activation: { op: elementwiseOps.activation, result: 0, lower: lowerActivation },
+  activation_backward: { op: elementwiseOps.activation_backward, result: 0, lower: lowerActivationBackward },
+};
+
+function lowerAdd(node: Node, alone: boolean): readonly Dispatch[] {
+  return [addRepeated(inputAt(node, 0), inputAt(node, 1), outputAt(node, 0), alone)];
 }
 
-function pointwise(node: Node, kernel: string, bind: Record<string, Value>, y: Value): Dispatch {
-  const size = sizeOf(y.type.shape);
-  const vec = vecWidth(size);
-  return {
-    kernel,
-    bind,
-    sizes: { count: size / vec, cap: numberAttr(node, 'cap') },
-    overrides: { WORKGROUP: FLAT_WORKGROUP, KIND: kindOf(node) },
-    template: { WIDTH: vec },
-    grid: flatGrid(size / vec),
-  };
+/** y = a + b, where b repeats to fill a: the dispatch of every sum with broadcasting over leading dimensions. */
+export function addRepeated(a: Value, b: Value, y: Value, alone = false): Dispatch {
+  const vec = widthOf(y, b);
+  const sizes = { period: sizeOf(b.type.shape) / vec };
+  const dispatch = { kernel: 'elementwise/add-forward', bind: { a, b, y }, sizes, template: { WIDTH: vec } };
+  return flatDispatch(dispatch, y, sizeOf(y.type.shape) / vec, alone);
+}
+
+function lowerActivation(node: Node, alone: boolean): readonly Dispatch[] {
+  const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
+  return [pointwise(node, 'elementwise/activation-forward', { x, y }, y, alone)];
+}
+
+function lowerActivationBackward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [dy, x, dx] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
+  return [pointwise(node, 'elementwise/activation-backward', { dy, x, dx }, dx, alone)];
+}
+
+function pointwise(node: Node, kernel: string, bind: Record<string, Value>, y: Value, alone: boolean): Dispatch {
+  const vec = widthOf(y);
+  const sizes = { cap: numberAttr(node, 'cap') };
+  const dispatch = { kernel, bind, sizes, overrides: { KIND: kindOf(node) }, template: { WIDTH: vec } };
+  return flatDispatch(dispatch, y, sizeOf(y.type.shape) / vec, alone);
+}
+
+/** Floats a vector of y, and of what repeats to fill it. What is given beside y may belong to whole rows: vectors do not cross those. */
+function widthOf(y: Value, repeated = y): 1 | 4 {
+  return vecWidth(isProducer(y.node) ? lastOf(y.type) : sizeOf(repeated.type.shape));
 }
 
 /** The override `KIND`. @throws ShapeError for a kind that there is not, or a cap that is not positive. */

@@ -1,5 +1,6 @@
 import { sameShape, sizeOf } from '../base/shape.ts';
 import type { Attrs, Value } from '../graph/types.ts';
+import { FORMATS, formatNamed } from '../numerics/format.ts';
 import { flagAttr, inputAt, numberAttr, requireShape, textAttr } from './op.ts';
 import type { Unshaped } from './op.ts';
 import { castOf, requireCodes } from './quantize.ts';
@@ -9,6 +10,14 @@ import type { CastAttrs } from './quantize.ts';
 export interface Codes {
   readonly cast: CastAttrs;
   readonly scales: Value | undefined;
+}
+
+/** Whether all that codes stand for, but for a scale of the whole tensor, are numbers of half precision. */
+export function isInHalf(codes: Codes | undefined): boolean {
+  if (codes === undefined || codes.cast.scaling === 'block') return false;
+  const { mantissaBits, maxValue, minValue } = formatNamed(codes.cast.format);
+  const { fp16 } = FORMATS;
+  return mantissaBits <= fp16.mantissaBits && maxValue <= fp16.maxValue && minValue >= fp16.minValue;
 }
 
 /** A matmul in the terms of its kernels. */
@@ -35,6 +44,8 @@ export interface MatmulView {
   readonly pre: Value | undefined;
   /** The second output is the sums of b's columns. */
   readonly columnSums: boolean;
+  /** Column counts of `b` as stored where each such part of it is multiplied apart from the others; empty for one product. */
+  readonly parts: readonly number[];
 }
 
 const SLOPES = ['none', 'gelu', 'relu2', 'swiglu'] as const;
@@ -85,6 +96,12 @@ export function matmulView(node: Unshaped): MatmulView {
     'a slope is taken of the bare product',
   );
   requireShape(node, !columnSums || activation === 'none', 'there is one second output: before the activation, or sums');
+  const parts = partsOf(node);
+  requireShape(
+    node,
+    parts.length === 0 || (!batched && parts.reduce((sum, count) => sum + count, 0) === B.cols),
+    `parts ${parts.join(' + ')} are not the columns of one matrix b`,
+  );
   const codes = (prefix: 'a.' | 'b.', operand: Value): Codes | undefined => {
     const attrs = attrsBehind(node.attrs, prefix);
     if (attrs === undefined) {
@@ -97,6 +114,12 @@ export function matmulView(node: Unshaped): MatmulView {
     return { cast, scales };
   };
   const [aCodes, bCodes] = [codes('a.', a), codes('b.', b)];
+  requireShape(
+    node,
+    parts.length === 0 || (next === 2 && activation === 'none' && !columnSums),
+    'a product in parts is of f32, and is stored as it is',
+    'Merge the parts first.',
+  );
   return {
     batch,
     M,
@@ -115,7 +138,21 @@ export function matmulView(node: Unshaped): MatmulView {
     slope,
     pre,
     columnSums,
+    parts,
   };
+}
+
+/** The attribute `parts`, which a product in one piece has not. */
+function partsOf(node: Unshaped): readonly number[] {
+  const { parts = [] } = node.attrs;
+  const isCounts = typeof parts === 'object' && parts.every((count) => Number.isInteger(count) && count > 0);
+  requireShape(node, isCounts, 'attribute parts is no list of column counts');
+  return parts;
+}
+
+/** What `matmul_accumulate` adds to a state, as a product: its inputs are a, b, the state, the micro-batch, then the scales of codes. */
+export function productOf(node: Unshaped): Unshaped {
+  return { ...node, inputs: [inputAt(node, 0), inputAt(node, 1), ...node.inputs.slice(4)] };
 }
 
 /** The attributes whose names begin with `prefix`, without it; undefined where there are none. */

@@ -7,9 +7,10 @@ import { activation as activationNode, activationBackward, add, biasAdd } from '
 import { matmulVariants } from './matmul-kernels.ts';
 import { matmulView } from './matmul-view.ts';
 import type { Codes, Slope } from './matmul-view.ts';
+import { operandWord } from './matmul-words.ts';
 import { addOp, flagAttr } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
-import { codeWord, dequantize } from './quantize.ts';
+import { dequantize } from './quantize.ts';
 import { sumLeading } from './reduce.ts';
 import { swigluBackward } from './swiglu.ts';
 
@@ -30,6 +31,11 @@ export interface MatmulOptions extends MatmulEpilogue {
   readonly alpha?: number;
   /** A second output has the sums of the columns of `op(b)`, `[N]`: the gradient of a bias where b is that of the layer's result. */
   readonly columnSums?: boolean;
+  /**
+   * The product is computed part by part, these many columns of `b` as stored at a time: parts of `N`, or of `K` where `b` is transposed,
+   * which are added up in order. Such a product has nothing else to it.
+   */
+  readonly parts?: readonly number[];
   /** Set where `a` or `b` are codes that `quantize` gave, which are multiplied by what they stand for. */
   readonly aCodes?: Codes;
   readonly bCodes?: Codes;
@@ -40,13 +46,19 @@ export interface MatmulOptions extends MatmulEpilogue {
  * the result has the leading dimensions of `a`, or is `[M,N]` when `a` is transposed; the slope of swiglu gives `[..,2N]`. With an
  * activation the node has a second output, the value before it.
  *
- * @throws ShapeError when inner, batch, bias or residual dimensions disagree.
+ * @throws ShapeError when inner, batch, bias, residual or part dimensions disagree.
  */
 export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions = {}, name?: string): readonly Value[] {
-  const { transposeA = false, transposeB = false, batched = false, alpha = 1, bias, residual, activation } = options;
-  const { aCodes, bCodes, slope, columnSums = false } = options;
+  const { bias, residual, slope, aCodes, bCodes } = options;
   const inputs = [a, b, bias, residual, slope?.pre, aCodes?.scales, bCodes?.scales].filter((value) => value !== undefined);
-  const attrs = {
+  return addOp(g, 'matmul', matmulOps.matmul, inputs, matmulAttrs(options), name);
+}
+
+/** The attributes of a product. */
+export function matmulAttrs(options: MatmulOptions): Attrs {
+  const { transposeA = false, transposeB = false, batched = false, alpha = 1, bias, residual, activation } = options;
+  const { aCodes, bCodes, slope, columnSums = false, parts = [] } = options;
+  return {
     transposeA,
     transposeB,
     batched,
@@ -56,21 +68,23 @@ export function matmulNode(g: Graph, a: Value, b: Value, options: MatmulOptions 
     activation: activation ?? 'none',
     slope: slope?.kind ?? 'none',
     columnSums,
+    ...(parts.length === 0 ? {} : { parts }),
     ...behind('a.', aCodes),
     ...behind('b.', bCodes),
   };
-  return addOp(g, 'matmul', matmulOps.matmul, inputs, attrs, name);
 }
 
 /** The options that give `node` again, its operands those of another graph. */
 export function matmulOptions(node: Node, get: (value: Value) => Value): MatmulOptions {
-  const { transposeA, transposeB, alpha, activation, bias, residual, slope, pre, columnSums, aCodes, bCodes } = matmulView(node);
+  const { transposeA, transposeB, alpha, activation, bias, residual, slope, pre, columnSums, parts, aCodes, bCodes } =
+    matmulView(node);
   const codes = ({ cast, scales }: Codes): Codes => ({ cast, scales: scales === undefined ? undefined : get(scales) });
   return {
     transposeA,
     transposeB,
     alpha,
     columnSums,
+    parts,
     batched: flagAttr(node, 'batched'),
     ...(bias === undefined ? {} : { bias: get(bias) }),
     ...(activation === 'none' ? {} : { activation }),
@@ -105,16 +119,20 @@ function shape(node: Unshaped): readonly Type[] {
  *     y = alpha aT b     da = alpha b dyT      db = alpha a dy
  */
 function vjp(g: Graph, node: Node, [dy]: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-  const { a, b, transposeA, transposeB, alpha, aCodes, bCodes } = matmulView(node);
+  const { a, b, transposeA, transposeB, alpha, parts, aCodes, bCodes } = matmulView(node);
   if (dy === undefined) return [];
-  if (isMore(node.attrs) || aCodes !== undefined || bCodes !== undefined || (transposeA && transposeB)) {
+  const isTurned = transposeA || transposeB;
+  const isMany = parts.length > 0;
+  if (isMore(node.attrs) || aCodes !== undefined || bCodes !== undefined || (transposeA && transposeB) || (isMany && isTurned)) {
     throw new GraphError({
       where: nodeLabel(node),
-      rule: 'a fused matmul has no gradient',
+      rule: isMany
+        ? 'the gradients of a product in parts are taken where no operand is transposed'
+        : 'a fused matmul has no gradient',
       cure: 'Fuse after taking gradients.',
     });
   }
-  const options = { alpha, batched: flagAttr(node, 'batched') };
+  const options = { alpha, batched: flagAttr(node, 'batched'), parts };
   if (transposeA) return [matmul(g, b, dy, { ...options, transposeB: true }), matmul(g, a, dy, options)];
   if (transposeB) return [matmul(g, dy, b, options), matmul(g, dy, a, { ...options, transposeA: true })];
   return [matmul(g, dy, b, { ...options, transposeB: true }), matmul(g, a, dy, { ...options, transposeA: true })];
@@ -124,13 +142,13 @@ function decoded(g: Graph, x: Value, codes: Codes | undefined): Value {
   return codes === undefined ? x : dequantize(g, x, codes.scales, codes.cast);
 }
 
-/** Decoding and epilogue as ops of their own. */
-function plain(g: Graph, inputs: readonly Value[], attrs: Attrs): readonly Value[] {
+/** Decoding and epilogue as ops of their own; parts stay parts. */
+export function plainMatmul(g: Graph, inputs: readonly Value[], attrs: Attrs): readonly Value[] {
   const node: Unshaped = { id: g.nodes.length, op: 'matmul', name: 'plain', inputs, attrs };
   const view = matmulView(node);
-  const { bias, residual, activation, slope, pre: into, columnSums, transposeA, transposeB, alpha } = view;
+  const { bias, residual, activation, slope, pre: into, columnSums, transposeA, transposeB, alpha, parts } = view;
   const [a, b] = [decoded(g, view.a, view.aCodes), decoded(g, view.b, view.bCodes)];
-  const product = matmul(g, a, b, { transposeA, transposeB, alpha, batched: flagAttr(node, 'batched') });
+  const product = matmul(g, a, b, { transposeA, transposeB, alpha, parts, batched: flagAttr(node, 'batched') });
   const pre = bias === undefined ? product : biasAdd(g, product, bias);
   const active = activation === 'none' ? pre : activationNode(g, pre, { kind: activation });
   const through = slope === 'none' || into === undefined ? active : slopeOf(g, slope, active, into);
@@ -157,12 +175,8 @@ export const matmulOps = {
   matmul: {
     shape,
     vjp,
-    plain,
-    words: (node, input, i) => {
-      const { aCodes, bCodes } = matmulView(node);
-      const codes = input === 0 ? aCodes : input === 1 ? bCodes : node.inputs[input] === aCodes?.scales ? aCodes : bCodes;
-      return codes === undefined ? 0 : codeWord(codes.cast, input > 1, i);
-    },
+    plain: plainMatmul,
+    words: (node, input, i) => operandWord(matmulView(node), node.inputs[input], i),
     variants: matmulVariants,
   },
 } satisfies Record<string, Op>;

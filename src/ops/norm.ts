@@ -6,6 +6,8 @@ import { f32 } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import { add } from './elementwise.ts';
 import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
+import { madeBy } from './made.ts';
+import type { Producer } from './made.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Scratch, Unshaped, Variant } from './op.ts';
 import { sumColumns } from './reduce.ts';
@@ -67,11 +69,7 @@ export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_
       const attrs = { kind, bias: flagAttr(node, 'bias') };
       return [backward[0], ...addOp(g, 'norm_param_backward', normOps.norm_param_backward, [dy, x, stats], attrs, node.name)];
     },
-    variants: rowVariants((node, alone) => {
-      const [x, gain, y, stats] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0), outputAt(node, 1)];
-      const bias = flagAttr(node, 'bias') ? inputAt(node, 2) : undefined;
-      return [lowerForward(node, { x, gain, bias, y, stats, addend: undefined, sum: undefined }, alone)];
-    }),
+    variants: rowVariants(lowerNorm),
   },
 
   residual_norm: {
@@ -87,12 +85,7 @@ export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_
       const sum = add(g, a, b);
       return [sum, ...addOp(g, 'norm', normOps.norm, bias === undefined ? [sum, gain] : [sum, gain, bias], attrs)];
     },
-    variants: rowVariants((node, alone) => {
-      const [x, addend, gain] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-      const [sum, y, stats] = [outputAt(node, 0), outputAt(node, 1), outputAt(node, 2)];
-      const bias = flagAttr(node, 'bias') ? inputAt(node, 3) : undefined;
-      return [lowerForward(node, { x, gain, bias, y, stats, addend, sum }, alone)];
-    }),
+    variants: rowVariants(lowerResidualNorm),
   },
 
   norm_backward: {
@@ -113,18 +106,7 @@ export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_
       const bare = addOp(g, 'norm_backward', normOps.norm_backward, [dy, x, gain, stats], { ...attrs, addend: false });
       return addend === undefined ? bare : [add(g, addend, first(bare))];
     },
-    variants: rowVariants((node, alone) => {
-      const [dy, x, gain, stats, dx] = [
-        inputAt(node, 0),
-        inputAt(node, 1),
-        inputAt(node, 2),
-        inputAt(node, 3),
-        outputAt(node, 0),
-      ];
-      const ADDEND = flagAttr(node, 'addend');
-      const bind = { dy, x, gain, stats, addend: ADDEND ? inputAt(node, 4) : undefined, dx };
-      return [overRows('norm/norm-backward', node, bind, x, alone, { ADDEND })];
-    }),
+    variants: rowVariants(lowerBackward),
   },
 
   norm_param_backward: {
@@ -139,6 +121,13 @@ export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_
     vjp: 'none',
     variants: rowVariants(lowerParamBackward),
   },
+};
+
+/** Norms that give more beside their result: which result, and how. */
+export const normProducers: Record<'norm' | 'residual_norm' | 'norm_backward', Producer> = {
+  norm: { op: normOps.norm, result: 0, lower: lowerNorm },
+  residual_norm: { op: normOps.residual_norm, result: 1, lower: lowerResidualNorm },
+  norm_backward: { op: normOps.norm_backward, result: 0, lower: lowerBackward },
 };
 
 /** `alone`, one thread a row, for software adapters; `plain`, a team of threads a row, for the others. */
@@ -172,31 +161,54 @@ interface ForwardOperands {
   readonly sum: Value | undefined;
 }
 
-function lowerForward(node: Node, operands: ForwardOperands, alone: boolean): Dispatch {
-  const flags = { BIASED: operands.bias !== undefined, SUMMED: operands.addend !== undefined };
-  const dispatch = overRows('norm/norm-forward', node, { ...operands }, operands.x, alone, flags);
-  return { ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } };
+function lowerNorm(node: Node, alone: boolean): readonly Dispatch[] {
+  const [x, gain, y, stats] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0), outputAt(node, 1)];
+  const bias = flagAttr(node, 'bias') ? inputAt(node, 2) : undefined;
+  return lowerForward(node, { x, gain, bias, y, stats, addend: undefined, sum: undefined }, alone);
 }
 
+function lowerResidualNorm(node: Node, alone: boolean): readonly Dispatch[] {
+  const [x, addend, gain] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+  const [sum, y, stats] = [outputAt(node, 0), outputAt(node, 1), outputAt(node, 2)];
+  const bias = flagAttr(node, 'bias') ? inputAt(node, 3) : undefined;
+  return lowerForward(node, { x, gain, bias, y, stats, addend, sum }, alone);
+}
+
+function lowerForward(node: Node, operands: ForwardOperands, alone: boolean): readonly Dispatch[] {
+  const flags = { BIASED: operands.bias !== undefined, SUMMED: operands.addend !== undefined };
+  const dispatch = overRows('norm/norm-forward', node, { ...operands }, operands.y, alone, flags);
+  return [{ ...dispatch, sizes: { ...dispatch.sizes, eps: numberAttr(node, 'eps') } }];
+}
+
+function lowerBackward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [dy, x, gain, stats] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), inputAt(node, 3)];
+  const dx = outputAt(node, 0);
+  const ADDEND = flagAttr(node, 'addend');
+  const bind = { dy, x, gain, stats, addend: ADDEND ? inputAt(node, 4) : undefined, dx };
+  return [overRows('norm/norm-backward', node, bind, dx, alone, { ADDEND })];
+}
+
+/** `y` is what the rows make. */
 function overRows(
   kernel: string,
   node: Node,
   bind: Dispatch['bind'],
-  x: Value,
+  y: Value,
   alone: boolean,
   flags: Record<string, boolean>,
 ): Dispatch {
-  const rows = rowsOf(x.type);
-  const vec = vecWidth(lastOf(x.type));
-  const columns = lastOf(x.type) / vec;
-  const teams = teamsFor(columns, alone);
+  const rows = rowsOf(y.type);
+  const vec = vecWidth(lastOf(y.type));
+  const columns = lastOf(y.type) / vec;
+  const { overrides: team, grid } = teamsFor(columns, alone);
+  const made = madeBy(y, alone);
   return {
     kernel,
-    bind,
-    sizes: { rows, columns },
-    overrides: { ...teams.overrides, CENTRED: centred(node), ...flags },
-    template: { WIDTH: vec },
-    grid: teams.grid(rows),
+    bind: { ...bind, beside: made.beside },
+    sizes: { rows, part: made.parts === undefined ? team.WORKGROUP / team.TEAM : made.parts.part / lastOf(y.type), columns },
+    overrides: { ...team, ...made.overrides, CENTRED: centred(node), ...flags },
+    template: { WIDTH: vec, ...made.template },
+    grid: made.parts?.grid ?? grid(rows),
   };
 }
 

@@ -25,6 +25,8 @@ export interface Dispatch {
   readonly bind: Readonly<Record<string, Operand>>;
   /** Read-only u32 data by WGSL variable, made once when the program is: for kernels over packs, whose offsets depend on L. */
   readonly tables?: Readonly<Record<string, (lanes: number) => Uint32Array>>;
+  /** Elements of a lane that it reads or writes of a binding, by WGSL variable: where nothing is said, all that the operand has. */
+  readonly touches?: Readonly<Record<string, number>>;
   /** By the names of the fields of the WGSL struct `Sizes`. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly overrides?: Readonly<Record<string, number | boolean>>;
@@ -65,10 +67,15 @@ export interface Op {
   readonly checkedWith?: string;
   /** Word i of an input of u32 or of packed codes when the op's kernels are tried on made-up data; an op with such inputs must have it. */
   readonly words?: (node: Unshaped, input: number, i: number) => number;
-  /** What fills an f32 input then where normals make no sense of it, such as a scale. */
-  readonly floats?: (node: Unshaped, input: number) => number | undefined;
+  /** Element i of an f32 input then where normals make no sense of it, such as a scale. */
+  readonly floats?: (node: Unshaped, input: number, i: number) => number | undefined;
   /** Attributes of `small`, the node with fewer rows that `node` is tried as, which put all that `node` does to the test. */
   readonly shrunk?: (node: Node, small: Node) => Attrs;
+  /**
+   * The op that its kernels compute too, and that it gives more than: its check on the user's device is that op's, and that the same variant
+   * of that op, with the rest as ops of their own, gives the same bits.
+   */
+  readonly wraps?: (node: Unshaped) => { readonly op: string; readonly attrs: Attrs };
   /** Its variants give the same bits, whatever they are given: their check on the user's device allows no difference. */
   readonly exact?: true;
   /**

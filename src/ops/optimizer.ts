@@ -1,8 +1,9 @@
 import { ShapeError } from '../base/errors.ts';
 import { STREAM } from '../base/random.ts';
-import { sameShape } from '../base/shape.ts';
+import { sameShape, sizeOf } from '../base/shape.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
+import { packLayout } from '../graph/pack.ts';
 import { f32 } from '../graph/types.ts';
 import type { Attrs, Node, Type, Value } from '../graph/types.ts';
 import { HYPER_SIZE } from './hyper.ts';
@@ -10,7 +11,7 @@ import { FLAT_WORKGROUP, foldGrid } from './launch.ts';
 import { rowVariants } from './norm.ts';
 import { addOp, flagAttr, inputAt, outputAt, plainVariant, requireShape } from './op.ts';
 import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
-import { chunkCount, packTable, partsOf } from './pack-table.ts';
+import { CHUNK, chunkCount, packTable, partsOf } from './pack-table.ts';
 import { roundAttrs, roundOverrides, roundState } from './round-state.ts';
 import type { RoundStateAttrs } from './round-state.ts';
 
@@ -72,9 +73,13 @@ export function adamw(g: Graph, inputs: AdamwInputs, pass: AdamwPass = {}, name?
   addOp(g, 'adamw', optimizerOps.adamw, [grads, weights, m, v, norm, hyper, ...drawn], { clips, decay, ...rounds }, name);
 }
 
-/** acc = (first ? 0 : acc) + scale grads, where micro f32[2] = [first, scale]: the sum of a step's micro-batches. */
-export function accumulate(g: Graph, grads: Value, acc: Value, micro: Value, name?: string): void {
-  addOp(g, 'accumulate', optimizerOps.accumulate, [grads, acc, micro], {}, name);
+/**
+ * acc = (first ? 0 : acc) + scale grads, where micro f32[2] = [first, scale]: the sum of a step's micro-batches. Packs, or a tensor each;
+ * where acc has more parts than grads, `into` says for each part of grads which of them it goes to.
+ */
+export function accumulate(g: Graph, grads: Value, acc: Value, micro: Value, into: readonly number[] = [], name?: string): void {
+  const attrs = into.length === 0 ? {} : { into };
+  addOp(g, 'accumulate', optimizerOps.accumulate, [grads, acc, micro], attrs, name);
 }
 
 export const optimizerOps: Record<'global_norm' | 'clip_grads' | 'decay_weights' | 'adamw' | 'accumulate', Op> = {
@@ -187,7 +192,10 @@ export const optimizerOps: Record<'global_norm' | 'clip_grads' | 'decay_weights'
   accumulate: {
     shape(node) {
       const [grads, acc, micro] = [inputAt(node, 0).type, inputAt(node, 1).type, inputAt(node, 2).type];
-      requireShape(node, sameParts(grads, acc), 'the packs have other parts');
+      const into = targetsOf(node);
+      const targets = into.map((part) => partsOf(acc)[part]);
+      requireShape(node, new Set(into).size === into.length, 'two parts of the gradients go to one of the sum');
+      requireShape(node, acc.dtype === 'f32' && hasParts(grads, targets), 'the packs have other parts');
       requireShape(node, micro.dtype === 'f32' && sameShape(micro.shape, [2]), 'micro is not f32[2]');
       return [];
     },
@@ -195,7 +203,10 @@ export const optimizerOps: Record<'global_norm' | 'clip_grads' | 'decay_weights'
     updates: [1],
     variants: plainVariant((node: Node) => {
       const [grads, acc, micro] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-      return [overPack('optimizer/accumulate-update', { grads, acc, micro }, grads.type, { WORKGROUP: FLAT_WORKGROUP })];
+      const pass = overPack('optimizer/accumulate-update', { grads, acc, micro }, grads.type, { WORKGROUP: FLAT_WORKGROUP });
+      const targets = (lanes: number): Uint32Array => chunkStarts(acc.type, targetsOf(node), lanes);
+      const elements = partsOf(grads.type).reduce((sum, part) => sum + sizeOf(part), 0);
+      return [{ ...pass, tables: { ...pass.tables, targets }, touches: { acc: elements } }];
     }),
   },
 };
@@ -219,8 +230,32 @@ function overPack(
 }
 
 function sameParts(a: Type, b: Type): boolean {
-  const [p, q] = [partsOf(a), partsOf(b)];
-  return a.dtype === 'f32' && b.dtype === 'f32' && p.length === q.length && p.every((part, i) => sameShape(part, q[i] ?? []));
+  return b.dtype === 'f32' && hasParts(a, partsOf(b));
+}
+
+function hasParts(pack: Type, parts: readonly (readonly number[] | undefined)[]): boolean {
+  const own = partsOf(pack);
+  const areSame = own.every((part, i) => {
+    const other = parts[i];
+    return other !== undefined && sameShape(part, other);
+  });
+  return pack.dtype === 'f32' && own.length === parts.length && areSame;
+}
+
+/** The part of the sum that each part of the gradients goes to. */
+function targetsOf(node: Unshaped): readonly number[] {
+  const { into } = node.attrs;
+  return typeof into === 'object' ? into : partsOf(inputAt(node, 1).type).map((_, part) => part);
+}
+
+/** Where the chunks of some parts of a pack begin in lane 0, in words. */
+function chunkStarts(pack: Type, parts: readonly number[], lanes: number): Uint32Array {
+  const { offsets } = packLayout(pack, lanes);
+  const starts = parts.flatMap((part) => {
+    const chunks = Math.ceil(sizeOf(partsOf(pack)[part] ?? [0]) / CHUNK);
+    return Array.from({ length: chunks }, (_, i) => (offsets[part] ?? 0) + i * CHUNK);
+  });
+  return Uint32Array.from(starts);
 }
 
 /** How the weights are rounded in the same pass; undefined where they are not. */

@@ -37,6 +37,12 @@ function packing({ bits }: Format): { readonly PER_WORD: number; readonly SPAN: 
   return { PER_WORD, SPAN: Math.max(4, PER_WORD) };
 }
 
+/** Overrides by which kernels with `lib/made-cast` know a cast without a scale. */
+export function castOverrides({ format, rounding, saturate }: CastAttrs): Overrides {
+  const { PER_WORD } = packing(formatNamed(format));
+  return { PER_WORD, ROUNDING: ROUNDING[rounding], SATURATE: saturate, ...formatOverrides(formatNamed(format)) };
+}
+
 /** Overrides by which kernels know a cast: its packing, blocks, scales and format. */
 export function codeOverrides({ format, scaling, blockScale, blockRows, blockColumns }: CastAttrs): Overrides {
   const { IS_SCALE: _, ...element } = formatOverrides(formatNamed(format));
@@ -75,8 +81,10 @@ export function lowerQuantize(node: Node, cast: CastAttrs, sources: CastSources,
   const VALUES = flagAttr(node, 'values');
   const items = Math.ceil(sizeOf(x.type.shape) / packing(formatNamed(cast.format)).SPAN);
   const WORKGROUP = alone ? 16 : FLAT_WORKGROUP;
-  const ITEMS = alone ? 16 : items > MANY_ITEMS ? 4 : 1;
   const { amax, scale, draw } = sources;
+  const partials = amax === undefined ? 0 : wordsOf(amax.type);
+  // Threads that find the scale for themselves have the more elements the more partial maxima they read for it.
+  const ITEMS = alone ? Math.max(16, Math.ceil(partials / 4)) : items > MANY_ITEMS ? 4 : 1;
   const scales = cast.scaling === 'none' ? undefined : outputAt(node, 1);
   const isBlock = cast.scaling === 'block';
   const blocks: Scratch | undefined = isBlock
@@ -96,7 +104,7 @@ export function lowerQuantize(node: Node, cast: CastAttrs, sources: CastSources,
     },
     sizes: {
       ...sizes,
-      partials: amax === undefined ? 0 : wordsOf(amax.type),
+      partials,
       shrink: bitsOf(2 ** -cast.margin),
       first: numberAttr(node, 'first'),
       tensor: cast.tensor,

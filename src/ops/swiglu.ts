@@ -2,8 +2,10 @@ import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { sameShape, sizeOf } from '../base/shape.ts';
 import { f32 } from '../graph/types.ts';
-import type { Type, Value } from '../graph/types.ts';
-import { flatGrid, FLAT_WORKGROUP, lastOf, vecWidth } from './launch.ts';
+import type { Node, Type, Value } from '../graph/types.ts';
+import { lastOf, vecWidth } from './launch.ts';
+import { flatDispatch } from './made.ts';
+import type { Producer } from './made.ts';
 import { addOp, inputAt, outputAt, plainVariant, requireShape } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 
@@ -25,10 +27,7 @@ export const swigluOps: Record<'swiglu' | 'swiglu_backward', Op> = {
       if (dy === undefined) return [];
       return [swigluBackward(g, dy, inputAt(node, 0), node.name)];
     },
-    variants: plainVariant((node) => {
-      const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
-      return [gated('elementwise/swiglu-forward', { x, y }, y.type)];
-    }),
+    variants: plainVariant((node) => lowerForward(node, false)),
   },
 
   swiglu_backward: {
@@ -38,11 +37,14 @@ export const swigluOps: Record<'swiglu' | 'swiglu_backward', Op> = {
       return [x];
     },
     vjp: 'none',
-    variants: plainVariant((node) => {
-      const [dy, x, dx] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
-      return [gated('elementwise/swiglu-backward', { dy, x, dx }, dy.type)];
-    }),
+    variants: plainVariant((node) => lowerBackward(node, false)),
   },
+};
+
+/** Both give more beside their result on request. */
+export const swigluProducers: Record<'swiglu' | 'swiglu_backward', Producer> = {
+  swiglu: { op: swigluOps.swiglu, result: 0, lower: lowerForward },
+  swiglu_backward: { op: swigluOps.swiglu_backward, result: 0, lower: lowerBackward },
 };
 
 function halved(node: Unshaped, x: Type): Type {
@@ -54,16 +56,23 @@ function halved(node: Unshaped, x: Type): Type {
   return f32(...x.shape.slice(0, -1), lastOf(x) / 2);
 }
 
-/** `half` is the type with F columns. */
-function gated(kernel: string, bind: Record<string, Value>, half: Type): Dispatch {
+function lowerForward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
+  return [gated('elementwise/swiglu-forward', { x, y }, { half: y.type, y, alone })];
+}
+
+function lowerBackward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [dy, x, dx] = [inputAt(node, 0), inputAt(node, 1), outputAt(node, 0)];
+  return [gated('elementwise/swiglu-backward', { dy, x, dx }, { half: dy.type, y: dx, alone })];
+}
+
+/** `half` is the type with F columns, `y` what is made. */
+function gated(
+  kernel: string,
+  bind: Record<string, Value>,
+  { half, y, alone }: { readonly half: Type; readonly y: Value; readonly alone: boolean },
+): Dispatch {
   const vec = vecWidth(lastOf(half));
-  const count = sizeOf(half.shape) / vec;
-  return {
-    kernel,
-    bind,
-    sizes: { count, columns: lastOf(half) / vec },
-    overrides: { WORKGROUP: FLAT_WORKGROUP },
-    template: { WIDTH: vec },
-    grid: flatGrid(count),
-  };
+  const dispatch = { kernel, bind, sizes: { columns: lastOf(half) / vec }, template: { WIDTH: vec } };
+  return flatDispatch(dispatch, y, sizeOf(half.shape) / vec, alone);
 }

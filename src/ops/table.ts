@@ -8,11 +8,13 @@ import { elementwiseOps } from './elementwise.ts';
 import { embeddingOps } from './embedding.ts';
 import { headLossOps } from './head-loss.ts';
 import { headsOps } from './heads.ts';
+import { matmulAccumulateOps } from './matmul-accumulate.ts';
 import { matmulOps } from './matmul.ts';
 import { normOps } from './norm.ts';
 import type { Op } from './op.ts';
 import { optimizerOps } from './optimizer.ts';
 import { positionOps } from './position.ts';
+import { producerOps } from './producer.ts';
 import { qkNormOps } from './qk-norm.ts';
 import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
@@ -28,6 +30,7 @@ export const OPS = {
   ...embeddingOps,
   ...positionOps,
   ...matmulOps,
+  ...matmulAccumulateOps,
   ...elementwiseOps,
   ...swigluOps,
   ...normOps,
@@ -44,6 +47,7 @@ export const OPS = {
   ...roundStateOps,
   ...samplingOps,
   ...amaxOps,
+  ...producerOps,
   ...quantizeOps,
   ...tensorStatsOps,
 } satisfies Record<string, Op>;

@@ -4,7 +4,7 @@ export { FIELDS } from './fields.ts';
 export { canShareProgram, differingPaths, FIELD_GROUPS, fieldAt, getField, isShown, setField, SPEC_PATHS } from './schema.ts';
 export { defaultSpec, withDefaults } from './defaults.ts';
 export { parseSpec, specFaults, type SpecFault } from './validate.ts';
-export { FUSION_RULE_NAMES, FUSION_RULES, isFusionOn } from './fusion-rules.ts';
+export { FUSION_RULE_NAMES, FUSION_RULES, isFusionOn, type FusionRule } from './fusion-rules.ts';
 export { parameterShapes, vocabSize } from './shapes.ts';
 export { flopsPerToken, parameterCount } from './counts.ts';
 export { budgetAs, budgetKind, tokensPerStep, totalSteps, type BudgetKind } from './steps.ts';

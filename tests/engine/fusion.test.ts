@@ -3,6 +3,7 @@ import { FUSION_RULES, planProgram } from '../../src/engine/index.ts';
 import type { Plan } from '../../src/engine/index.ts';
 import { SpecError } from '../../src/base/errors.ts';
 import { printGraph } from '../../src/graph/index.ts';
+import { boundBytesOf } from '../../src/measure/bytes.ts';
 import type { FusionSpec } from '../../src/spec/run-spec.ts';
 import { trainingGraph } from '../../src/train/graphs.ts';
 import { tinySpec } from '../reference/specs.ts';
@@ -10,12 +11,15 @@ import { testGpu } from '../support/run-graph.ts';
 
 const spec = tinySpec({ model: { layers: 2, norm: 'layernorm', position: 'learned', mlp: 'gelu', bias: true, tied: false } });
 
-async function planOf(fusion: FusionSpec, { bias = true, cast = false, cap = false, turned = false } = {}): Promise<Plan> {
+async function planOf(
+  fusion: FusionSpec,
+  { bias = true, cast = false, scaled = true, cap = false, turned = false, gradAccum = 1 } = {},
+): Promise<Plan> {
   const gpu = await testGpu();
-  const precision = { ...spec.precision, recipe: cast ? 'fp8-current' : 'f32' } as const;
+  const precision = { ...spec.precision, recipe: cast ? (scaled ? 'fp8-current' : 'bf16') : 'f32' } as const;
   const positions = turned ? ({ position: 'rope', qkNorm: true } as const) : {};
   const model = { ...spec.model, bias, logitSoftcap: cap ? 30 : null, ...positions };
-  const graph = trainingGraph({ ...spec, fusion, precision, model }, 11);
+  const graph = trainingGraph({ ...spec, fusion, precision, model, data: { ...spec.data, gradAccum } }, 11);
   // As a GPU has it: a software adapter decodes operands in a dispatch of its own.
   return planProgram(graph, { caps: { ...gpu.caps, software: false } });
 }
@@ -30,13 +34,15 @@ describe('fusion rules', () => {
     expect(all.peakBytes).toBeLessThan(none.peakBytes);
   });
 
-  // In one chunk the head with its loss takes as many dispatches as its parts: it spares memory.
-  const counted = FUSION_RULES.map(({ name }) => name).filter((name) => name !== 'head-loss');
+  // In one chunk the head with its loss takes as many dispatches as its parts, and so do gradients that are added up: they spare memory.
+  const sparing = ['head-loss', 'gradient-accumulation'];
+  const counted = FUSION_RULES.map(({ name }) => name).filter((name) => !sparing.includes(name));
   it.each(counted)('%s does something on its own, and is gone when it is off', async (name) => {
     // A bias of its own stands between a matmul and what else could be fused with it.
     const options = {
       bias: name === 'matmul-bias' || name === 'bias-gradient',
-      cast: name === 'cast-store' || name === 'matmul-decode',
+      cast: ['amax-producer', 'cast-producer', 'cast-store', 'matmul-decode'].includes(name),
+      scaled: name !== 'cast-producer',
       // Head and loss in one leave no loss of its own, but where a cap stands between them.
       cap: name === 'cross-entropy',
       turned: name === 'attention-qk',
@@ -65,7 +71,7 @@ describe('fusion rules', () => {
 
   it('head-loss never has all logits: 4,096 tokens of 8,192 symbols train within what every adapter binds', () => {
     const limits = { maxBindingBytes: 2 ** 27, maxBufferBytes: 2 ** 28, workgroupBytes: 2 ** 14, maxInvocations: 256 };
-    const caps = { ...limits, software: false, subgroups: false };
+    const caps = { ...limits, software: false, subgroups: false, f16: false };
     const wide = tinySpec({ data: { context: 256, batch: 16 }, model: { width: 64 } });
     const bytes = (fusion: FusionSpec): number => planProgram(trainingGraph({ ...wide, fusion }, 8192), { caps }).peakBytes;
     const logits = 4 * 4096 * 8192;
@@ -89,6 +95,46 @@ describe('fusion rules', () => {
     expect(attended.map(({ attrs }) => attrs['base'])).toEqual([0, 10_000]);
     expect(attended.map(({ inputs }) => inputs[0]?.node.op)).toEqual(['quantize', 'matmul']);
   });
+
+  it('qkv-matmul makes one of each three matmuls, and without it they take neither epilogue nor codes', async () => {
+    const parts = ({ graph }: Plan): number => graph.nodes.filter(({ attrs }) => attrs['parts'] !== undefined).length;
+    const matmuls = ({ steps }: Plan): number =>
+      steps.flatMap(({ dispatches }) => dispatches).filter(({ kernel }) => kernel.startsWith('matmul/')).length;
+    for (const cast of [false, true]) {
+      const [all, without] = [await planOf('all', { cast }), await planOf({ 'qkv-matmul': false }, { cast })];
+      // Forward, and the gradients of x and of the weight, in each of two layers.
+      expect([parts(all), parts(without)]).toEqual([0, 6]);
+      expect(matmuls(without) - matmuls(all)).toBe(12);
+    }
+  });
+
+  it.each([false, true])(
+    'gradient-accumulation leaves no gradient of a weight to store, bias gradients aside, cast: %s',
+    async (cast) => {
+      const options = { gradAccum: 2, cast };
+      const rule = 'gradient-accumulation';
+      const [alone, none] = [await planOf(only(rule), options), await planOf('none', options)];
+      const [all, without] = [await planOf('all', options), await planOf({ [rule]: false }, options)];
+      for (const [on, off] of [
+        [alone, none],
+        [all, without],
+      ] as const) {
+        expect(on.dispatchesPerStep).toBe(off.dispatchesPerStep);
+        expect(on.peakBytes).toBeLessThan(off.peakBytes);
+        expect(boundBytesOf(on)).toBeLessThan(boundBytesOf(off));
+      }
+      const summed = ({ graph }: Plan): readonly string[] =>
+        graph.nodes.filter(({ op }) => op === 'matmul_accumulate').map(({ name }) => name.replace('d blocks.', ''));
+      const layers = [1, 0].flatMap((i) => ['mlp.proj', 'mlp.fc', 'attn.proj', 'attn.qkv'].map((name) => `${i}.${name}`));
+      expect(summed(all)).toEqual(layers);
+      // The head is a matmul of its own; q, k and v are three.
+      expect(summed(alone)).toEqual(['d head', ...layers.filter((name) => !name.endsWith('qkv'))]);
+      // What reads the pack of the others: norms and embeddings, the head of a fused loss, and biases.
+      const rest = all.graph.nodes.find(({ op }) => op === 'accumulate')?.attrs['into'];
+      expect(rest).toHaveLength(2 + 2 * 4 + 2 * 4 + 2 + 1);
+      expect(printGraph((await planOf('all')).graph)).not.toContain('matmul_accumulate');
+    },
+  );
 
   it('refuses a rule that does not exist', () => {
     expect(() => trainingGraph({ ...spec, fusion: { 'matmul-magic': true } }, 11)).toThrow(SpecError);

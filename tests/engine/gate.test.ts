@@ -9,6 +9,7 @@ import { delayedScale } from '../../src/ops/delayed-scale.ts';
 import type { Dispatch, Op } from '../../src/ops/op.ts';
 import { dequantize, quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs, CastSources } from '../../src/ops/quantize.ts';
+import { withAmax, withCast } from '../../src/ops/producer.ts';
 import { roundState } from '../../src/ops/round-state.ts';
 import { opOf } from '../../src/ops/table.ts';
 import { castError, tensorStats } from '../../src/ops/tensor-stats.ts';
@@ -151,6 +152,28 @@ describe('the check of fast paths of casts', () => {
       expect(await verdictOf(nodes.amax, short)).toMatchObject({ ok: false });
     },
   );
+
+  it('promise 4: holds what an op gives beside its result against the same op and an op of its own, bit for bit', async () => {
+    const g = new Graph();
+    const inputs = [g.input('x', f32(70, 36), 'micro'), g.input('gain', f32(36), 'micro')];
+    const attrs = { kind: 'layernorm', bias: false, eps: 1e-5 };
+    const norm = { op: 'norm', inputs, attrs, name: '' };
+    const told = withAmax(g, norm, 'all')[0]?.node;
+    const cast = withCast(g, norm, { ...CAST, format: 'bf16', scaling: 'none', rounding: 'nearest', saturate: false })[0]?.node;
+    if (told === undefined || cast === undefined) throw new RangeError('no norm');
+    for (const node of [told, cast]) {
+      for (const variant of ['alone', 'plain'])
+        expect(await tryPath(await testGpu(), { node, variant, key: node.op })).toMatchObject({ ok: true });
+      expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
+      // The norm itself is tried too.
+      const uncentred = (dispatch: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...dispatch.overrides, CENTRED: false } });
+      expect(await verdictOf(node, uncentred)).toMatchObject({ ok: false });
+    }
+    const short = (dispatch: Dispatch): Dispatch => ({ ...dispatch, sizes: { ...dispatch.sizes, rows: 60 } });
+    expect(await verdictOf(told, short)).toMatchObject({ ok: false });
+    const towardZero = (dispatch: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...dispatch.overrides, ROUNDING: 1 } });
+    expect(await verdictOf(cast, towardZero)).toMatchObject({ ok: false });
+  });
 
   it('promise 4: passes the variants that casts have', async () => {
     const { amax: maxima, quantize: tensorwise } = casts({});

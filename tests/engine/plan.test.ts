@@ -15,6 +15,7 @@ const caps: Caps = {
   maxBindingBytes: 2 ** 27,
   maxBufferBytes: 2 ** 28,
   subgroups: false,
+  f16: false,
 };
 
 /** A graph of adds, activations and sums over values picked by the given numbers. */

@@ -7,9 +7,10 @@ import { kernelPaths, shaderText } from '../../src/gpu/shaders.ts';
 /** Template values that are no numbers: the kernel's text differs with each. */
 const FORMS: Readonly<Record<string, readonly string[]>> = {
   OPERANDS: ['f32', 'coded'],
-  LOADS: ['f32', 'coded', 'vec4'],
+  LOADS: ['f32', 'coded', 'vec4', 'f16'],
   LOGITS: ['apart', 'in-place'],
-  AMAX: ['none', 'made'],
+  MADE: ['none', 'amax', 'cast'],
+  FLAT: ['items', 'parts'],
 };
 
 /** The template values that a kernel asks for, each 4, for vectors of four and registers for four, or one of {@link FORMS}. */

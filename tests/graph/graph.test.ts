@@ -93,6 +93,18 @@ describe('the checker', () => {
     expect(() => checkGraph(g, opRules)).toThrow(GraphError);
   });
 
+  it('lets several nodes update one state in a micro-batch, and refuses one that only reads it after that', () => {
+    const g = new Graph();
+    const { pack, tensors } = g.state('acc', [{ name: 'a', shape: [4] }]);
+    const micro = g.input('micro', f32(2), 'micro');
+    const part = first([...tensors.values()]);
+    g.add('accumulate', [g.input('x', f32(4), 'micro'), part, micro], {}, [], 'first');
+    g.add('accumulate', [g.input('y', f32(4), 'micro'), pack, micro], {}, [], 'second');
+    expect(() => checkGraph(g, opRules)).not.toThrow();
+    add(g, part, part, 'late');
+    expect(() => checkGraph(g, opRules)).toThrow('"late": input %0.1 was updated before this read');
+  });
+
   it('refuses an op that is not in the table', () => {
     const g = new Graph();
     g.add('teleport', [g.input('x', u32(1), 'micro')], {}, [u32(1)]);

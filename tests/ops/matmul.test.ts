@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/base/shape.ts';
+import { pullback } from '../../src/engine/grad.ts';
 import { planProgram, Program, Store } from '../../src/engine/index.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import { openNodeGpu } from '../../src/gpu/node-adapter.ts';
-import { Graph } from '../../src/graph/graph.ts';
+import { first, Graph } from '../../src/graph/graph.ts';
 import { f32 } from '../../src/graph/types.ts';
 import type { Attrs } from '../../src/graph/types.ts';
 import { matmulVariants } from '../../src/ops/matmul-kernels.ts';
@@ -25,6 +26,7 @@ interface Case {
   readonly activation?: 'gelu' | 'relu2';
   readonly slope?: 'gelu' | 'relu2' | 'swiglu';
   readonly columnSums?: boolean;
+  readonly parts?: readonly number[];
   /** Large tiles are tried too: they take a software adapter seconds to compile. */
   readonly large?: true;
 }
@@ -62,7 +64,7 @@ function graphOf(c: Case): { graph: Graph; attrs: Attrs } {
   const graph = new Graph();
   const [a, b, ...rest] = shapesOf(c).map((shape, i) => graph.input(`in${i}`, f32(...shape), 'micro'));
   if (a === undefined || b === undefined) throw new RangeError('a matmul has two operands');
-  const { batch = 1, transpose = 'NN', bias = false, residual = false, activation, slope, columnSums = false } = c;
+  const { batch = 1, transpose = 'NN', bias = false, residual = false, activation, slope, columnSums = false, parts = [] } = c;
   const last = rest.at(-1);
   const [biasIn, residualIn] = [bias ? rest[0] : undefined, residual ? last : undefined];
   const outputs = matmulNode(graph, a, b, {
@@ -75,6 +77,7 @@ function graphOf(c: Case): { graph: Graph; attrs: Attrs } {
     ...(activation === undefined ? {} : { activation }),
     ...(slope === undefined || last === undefined ? {} : { slope: { kind: slope, pre: last } }),
     columnSums,
+    parts,
   });
   outputs.forEach((value, i) => graph.output(`out${i}`, value, 'micro'));
   return { graph, attrs: outputs[0]?.node.attrs ?? {} };
@@ -139,6 +142,16 @@ const CASES: readonly Case[] = [
   { M: 70, N: 6, K: 33, transpose: 'NT', slope: 'relu2' },
   { M: 35, N: 3, K: 40, transpose: 'TN', columnSums: true },
   { M: 2, N: 36, K: 300, columnSums: true },
+  { M: 66, N: 48, K: 33, parts: [16, 8, 24] },
+  { M: 20, N: 28, K: 36, parts: [16, 12], large: true },
+  { M: 17, N: 16, K: 32, transpose: 'NT', parts: [16, 8, 8] },
+  { M: 24, N: 13, K: 27, transpose: 'NT', parts: [9, 1, 17] },
+  { M: 16, N: 24, K: 1030, transpose: 'TN', parts: [8, 16] },
+  { M: 12, N: 28, K: 24, transpose: 'TN', parts: [16, 12] },
+  { M: 20, N: 18, K: 2100, transpose: 'NT', parts: [1040, 1060] },
+  { M: 19, N: 12, K: 40, transpose: 'TT', parts: [20, 20] },
+  { M: 64, N: 9, K: 20, parts: [3, 6] },
+  { M: 5, N: 40, K: 31, transpose: 'NT', parts: [7, 24] },
 ];
 
 describe('matmul', () => {
@@ -169,10 +182,60 @@ describe('matmul', () => {
 
   it('is tried in every variant by these cases', () => {
     const tried = new Set(CASES.flatMap((c) => variantsOf(graphOf(c).graph, c.large).map(({ name }) => name)));
-    // `decoded` is for operands that are codes: tests/ops/matmul-codes.test.ts.
-    const names = matmulVariants.map(({ name }) => name).filter((name) => name !== 'decoded');
+    // These are for operands that are codes: tests/ops/matmul-codes.test.ts and matmul-f16.test.ts.
+    const names = matmulVariants.map(({ name }) => name).filter((name) => name !== 'decoded' && !name.endsWith('-f16'));
     const serving = names.filter((name) => gpu.caps.subgroups || !name.includes('subgroup'));
     expect([...tried].toSorted()).toEqual(serving.toSorted());
+  });
+
+  it.each([
+    { M: 18, N: 36, K: 20, parts: [16, 8, 12] },
+    { M: 13, N: 22, K: 20, parts: [8, 14] },
+    { M: 16, N: 40, K: 1040, transpose: 'TN', parts: [24, 16] },
+  ] as const)('gives columns in parts the bits that they have in the whole product: %o', async (c) => {
+    const [apart, together] = [graphOf(c).graph, graphOf({ ...c, parts: [] }).graph];
+    const inputs = shapesOf(c).map((shape, i) => noise(sizeOf(shape), `${i}`));
+    const serving = new Set(variantsOf(together).map(({ name }) => name));
+    const both = variantsOf(apart).filter(({ name }) => serving.has(name));
+    expect(both.length).toBeGreaterThan(3);
+    for (const { name, software } of both) {
+      expect(await run(apart, name, software, [inputs]), name).toEqual(await run(together, name, software, [inputs]));
+    }
+  });
+
+  it('loads and stores vectors only where a part and its rows begin on one', () => {
+    const vectors = (c: Case): readonly string[] =>
+      variantsOf(graphOf(c).graph, true).flatMap(({ name }) => (name.endsWith('vec4') ? [name] : []));
+    expect(vectors({ M: 16, N: 24, K: 16, parts: [8, 16] })).toEqual(vectors({ M: 16, N: 24, K: 16 }));
+    expect(vectors({ M: 16, N: 24, K: 16, parts: [8, 16] })).toContain('blocked-vec4');
+    // Wide enough and a multiple of 4 each, but of no whole vectors before them, or in a row.
+    expect(vectors({ M: 16, N: 26, K: 16, parts: [8, 8, 10] })).toEqual([]);
+    expect(vectors({ M: 16, N: 28, K: 16, parts: [10, 18] })).toEqual([]);
+    expect(vectors({ M: 16, N: 16, K: 24, transpose: 'NT', parts: [6, 18] })).toEqual([]);
+  });
+
+  it.each([
+    [{ M: 4, N: 6, K: 5, parts: [4, 4] }, 'parts 4 + 4 are not the columns of one matrix b'],
+    [{ M: 4, N: 6, K: 5, batch: 2, parts: [2, 4] }, 'parts 2 + 4 are not the columns of one matrix b'],
+    [{ M: 4, N: 6, K: 5, parts: [0, 6] }, 'attribute parts is no list of column counts'],
+    [{ M: 4, N: 6, K: 5, parts: [2, 4], bias: true }, 'a product in parts is of f32, and is stored as it is'],
+    [{ M: 4, N: 6, K: 5, parts: [2, 4], columnSums: true }, 'a product in parts is of f32, and is stored as it is'],
+  ] as const)('refuses parts that it cannot multiply one by one: %o', (c, rule) => {
+    expect(() => graphOf(c)).toThrow(rule);
+  });
+
+  it('gives parts to both gradients of a product in parts, and none of those has gradients of its own', () => {
+    const { graph } = graphOf({ M: 4, N: 6, K: 5, parts: [2, 4] });
+    const [a, b, product] = graph.nodes.map(({ outputs }) => first(outputs));
+    if (a === undefined || b === undefined || product === undefined) throw new RangeError('the graph has no matmul');
+    const seeds = new Map([[product, graph.input('dy', product.type, 'micro')]]);
+    const [da, db] = pullback(graph, seeds, [a, b]);
+    expect([da, db].map((value) => value?.node.attrs['parts'])).toEqual([
+      [2, 4],
+      [2, 4],
+    ]);
+    if (da === undefined) throw new RangeError('a has no gradient');
+    expect(() => pullback(graph, new Map([[da, a]]), [b])).toThrow('are taken where no operand is transposed');
   });
 
   it.each(['gelu', 'relu2', undefined] as const)('keeps a NaN in its row, with activation %s', async (activation) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ShapeError } from '../../src/base/errors.ts';
 import { roundUp, sizeOf } from '../../src/base/shape.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { f32, packOf, u32 } from '../../src/graph/types.ts';
@@ -304,5 +305,43 @@ describe('accumulate', () => {
       const close = { rtol: 2e-7, atol: 1e-7, because: 'two roundings' };
       expectClose(joined(results[i]?.states['acc']), want?.data ?? [], close);
     }
+  });
+
+  it('adds to the parts that it is told, in their order, and leaves the others as they are', async () => {
+    const graph = new Graph();
+    const into = [4, 1, 5];
+    const some = into.map((part) => NAMED[part]).filter((part) => part !== undefined);
+    const grads = graph.state('grads', some).pack;
+    const acc = graph.state('acc', NAMED).pack;
+    accumulate(graph, grads, acc, graph.input('micro', f32(2), 'micro'), into);
+    const micro = Float64Array.of(0, 0.25);
+    const size = some.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const lanes = [0, 1, 2].map((lane) => ({ grads: noise(size, `g${lane}`), acc: noise(SIZE, `a${lane}`) }));
+    const results = await runGraph(
+      graph,
+      lanes.map((lane) => {
+        let at = 0;
+        const own = some.map(({ name, shape }) => [name, lane.grads.slice(at, (at += sizeOf(shape)))] as const);
+        return { inputs: { micro }, states: { grads: Object.fromEntries(own), acc: byPart(lane.acc) } };
+      }),
+    );
+    for (const [i, lane] of lanes.entries()) {
+      const given = { ...tensor([size], lane.grads), parts: some.map(({ shape }) => shape) };
+      const [want] = referenceOf('accumulate')([given, packed(lane.acc), tensor([2], micro)], { into });
+      const close = { rtol: 2e-7, atol: 1e-7, because: 'two roundings' };
+      expectClose(joined(results[i]?.states['acc']), want?.data ?? [], close);
+    }
+  });
+
+  it.each([[[4, 1]], [[4, 1, 1]], [[4, 1, 6]], [[1, 4, 5]]])('refuses parts %j for gradients of other shapes', (into) => {
+    const graph = new Graph();
+    const [a = [], b = [], c = []] = [PARTS[4], PARTS[1], PARTS[5]];
+    const grads = graph.state('grads', [
+      { name: 'a', shape: a },
+      { name: 'b', shape: b },
+      { name: 'c', shape: c },
+    ]).pack;
+    const acc = graph.state('acc', NAMED).pack;
+    expect(() => accumulate(graph, grads, acc, graph.input('micro', f32(2), 'micro'), into)).toThrow(ShapeError);
   });
 });

@@ -87,9 +87,14 @@ function run(node: Node, named: ReadonlyMap<string, ArrayLike<number>>, values: 
       }
       state.data.set(next.data);
     });
+    setOutputs(node, results.slice(updates.length), values);
     return;
   }
-  for (const [i, result] of results(node, inputs, named).entries()) {
+  setOutputs(node, resultsOf(node, inputs, named), values);
+}
+
+function setOutputs(node: Node, results: readonly Tensor[], values: Map<Value, Tensor>): void {
+  for (const [i, result] of results.entries()) {
     const output = node.outputs[i];
     if (output === undefined || output.type.shape.join() !== result.shape.join()) {
       const expected = output === undefined ? 'nothing' : `[${output.type.shape.join()}]`;
@@ -101,7 +106,7 @@ function run(node: Node, named: ReadonlyMap<string, ArrayLike<number>>, values: 
   }
 }
 
-function results(node: Node, inputs: readonly Tensor[], named: ReadonlyMap<string, ArrayLike<number>>): readonly Tensor[] {
+function resultsOf(node: Node, inputs: readonly Tensor[], named: ReadonlyMap<string, ArrayLike<number>>): readonly Tensor[] {
   if (node.op === 'pack') return node.outputs.map((value) => typed(value.type, concat(inputs)));
   if (node.op !== 'input') return referenceOf(node.op)(inputs, node.attrs);
   return node.outputs.map(({ type }) => {

@@ -115,6 +115,7 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
     { inputs: [real([2, 2, 3, 4], 'a'), real([2, 2, 4, 5], 'b')], attrs: product({ batched: true }) },
     { inputs: [real([2, 2, 3, 4], 'a'), real([2, 2, 5, 4], 'b')], attrs: product({ batched: true, transposeB: true, alpha: 2 }) },
     { inputs: [real([2, 4, 3], 'a'), real([2, 4, 5], 'b')], attrs: product({ batched: true, transposeA: true }) },
+    { inputs: [real([2, 3, 4], 'a'), real([4, 5], 'b')], attrs: product({ alpha: 0.5, parts: [2, 3] }) },
   ],
 };
 
@@ -122,6 +123,12 @@ export const gradientCases: Readonly<Record<string, readonly GradientCase[]>> = 
 function cast(attrs: Attrs): Attrs {
   const common = { powerOfTwo: true, margin: 0, rounding: 'nearest', saturate: true, tensor: 0, first: 0, values: true };
   return { ...common, blockScale: 'none', blockRows: 0, blockColumns: 0, ...attrs };
+}
+
+/** A cast without a scale, as an op makes it that makes the tensor. */
+function uncast(attrs: Attrs): Attrs {
+  const { values: _, first: __, ...rest } = cast({ scaling: 'none', powerOfTwo: false, ...attrs });
+  return rest;
 }
 
 /** Where fused ops are held against the plain ops that they stand for; the inputs of {@link gradientCases} come on top. */
@@ -162,6 +169,37 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     ],
     attrs: { kind, addend: true },
   })),
+  with_amax: [
+    {
+      inputs: [real([2, 3, 5], 'x', 2), real([5], 'gain', 1), real([5], 'bias')],
+      attrs: { op: 'norm', amax: 'all', kind: 'layernorm', bias: true, eps: 0.1 },
+    },
+    {
+      inputs: [real([2, 3, 5], 'a'), real([2, 3, 5], 'b', 2), real([5], 'gain', 1)],
+      attrs: { op: 'residual_norm', amax: 'finite', kind: 'rmsnorm', bias: false, eps: 0.1 },
+    },
+    {
+      inputs: [real([6, 5], 'dy'), real([6, 5], 'x', 2), real([5], 'gain', 1), real([6, 2], 'stats', 1), real([6, 5], 'addend')],
+      attrs: { op: 'norm_backward', amax: 'all', kind: 'layernorm', addend: true },
+    },
+    { inputs: [real([3, 5], 'a'), real([3, 5], 'b')], attrs: { op: 'add', amax: 'all' } },
+    { inputs: [real([3, 5], 'x')], attrs: { op: 'activation', amax: 'finite', kind: 'gelu', cap: 0 } },
+    { inputs: [real([3, 5], 'dy'), real([3, 5], 'x')], attrs: { op: 'activation_backward', amax: 'all', kind: 'relu2', cap: 0 } },
+    { inputs: [real([3, 10], 'x')], attrs: { op: 'swiglu', amax: 'all' } },
+    { inputs: [real([3, 5], 'dy'), real([3, 10], 'x')], attrs: { op: 'swiglu_backward', amax: 'finite' } },
+  ],
+  with_cast: [
+    {
+      inputs: [real([2, 3, 4], 'a'), real([2, 3, 4], 'b', 2), real([4], 'gain', 1)],
+      attrs: { ...uncast({ format: 'bf16', saturate: false }), op: 'residual_norm', kind: 'rmsnorm', bias: false, eps: 0.1 },
+    },
+    { inputs: [real([3, 4], 'a'), real([3, 4], 'b')], attrs: { ...uncast({ format: 'e4m3' }), op: 'add' } },
+    {
+      inputs: [real([3, 8], 'x')],
+      attrs: { ...uncast({ format: 'fp16', rounding: 'zero' }), op: 'activation', kind: 'gelu', cap: 0 },
+    },
+    { inputs: [real([3, 4], 'dy'), real([3, 8], 'x')], attrs: { ...uncast({ format: 'e5m2' }), op: 'swiglu_backward' } },
+  ],
   head_loss: [false, true].flatMap((tied) =>
     [true, false].map((gradient) => ({
       inputs: [real([2, 3, 4], 'x'), real(tied ? [6, 4] : [4, 6], 'w'), text.tokens, hyperOperand(0.1)],

@@ -6,6 +6,7 @@ import { lossReferences } from './ops/loss.ts';
 import { matmulReferences } from './ops/matmul.ts';
 import { normReferences } from './ops/norm.ts';
 import { optimizerReferences } from './ops/optimizer.ts';
+import { producerReferences } from './ops/producer.ts';
 import { quantizeReferences } from './ops/quantize.ts';
 import { scalingReferences } from './ops/scaling.ts';
 import { tensorStatsReferences } from './ops/tensor-stats.ts';
@@ -24,6 +25,7 @@ export const references = {
   ...textReferences,
   ...scalingReferences,
   ...quantizeReferences,
+  ...producerReferences,
   ...tensorStatsReferences,
 } satisfies Readonly<Record<OpName, Reference>>;
 

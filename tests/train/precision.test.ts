@@ -93,7 +93,7 @@ describe.each([...KEPT])('a run in %s', (_, spec) => {
   });
 
   it('promise 4: gives the same bits with its casts on their own', async () => {
-    const fusion = { 'cast-store': false, 'matmul-decode': false };
+    const fusion = { 'cast-store': false, 'matmul-decode': false, 'amax-producer': false, 'cast-producer': false };
     expect(await runAlone({ ...spec, fusion }, 3)).toEqual(await once());
   });
 

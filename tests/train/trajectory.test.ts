@@ -35,9 +35,39 @@ describe('a run of 20 steps', () => {
     it(`promise 4: follows it unfused too: ${name}`, () => expectReference({ ...spec, fusion: 'none' }));
   }
 
+  it.each([
+    [3, 'f32'],
+    [2, 'fp8-current'],
+  ] as const)(
+    'gives the same bits with gradients of %i micro-batches added up inside their matmuls: %s',
+    async (gradAccum, recipe) => {
+      const fusion = (on: boolean): RunSpec['fusion'] => ({ 'gradient-accumulation': on });
+      const spec = tinySpec({ data: { gradAccum }, model: { layers: 2, bias: true, tied: false }, precision: { recipe } });
+      const dataset = await testDataset(spec);
+      const traces = [];
+      for (const on of [true, false]) {
+        const trainer = await testTrainer([{ ...spec, fusion: fusion(on) }], { dataset });
+        expect(trainer.plan.graph.nodes.some(({ op }) => op === 'matmul_accumulate')).toBe(on);
+        try {
+          traces.push(await trace(trainer, STEPS, 4));
+        } finally {
+          trainer.destroy();
+        }
+      }
+      expect(traces[0]).toEqual(traces[1]);
+    },
+  );
+
   for (const rule of FUSION_RULE_NAMES) {
     const only = Object.fromEntries(FUSION_RULE_NAMES.map((name) => [name, name === rule]));
     it(`promise 4: follows the f64 model with only ${rule} fused`, () =>
-      expectReference(tinySpec({ fusion: only, model: { bias: true, mlp: 'relu2' }, loss: { zLoss: 0.01 } })));
+      expectReference(
+        tinySpec({
+          fusion: only,
+          data: { gradAccum: rule === 'gradient-accumulation' ? 2 : 1 },
+          model: { bias: true, mlp: 'relu2' },
+          loss: { zLoss: 0.01 },
+        }),
+      ));
   }
 });

@@ -1,7 +1,8 @@
 import { matmulNode, matmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
 import type { Codes } from '../../ops/matmul-view.ts';
-import { addOp, flagAttr } from '../../ops/op.ts';
+import { addOp, flagAttr, numberAttr } from '../../ops/op.ts';
+import { castsAlong, producedBy, withAmax, withCast } from '../../ops/producer.ts';
 import { castOf, quantizeOps } from '../../ops/quantize.ts';
 import type { Node, Value } from '../../graph/types.ts';
 import type { Rewriting, Rule } from '../rewrite.ts';
@@ -37,6 +38,7 @@ export const matmulDecode: Rule = {
     if (node.op !== 'matmul') return false;
     const { g, get, replace } = rewriting;
     const view = matmulView(node);
+    if (view.parts.length > 0) return false;
     const [a, b] = [codesOf(view.a, rewriting), codesOf(view.b, rewriting)];
     if (view.aCodes !== undefined || view.bCodes !== undefined || (a === undefined && b === undefined)) return false;
     const codes = { ...(a === undefined ? {} : { aCodes: a }), ...(b === undefined ? {} : { bCodes: b }) };
@@ -54,6 +56,54 @@ export const matmulDecode: Rule = {
     return true;
   },
 };
+
+/** amax(x), where what makes x can tell its amax too: x is not read once more. */
+export const amaxProducer: Rule = {
+  name: 'amax-producer',
+  makes: 'with_amax',
+  stage: 'whole',
+  apply(node, { g, get, readers, replace }) {
+    const result = producedBy(node.op);
+    const made = result === undefined ? undefined : node.outputs[result];
+    if (made === undefined || made.type.shape.length < 2) return false;
+    const reader = readers(made).find(
+      ({ op, attrs, phase }) => op === 'amax' && attrs['of'] !== 'causal' && phase === node.phase,
+    );
+    const partials = reader?.outputs[0];
+    if (reader === undefined || partials === undefined) return false;
+    const of = reader.attrs['of'] === 'finite' ? 'finite' : 'all';
+    replaceAll([...node.outputs, partials], withAmax(g, { ...node, inputs: node.inputs.map(get) }, of), replace);
+    return true;
+  },
+};
+
+/** quantize(x) of what nothing else reads, under no scale, where what makes x can cast it as it makes it. */
+export const castProducer: Rule = {
+  name: 'cast-producer',
+  makes: 'with_cast',
+  stage: 'whole',
+  apply(node, { g, get, readers, uses, replace }) {
+    const result = producedBy(node.op);
+    const made = result === undefined ? undefined : node.outputs[result];
+    const [reader] = made === undefined ? [] : readers(made);
+    if (made === undefined || reader?.op !== 'quantize' || uses(made) > 1 || reader.phase !== node.phase) return false;
+    const cast = castOf(reader);
+    const [codes, values] = reader.outputs;
+    if (codes === undefined || numberAttr(reader, 'first') !== 0 || !castsAlong(node, made.type, cast)) return false;
+    const outputs = withCast(g, { ...node, inputs: node.inputs.map(get) }, cast);
+    // What nothing read but the cast gives way to its values.
+    const stored = node.outputs.map((value) => (value === made ? (values ?? made) : value));
+    replaceAll([...stored, codes], outputs, replace);
+    return true;
+  },
+};
+
+function replaceAll(from: readonly Value[], to: readonly Value[], replace: Rewriting['replace']): void {
+  for (const [i, value] of from.entries()) {
+    const copy = to[i];
+    if (copy !== undefined) replace(value, copy);
+  }
+}
 
 /** The codes, in the new graph, that `value` was decoded from for one reader alone. */
 function codesOf(value: Value, { get, uses }: Rewriting): (Codes & { readonly codes: Value }) | undefined {

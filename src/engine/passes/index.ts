@@ -2,18 +2,20 @@ import { SpecError } from '../../base/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { rewrite } from '../rewrite.ts';
 import type { Rule } from '../rewrite.ts';
+import { gradientAccumulation } from './accumulate.ts';
 import { attentionQk } from './attention-qk.ts';
 import { fusedAttention } from './attention.ts';
-import { castStore, matmulDecode } from './cast.ts';
+import { amaxProducer, castProducer, castStore, matmulDecode } from './cast.ts';
 import { fusedCrossEntropy, headLossRule } from './cross-entropy.ts';
 import { fusedPosition } from './embedding.ts';
-import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope } from './matmul.ts';
+import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope, qkvMatmul } from './matmul.ts';
 import { optimizerPass } from './optimizer.ts';
 import { normBackwardResidual, residualNorm } from './norm.ts';
 
 /** Every fusion rule, in the order in which they are applied. */
 export const FUSION_RULES: readonly Rule[] = [
   fusedPosition,
+  qkvMatmul,
   matmulBias,
   matmulActivation,
   matmulResidual,
@@ -25,8 +27,11 @@ export const FUSION_RULES: readonly Rule[] = [
   attentionQk,
   fusedCrossEntropy,
   headLossRule,
+  amaxProducer,
   castStore,
+  castProducer,
   matmulDecode,
+  gradientAccumulation,
   optimizerPass,
 ];
 

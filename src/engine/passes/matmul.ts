@@ -2,12 +2,13 @@ import type { Node, Value } from '../../graph/types.ts';
 import { hasEpilogue, matmulNode, matmulOptions } from '../../ops/matmul.ts';
 import type { MatmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
-import { flagAttr } from '../../ops/op.ts';
 import type { Rewriting, Rule } from '../rewrite.ts';
 
-/** The matmul that made `value`, when only the one node asking reads it. */
+/** The matmul that made `value`, when only the one node asking reads it, and more can be done to what it stores. */
 function soleMatmul(value: Value | undefined, { uses }: Rewriting): Node | undefined {
-  return value?.node.op === 'matmul' && value.index === 0 && uses(value) === 1 ? value.node : undefined;
+  if (value?.node.op !== 'matmul' || value.index !== 0 || uses(value) !== 1) return undefined;
+  const { columnSums, parts } = matmulView(value.node);
+  return columnSums || parts.length > 0 ? undefined : value.node;
 }
 
 /** Adds to the new graph `node` (a matmul of the old one) with more to it. */
@@ -15,6 +16,20 @@ function withEpilogue(node: Node, { g, get }: Rewriting, name: string, more: Mat
   const { a, b } = matmulView(node);
   return matmulNode(g, get(a), get(b), { ...matmulOptions(node, get), ...more }, name);
 }
+
+/** matmul(a, b) in parts: the projections to q, k and v, and what the backward pass makes of them. */
+export const qkvMatmul: Rule = {
+  name: 'qkv-matmul',
+  makes: 'matmul',
+  stage: 'whole',
+  apply(node, rewriting) {
+    const y = node.outputs[0];
+    if (node.op !== 'matmul' || y === undefined || matmulView(node).parts.length === 0) return false;
+    const [whole] = withEpilogue(node, rewriting, node.name, { parts: [] });
+    if (whole !== undefined) rewriting.replace(y, whole);
+    return true;
+  },
+};
 
 /** bias_add(matmul(a, b), bias) */
 export const matmulBias: Rule = {
@@ -44,8 +59,13 @@ export const matmulActivation: Rule = {
     const kind = node.attrs['kind'];
     if (node.op !== 'activation' || (kind !== 'gelu' && kind !== 'relu2') || pre?.node.op !== 'matmul' || y === undefined)
       return false;
-    const { activation, residual } = matmulView(pre.node);
-    if (activation !== 'none' || residual !== undefined || rewriting.readers(pre).some((reader) => reader.id < node.id))
+    const { activation, residual, parts } = matmulView(pre.node);
+    if (
+      activation !== 'none' ||
+      residual !== undefined ||
+      parts.length > 0 ||
+      rewriting.readers(pre).some((reader) => reader.id < node.id)
+    )
       return false;
     const [fused, fusedPre] = withEpilogue(pre.node, rewriting, node.name, { activation: kind });
     if (fused !== undefined) rewriting.replace(y, fused);
@@ -87,7 +107,7 @@ export const matmulSlope: Rule = {
     const kind = slopeKind(node);
     const product = soleMatmul(dy, rewriting);
     if (kind === undefined || product === undefined || pre === undefined || dx === undefined) return false;
-    if (hasEpilogue(product.attrs) || flagAttr(product, 'columnSums')) return false;
+    if (hasEpilogue(product.attrs)) return false;
     const slope = { kind, pre: rewriting.get(pre) };
     const [fused] = withEpilogue(product, rewriting, node.name, { slope });
     if (fused !== undefined) rewriting.replace(dx, fused);
@@ -125,6 +145,7 @@ export const biasGradient: Rule = {
 function isWeightGradient(node: Node, dy: Value, before: Node): boolean {
   const [x, b] = node.inputs;
   if (node.op !== 'matmul' || b !== dy || x === undefined || x.node.id > before.id || node.id < before.id) return false;
+  if (matmulView(node).parts.length > 0) return false;
   const { attrs } = node;
   return attrs['transposeA'] === true && attrs['transposeB'] === false && attrs['batched'] === false && !hasEpilogue(attrs);
 }

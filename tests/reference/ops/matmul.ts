@@ -3,6 +3,7 @@ import type { Attrs } from '../../../src/graph/types.ts';
 import { dim, el, flagOf, input, numberOf, rowsOf, tensor, textOf } from '../tensor.ts';
 import type { Reference, Tensor } from '../tensor.ts';
 import { curveOf, elementwiseReferences } from './elementwise.ts';
+import { optimizerReferences } from './optimizer.ts';
 import { quantizeReferences } from './quantize.ts';
 
 /**
@@ -72,4 +73,13 @@ function operand(x: Tensor, cast: Attrs, scales: Tensor[]): Tensor {
   return input(quantizeReferences.dequantize([x, ...own], cast), 0);
 }
 
-export const matmulReferences = { matmul } satisfies Record<string, Reference>;
+/** `acc' = (first ? 0 : acc) + scale y` of a product y, with `micro = [first, scale]`; then the sums of columns, where the product gives them. */
+const matmulAccumulate: Reference = (inputs, attrs) => {
+  const [a, b, acc, micro, ...scales] = inputs;
+  if (a === undefined || b === undefined || acc === undefined || micro === undefined) throw new RangeError('an input is missing');
+  const [product, ...sums] = matmul([a, b, ...scales], attrs);
+  if (product === undefined) throw new RangeError('there is no product');
+  return [...optimizerReferences.accumulate([product, acc, micro], {}), ...sums];
+};
+
+export const matmulReferences = { matmul, matmul_accumulate: matmulAccumulate } satisfies Record<string, Reference>;

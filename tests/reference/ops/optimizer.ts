@@ -68,11 +68,16 @@ const decayWeights: Reference = (inputs, attrs) => {
   return [{ ...weights, data: weights.data.map((w, i) => (stays(i) ? w : w - el(decays, parts[i] ?? 0) * rate * w)) }];
 };
 
-/** `acc' = (first ? 0 : acc) + g scale` with `micro = [first, scale]`. Gives the new accumulator. */
-const accumulate: Reference = (inputs) => {
+/** `acc' = (first ? 0 : acc) + g scale` with `micro = [first, scale]`, of all parts or of those that `into` names. Gives the new accumulator. */
+const accumulate: Reference = (inputs, attrs) => {
   const [grads, acc, micro] = [input(inputs, 0), input(inputs, 1), input(inputs, 2)];
   const [first, scale] = [el(micro.data, 0) !== 0, el(micro.data, 1)];
-  return [{ ...acc, data: fill(acc.shape, (i) => (first ? 0 : el(acc.data, i)) + el(grads.data, i) * scale).data }];
+  const parts = partOfElement(acc);
+  const into = attrs['into'] === undefined ? [...new Set(parts)] : numbersOf(attrs, 'into');
+  const places = into.flatMap((part) => parts.flatMap((own, i) => (own === part ? [i] : [])));
+  const data = acc.data.slice();
+  for (const [i, place] of places.entries()) data[place] = (first ? 0 : el(acc.data, place)) + el(grads.data, i) * scale;
+  return [{ ...acc, data }];
 };
 
 export const optimizerReferences = {

@@ -7,15 +7,17 @@ import { dim, el, fill, flagOf, input, numberOf, rowsOf, tensor, textOf } from '
 import type { Reference, Tensor } from '../tensor.ts';
 
 /** Elements that a partial maximum is worth, and most partial maxima. */
-const PARTIAL = 4096;
-const MAX_PARTIALS = 64;
+const PARTIAL = 2048;
+const MAX_PARTIALS = 256;
 
-/** Bits of the largest |x| of each of P parts, all of ceil(size / P) elements but the last. */
+/** Bits of the largest |x| of each of P parts, all of as many rows but the last; what has one dimension has rows of one element. */
 const amax: Reference = (inputs, attrs) => {
   const x = input(inputs, 0);
   const of = textOf(attrs, 'of');
-  const partials = tensor([Math.min(MAX_PARTIALS, Math.ceil(x.data.length / PARTIAL))]);
-  const part = Math.ceil(x.data.length / partials.data.length);
+  const row = x.shape.length > 1 ? dim(x, -1) : 1;
+  const most = Math.min(MAX_PARTIALS, Math.ceil(x.data.length / PARTIAL));
+  const part = row * Math.ceil(x.data.length / row / most);
+  const partials = tensor([Math.ceil(x.data.length / part)]);
   x.data.forEach((value, i) => {
     const bits = bitsOf(value) & 0x7fffffff;
     if (of === 'finite' && bits >= 0x7f800000) return;
