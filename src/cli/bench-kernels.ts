@@ -39,7 +39,10 @@ export async function benchKernels(request: KernelsRequest, io: Io): Promise<num
           const onProgress = (done: number, total: number, what: string): void => said(io, `${name}: ${what}`, done, total);
           const report = await measureKernels(gpu, spec, { vocab }, { verdicts, choices, signal, onProgress });
           if (!request.json) io.out(`\n${kernelsText(name, report)}`);
-          const rows = report.rows.map((row) => ({ ...row, wgsl: undefined }));
+          const rows = report.rows.map(({ variants, ...row }) => ({
+            ...row,
+            others: variants.slice(1).map(({ variant }) => variant),
+          }));
           steps.push({ name: spec.name, limits: report.limits, clock: report.clock, rows, tuned });
         }
       } catch (error) {
@@ -97,7 +100,10 @@ export function tuningText(tuned: readonly Tuned[]): string {
 }
 
 /** What the adapter can do at most, then the kernels by their share of the step. */
-export function kernelsText(name: string, { limits, clock, rows }: Pick<KernelsReport, 'limits' | 'clock' | 'rows'>): string {
+export function kernelsText(
+  name: string,
+  { limits, clock, rows }: Pick<KernelsReport, 'limits' | 'clock'> & { readonly rows: readonly Figures[] },
+): string {
   const facts =
     limits === null
       ? []
@@ -113,7 +119,9 @@ export function kernelsText(name: string, { limits, clock, rows }: Pick<KernelsR
   return `${name}: kernels together ${significant(totalMs, 3)} ms a step, by ${by}\n${table(facts)}${table([titles, ...sorted], right)}`;
 }
 
-function rowCells({ kernel, variant, perStep, ms, rangeMs, share, flops, bytes, ofLimit, bound }: KernelRow): readonly string[] {
+type Figures = Omit<KernelRow, 'variants'>;
+
+function rowCells({ kernel, variant, perStep, ms, rangeMs, share, flops, bytes, ofLimit, bound }: Figures): readonly string[] {
   return [
     kernel,
     variant,

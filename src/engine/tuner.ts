@@ -93,7 +93,12 @@ export function choicesOf(tunings: Iterable<Tuned>): Choices {
 /** Results that were kept as JSON; whatever else is there is passed over, and so are shapes of which no variant ran. */
 export function readTunings(value: unknown): Map<string, Tuned> {
   const list: readonly unknown[] = Array.isArray(value) ? value : [];
-  return new Map(list.filter(isTuned).filter(isTimed).map((tuned) => [tuned.signature, tuned]));
+  return new Map(
+    list
+      .filter(isTuned)
+      .filter(isTimed)
+      .map((tuned) => [tuned.signature, tuned]),
+  );
 }
 
 /** The distinct nodes with a choice, by signature, and the names of the variants that serve each. */

@@ -2,6 +2,7 @@ export {
   type Ablation,
   type AblationForm,
   type AblationRow,
+  type CompiledKernel,
   type DataReport,
   type KernelRow,
   type KernelsReport,
@@ -10,6 +11,8 @@ export {
   type Limits,
   type MeasureKind,
   type RunState,
+  type Tuned,
+  type TuningReport,
 } from '../worker/protocol.ts';
 export type { Format, Rounding } from '../numerics/index.ts';
 export { castSentences, castVerdict } from './cast-sentences.ts';
@@ -75,9 +78,11 @@ export {
   timelineMs,
   type KernelSortKey,
 } from './kernel-figures.ts';
-export { ablationCsv, kernelsCsv, kernelsJson, lanesCsv, timelineCsv } from './kernels-export.ts';
+export { candidateFigures, candidateNote, isChanged, tuningGain, type CandidateFigures } from './kernel-tuning.ts';
+export { EVERYTHING } from './kernels-desk.ts';
+export { ablationCsv, kernelsCsv, kernelsJson, lanesCsv, timelineCsv, tuningCsv } from './kernels-export.ts';
 export { kernelsFromJson } from './kernels-import.ts';
-export { ablationMarkdown, kernelsMarkdown, lanesMarkdown, timelineMarkdown } from './kernels-markdown.ts';
+export { ablationMarkdown, kernelsMarkdown, lanesMarkdown, timelineMarkdown, tuningMarkdown } from './kernels-markdown.ts';
 export { KERNELS_VIEW_START, kernelsQuery, kernelsViewOf, lanesUpTo, type KernelsView } from './kernels-view.ts';
 export { type KernelsResults, type Measured, type MeasuredWith, type MeasuredStep, stepsOf } from './kernels-results.ts';
 export { Lab, type LabTopic } from './lab.ts';

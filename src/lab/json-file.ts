@@ -26,6 +26,8 @@ export function real(value: unknown, texts: ReadonlySet<string> = new Set()): un
 export interface FileForm<T> {
   readonly format: string;
   readonly version: number;
+  /** Earlier versions that {@link read} takes too. */
+  readonly earlier?: readonly number[];
   /** What it holds, as an object: `comparison`. */
   readonly holds: string;
   /** Reads its content; whatever it throws makes the file unreadable. */
@@ -38,7 +40,7 @@ export interface FileForm<T> {
  * @param fileName named in errors.
  * @throws SpecError for any other file.
  */
-export function readJsonFile<T>(text: string, fileName: string, { format, version, holds, read }: FileForm<T>): T {
+export function readJsonFile<T>(text: string, fileName: string, { format, version, earlier = [], holds, read }: FileForm<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -46,7 +48,8 @@ export function readJsonFile<T>(text: string, fileName: string, { format, versio
     throw unreadable(fileName, 'it is not JSON', cause);
   }
   if (get(value, 'format') !== format) throw unreadable(fileName, `it holds no ${holds}`);
-  if (get(value, 'version') !== version) throw unreadable(fileName, 'it is of a version that this build does not read');
+  if (![version, ...earlier].some((known) => known === get(value, 'version')))
+    throw unreadable(fileName, 'it is of a version that this build does not read');
   try {
     return read(value);
   } catch (cause) {

@@ -1,8 +1,27 @@
+import { unreachable } from '../base/errors.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { WorkerError, type Request, type WorkerEvent } from '../worker/client.ts';
-import type { AblationRow, DeviceReport, LanesRow, MeasureKind, MeasureOptions, Replies } from '../worker/protocol.ts';
+import type {
+  AblationRow,
+  DeviceReport,
+  LanesRow,
+  MeasureKind,
+  MeasureOptions,
+  Replies,
+  Tuned,
+  TuningReport,
+} from '../worker/protocol.ts';
 import { kernelsFromJson } from './kernels-import.ts';
-import { environmentOf, NO_RESULTS, withResult, type KernelsResults, type MeasuredWith } from './kernels-results.ts';
+import {
+  environmentOf,
+  NO_RESULTS,
+  rememberedTuning,
+  withEarlier,
+  withResult,
+  type KernelsResults,
+  type Measured,
+  type MeasuredWith,
+} from './kernels-results.ts';
 import { Observable } from './observable.ts';
 
 /** `state`: settings, what goes on and how far it is; `results`: rows and results, and what they are compared with. */
@@ -37,7 +56,11 @@ export interface Measuring {
   readonly stopping: boolean;
   readonly ablationRows: readonly AblationRow[];
   readonly lanesRows: readonly LanesRow[];
+  readonly tuningRows: readonly Tuned[];
 }
+
+/** What is measured where everything is; variants are tuned on request alone. */
+export const EVERYTHING: readonly MeasureKind[] = ['kernels', 'ablation', 'lanes'];
 
 /** Results of another machine, or of another day, beside one's own. */
 export interface OpenedResults {
@@ -52,6 +75,8 @@ export class KernelsDesk extends Observable<KernelsTopic> {
   results: KernelsResults = NO_RESULTS;
   /** What {@link results} are compared with. */
   opened: OpenedResults | null = null;
+  /** What is measured after what goes on, and of which spec, where everything is; null where one thing is. Stopped, it has no kinds left. */
+  queue: { readonly kinds: readonly MeasureKind[]; readonly spec: RunSpec } | null = null;
   readonly #ports: KernelsDeskPorts;
 
   constructor(ports: KernelsDeskPorts) {
@@ -74,6 +99,14 @@ export class KernelsDesk extends Observable<KernelsTopic> {
     return this.measuring?.what === 'lanes' ? this.measuring.lanesRows : (this.results.lanes?.value.rows ?? []);
   }
 
+  /** Everything that the tuner has found on this adapter, with what it finds now. */
+  get tuning(): Measured<TuningReport> | null {
+    const { measuring, results } = this;
+    if (measuring?.what !== 'tuning' || measuring.tuningRows.length === 0) return results.tuning;
+    const { environment, tuningRows: rows } = measuring;
+    return withEarlier({ environment, value: { rows }, stopped: false, failure: null }, results.tuning);
+  }
+
   /** What the rows that are shown of a kind were measured with; null where there are none. */
   environment(what: MeasureKind): MeasuredWith | null {
     if (this.measuring?.what === what && what !== 'kernels') return this.measuring.environment;
@@ -85,12 +118,11 @@ export class KernelsDesk extends Observable<KernelsTopic> {
     this.emit('state');
   }
 
-  /** Measures the step of the base spec. What goes on already goes on; the result of its kind stays until this one has its own. */
-  async start(what: MeasureKind): Promise<void> {
+  /** Measures a step, of the base spec unless it is told another. What goes on already goes on; the result of its kind stays until this one has its own. */
+  async start(what: MeasureKind, spec = this.#ports.base()): Promise<void> {
     const { settings: options } = this;
     const device = this.#ports.device();
     if (this.busy || device === null) return;
-    const spec = this.#ports.base();
     const runId = this.#ports.newRunId();
     this.measuring = {
       runId,
@@ -102,6 +134,7 @@ export class KernelsDesk extends Observable<KernelsTopic> {
       stopping: false,
       ablationRows: [],
       lanesRows: [],
+      tuningRows: [],
     };
     this.emit('state', 'results');
     try {
@@ -114,17 +147,51 @@ export class KernelsDesk extends Observable<KernelsTopic> {
       const { measuring } = this;
       // The worker is gone, and said so.
       if (measuring?.runId !== runId) return;
-      this.#over();
       // One that was stopped before it began is no news.
       if (!measuring.stopping) this.#ports.report(error, what);
+      this.#over();
     }
+  }
+
+  /** Measures kernels, fusions and lanes, one after another; {@link stop} ends all of it. What fails keeps none of the others back. */
+  async startAll(): Promise<void> {
+    if (this.busy) return;
+    this.queue = { kinds: EVERYTHING, spec: this.#ports.base() };
+    await this.#next();
+  }
+
+  /** Asks the worker what its tuner found in earlier visits. */
+  async recall(): Promise<void> {
+    const device = this.#ports.device();
+    if (device === null) return;
+    try {
+      const report = await this.#ports.request({ type: 'tuned' });
+      this.results = { ...this.results, tuning: rememberedTuning(device, report, this.settings) };
+      this.emit('results');
+    } catch (error) {
+      this.#ports.report(error, 'tuned');
+    }
+  }
+
+  /** Forgets what the tuner found, here and in the browser's storage. True where that worked. */
+  async forgetTuning(): Promise<boolean> {
+    try {
+      await this.#ports.request({ type: 'forgetTuned' });
+    } catch (error) {
+      this.#ports.report(error, 'forgetTuned');
+      return false;
+    }
+    this.results = { ...this.results, tuning: null };
+    this.emit('results');
+    return true;
   }
 
   /** Ends what goes on, with what it has. */
   async stop(): Promise<void> {
-    const { measuring } = this;
+    const { measuring, queue } = this;
     if (measuring === null || measuring.stopping) return;
     this.measuring = { ...measuring, stopping: true };
+    if (queue !== null) this.queue = { ...queue, kinds: [] };
     this.emit('state');
     try {
       await this.#ports.request({ type: 'measureStop', runId: measuring.runId });
@@ -133,6 +200,7 @@ export class KernelsDesk extends Observable<KernelsTopic> {
       if (this.measuring?.runId !== measuring.runId) return;
       this.#ports.report(error, 'measureStop');
       this.measuring = { ...this.measuring, stopping: false };
+      this.queue = queue;
       this.emit('state');
     }
   }
@@ -163,18 +231,15 @@ export class KernelsDesk extends Observable<KernelsTopic> {
         this.emit('state');
         break;
       case 'measureRow':
-        this.measuring =
-          event.what === 'ablation'
-            ? { ...measuring, ablationRows: [...measuring.ablationRows, event.row] }
-            : { ...measuring, lanesRows: [...measuring.lanesRows, event.row] };
+        this.measuring = withRow(measuring, event);
         this.emit('results');
         break;
       case 'measureEnd': {
         const { result, stopped, error: failure } = event;
         const { environment } = measuring;
         if (result !== null) this.results = withResult(this.results, result, { environment, stopped, failure });
-        this.#over();
         if (failure !== null) this.#ports.report(new WorkerError(failure), measuring.what);
+        this.#over();
         break;
       }
       default:
@@ -184,11 +249,38 @@ export class KernelsDesk extends Observable<KernelsTopic> {
 
   /** The worker is gone, and what it measured with it. */
   crashed(): void {
+    this.queue = null;
     if (this.measuring !== null) this.#over();
   }
 
+  /** What goes on is over; what is next begins. */
   #over(): void {
     this.measuring = null;
-    this.emit('state', 'results');
+    void this.#next();
+    if (!this.busy) this.emit('state', 'results');
+  }
+
+  async #next(): Promise<void> {
+    const { queue } = this;
+    const [next, ...kinds] = queue?.kinds ?? [];
+    this.queue = queue === null || next === undefined ? null : { ...queue, kinds };
+    if (queue === null || next === undefined) return;
+    const started = this.start(next, queue.spec);
+    // There is nothing that measures any more.
+    if (!this.busy) this.queue = null;
+    await started;
+  }
+}
+
+function withRow(measuring: Measuring, event: Extract<WorkerEvent, { type: 'measureRow' }>): Measuring {
+  switch (event.what) {
+    case 'ablation':
+      return { ...measuring, ablationRows: [...measuring.ablationRows, event.row] };
+    case 'lanes':
+      return { ...measuring, lanesRows: [...measuring.lanesRows, event.row] };
+    case 'tuning':
+      return { ...measuring, tuningRows: [...measuring.tuningRows, event.row] };
+    default:
+      return unreachable(event);
   }
 }

@@ -1,13 +1,16 @@
 import { ratioWords } from '../laws/index.ts';
-import type { Ablation, KernelsReport, LanesReport } from '../worker/protocol.ts';
+import type { Ablation, KernelsReport, LanesReport, TuningReport } from '../worker/protocol.ts';
 import { csv, type Cell } from './csv.ts';
 import { deviceName } from './export.ts';
 import { jsonText } from './json-file.ts';
 import { kernelFigures } from './kernel-figures.ts';
+import { candidateFigures } from './kernel-tuning.ts';
 import { stepsOf, type KernelsResults, type Measured, type MeasuredWith } from './kernels-results.ts';
 
 export const KERNELS_FORMAT = 'isoflop-kernels';
-export const KERNELS_VERSION = 1;
+export const KERNELS_VERSION = 2;
+/** Versions of earlier builds that are read still, as `kernels-upgrade` makes this build's of them. */
+export const KERNELS_EARLIER: readonly number[] = [1];
 
 /** Everything that was measured, with specs and environment; `kernelsFromJson` reads it. @param savedAt milliseconds since the epoch. */
 export function kernelsJson(results: KernelsResults, savedAt: number): string {
@@ -66,9 +69,9 @@ export function timelineCsv({ value, environment }: Measured<KernelsReport>): st
 /** One row a form of the step. `ratio` is its time over that of its reference. */
 export function ablationCsv({ value, environment }: Measured<Ablation>): string {
   const head = ['form', 'rule', 'reference', 'ms', 'referenceMs', 'ratio', 'low', 'high', 'level', 'rounds', 'verdict'];
-  const costs = ['dispatches', 'boundBytes', 'peakBytes', 'lossDifference', 'lossSteps'];
+  const costs = ['dispatches', 'boundBytes', 'peakBytes', 'tunedShapes', 'referenceTunedShapes', 'lossDifference', 'lossSteps'];
   const rows = value.rows.map((row): Cell[] => {
-    const { form, reference, ms, referenceMs, ratio, dispatches, boundBytes, peakBytes, lossDifference } = row;
+    const { form, reference, ms, referenceMs, ratio, dispatches, boundBytes, peakBytes, tunedShapes, lossDifference } = row;
     const interval = ratio === null ? ['', '', '', ''] : [ratio.ratio, ratio.lo, ratio.hi, ratio.level];
     return [
       form.kind,
@@ -82,6 +85,7 @@ export function ablationCsv({ value, environment }: Measured<Ablation>): string 
       dispatches,
       boundBytes,
       peakBytes,
+      ...(tunedShapes ?? ['', '']),
       lossDifference,
       value.lossSteps,
     ];
@@ -103,8 +107,27 @@ export function lanesCsv({ value, environment }: Measured<LanesReport>): string 
   return environmentCsv(head, rows, environment);
 }
 
+/** One row a candidate of a shape. `ofFirst` is its time over that of the variant that is used untuned. */
+export function tuningCsv({ value, environment }: Measured<TuningReport>): string {
+  const head = ['shape', 'variant', 'ms', 'spreadMs', 'ofFirst', 'firstGuess', 'chosen', 'timedBy', 'signature'];
+  const rows = value.rows.flatMap((tuned) =>
+    candidateFigures(tuned).map(({ variant, ms, spreadMs, ofFirst, firstGuess, chosen }): Cell[] => [
+      tuned.shape,
+      variant,
+      ms ?? '',
+      spreadMs ?? '',
+      ofFirst ?? '',
+      firstGuess ? 'yes' : '',
+      chosen ? 'yes' : '',
+      tuned.timedBy,
+      tuned.signature,
+    ]),
+  );
+  return environmentCsv(head, rows, environment);
+}
+
 function environmentCsv(head: readonly string[], rows: readonly (readonly Cell[])[], environment: MeasuredWith): string {
-  const { device, measuredAt, specHash, report } = environment;
+  const { device, measuredAt, spec, specHash, report } = environment;
   const facts: { readonly [column: string]: Cell } = {
     adapter: deviceName(device),
     software: device.software ? 'software adapter' : '',
@@ -112,10 +135,12 @@ function environmentCsv(head: readonly string[], rows: readonly (readonly Cell[]
     architecture: device.architecture,
     browser: device.userAgent,
     build: device.build,
-    measuredAt,
+    // What several tunings found, has no one date.
+    measuredAt: spec === null ? '' : (measuredAt ?? ''),
     data: report?.data.name ?? '',
     vocab: report?.data.vocab ?? '',
     spec: specHash,
+    tunedKernels: report?.tunedKernels ?? '',
   };
   return csv([[...head, ...Object.keys(facts)], ...rows.map((row) => [...row, ...Object.values(facts)])]);
 }

@@ -7,10 +7,12 @@ import {
   type KernelsReport,
   type LanesReport,
   type TimelineEntry,
+  type TuningReport,
 } from '../worker/protocol.ts';
 import { deviceName } from './export.ts';
 import { kernelFigures, laneGain } from './kernel-figures.ts';
-import { stepsOf, type Measured } from './kernels-results.ts';
+import { candidateFigures, candidateNote, isChanged } from './kernel-tuning.ts';
+import { stepsOf, type Measured, type MeasuredWith } from './kernels-results.ts';
 
 // Tables for a report or an issue: what measured above, spread beside each time.
 
@@ -74,14 +76,17 @@ export function ablationMarkdown({ value, ...how }: Measured<Ablation>): string 
     `${rounds} rounds of reference, form, form, reference; times are medians, intervals 95 %`,
     `Loss difference: relative, after ${lossSteps} steps from the same weights`,
     ...(idle.length === 0 ? [] : [`Rules that change nothing in this model: ${idle.join(', ')}`]),
+    ...(rows.some(({ tunedShapes }) => tunedShapes !== null)
+      ? ['Tuned shapes: how many are computed as the tuner chose, in the form and in its reference']
+      : []),
   ];
   const head = ['Form', 'Against', 'ms a step', 'Reference, ms', 'Time over reference', 'Verdict', 'Dispatches', 'MiB bound'];
-  const table = markdown([...head, 'Peak MiB', 'Loss difference'], rows.map(ablationCells));
+  const table = markdown([...head, 'Peak MiB', 'Tuned shapes', 'Loss difference'], rows.map(ablationCells));
   return document('Fusions of a training step, switched', how, facts, [table]);
 }
 
 function ablationCells(row: AblationRow): string[] {
-  const { form, reference, ms, referenceMs, ratio, dispatches, boundBytes, peakBytes, lossDifference } = row;
+  const { form, reference, ms, referenceMs, ratio, dispatches, boundBytes, peakBytes, tunedShapes, lossDifference } = row;
   const interval = ratio === null ? '—' : `${ratio.ratio.toFixed(3)} (${ratio.lo.toFixed(3)} to ${ratio.hi.toFixed(3)})`;
   return [
     formWords(form),
@@ -93,6 +98,7 @@ function ablationCells(row: AblationRow): string[] {
     String(dispatches),
     mebibytes(boundBytes),
     mebibytes(peakBytes),
+    tunedShapes === null ? '—' : tunedShapes.join(', reference '),
     figure(lossDifference),
   ];
 }
@@ -116,26 +122,52 @@ export function lanesMarkdown({ value, ...how }: Measured<LanesReport>): string 
   return document('Throughput against lanes', how, facts, [table]);
 }
 
+export function tuningMarkdown({ value, ...how }: Measured<TuningReport>): string {
+  const { rows } = value;
+  const timed = rows.some(({ timedBy }) => timedBy === 'wall') ? 'the wall time of many submits' : 'GPU timestamps';
+  const facts = [
+    `${rows.filter(isChanged).length} of ${rows.length} shapes are computed by another variant than the first guess`,
+    `Timed by ${timed}, the candidates in turns; median and half the distance between the quartiles`,
+  ];
+  const head = ['Shape', 'Variant', 'Each, ms', '±', 'Time over the first guess', 'Used', 'Note'];
+  const cells = rows.flatMap((tuned) =>
+    candidateFigures(tuned).map((candidate) => {
+      const { variant, ms, halfMs, ofFirst, firstGuess, chosen } = candidate;
+      const note = firstGuess ? 'first guess' : candidateNote(candidate);
+      const ratio = ofFirst === null ? '—' : ofFirst.toFixed(2);
+      return [tuned.shape, variant, figure(ms), figure(halfMs), ratio, chosen ? 'yes' : '', note];
+    }),
+  );
+  return document('Variants of kernels, tuned', how, facts, [markdown(head, cells)]);
+}
+
 function document(
   title: string,
   { environment, stopped, failure }: Omit<Measured<unknown>, 'value'>,
   facts: readonly string[],
   tables: readonly string[],
 ): string {
-  const { device, measuredAt, spec, specHash, report } = environment;
-  const { layers, width, heads } = spec.model;
-  const size = report === null ? '' : `, ${report.parameters} parameters, ${report.tokensPerStep} tokens a step of one lane`;
+  const { device, measuredAt, spec } = environment;
   const software = device.software ? ' (**software adapter**: computes on the CPU; these figures say nothing of a GPU)' : '';
   const lines = [
     `Adapter: ${deviceName(device)}${software}`,
     `Browser: ${device.userAgent}`,
-    `Isoflop: build ${device.build}, ${measuredAt}`,
-    `Model: ${layers} layers, width ${width}, ${heads} heads${size}; settings \`#${specHash}\``,
+    `Isoflop: build ${device.build}, ${spec === null && measuredAt !== null ? 'the last of it ' : ''}${measuredAt ?? 'measured earlier'}`,
+    modelLine(environment),
     ...facts,
     ...(stopped ? ['Stopped before its end: not all is measured'] : []),
     ...(failure === null ? [] : [`Ended early: ${failure.message}`]),
   ];
   return `## ${title}\n\n${lines.map((line) => `- ${line}`).join('\n')}\n\n${tables.join('\n')}`;
+}
+
+function modelLine({ spec, specHash, report }: MeasuredWith): string {
+  if (spec === null) return 'Shapes of all settings that were tuned on this adapter';
+  const { layers, width, heads } = spec.model;
+  const size = report === null ? '' : `, ${report.parameters} parameters, ${report.tokensPerStep} tokens a step of one lane`;
+  const tuned =
+    report === null || report.tunedKernels === 0 ? '' : `; ${report.tunedKernels} shapes of kernels as the tuner chose`;
+  return `Model: ${layers} layers, width ${width}, ${heads} heads${size}; settings \`#${specHash}\`${tuned}`;
 }
 
 /** The first column is text, as are those of {@link WORDS}; the others are figures. */
@@ -145,7 +177,7 @@ function markdown(head: readonly string[], rows: readonly (readonly string[])[])
   return `${[line(head), line(rule), ...rows.map(line)].join('\n')}\n`;
 }
 
-const WORDS = new Set(['Node', 'Kernel', 'Writes', 'Against', 'Verdict']);
+const WORDS = new Set(['Node', 'Kernel', 'Writes', 'Against', 'Verdict', 'Variant', 'Used', 'Note']);
 
 /** Three digits that say something. */
 function figure(value: number | null): string {

@@ -117,6 +117,7 @@ export class Lab extends Observable<LabTopic> {
       this.emit('device');
       this.#askForecast();
       await this.listStored();
+      await this.kernels.recall();
     } catch (error) {
       if (this.deviceState === 'opening') this.deviceState = 'none';
       this.deviceError = toWireError(error, 'device');

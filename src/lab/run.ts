@@ -241,7 +241,8 @@ function newEval(): EvalSeries {
 
 /** A run's name for people: its own, or what it trains on. */
 export function runTitle(spec: RunSpec): string {
-  return spec.name === '' ? `${spec.model.layers} layers × ${spec.model.width} on ${spec.data.source}` : `“${spec.name}”`;
+  const { layers, width } = spec.model;
+  return spec.name === '' ? `${layers} ${layers === 1 ? 'layer' : 'layers'} × ${width} on ${spec.data.source}` : `“${spec.name}”`;
 }
 
 /** Newest first; one that was interrupted comes before all others. */

@@ -18,18 +18,20 @@ export const originStyles = css`
  *
  * @param how how it was measured, in sentences.
  * @param other what it is compared with, from a file.
+ * @param compares whether figures of both say the same thing.
  */
 export function originWords(
   measured: Measured<unknown> | null,
   other: Measured<unknown> | null,
   fileName: string,
   how: string,
+  compares = sameSpec(measured, other),
 ): unknown {
   return html`${
     measured === null
       ? nothing
       : html`<p class="small muted origin" data-origin="own">
-          ${how} Measured on ${adapter(measured.environment.device)}, ${dateWords(measured.environment)}.
+          ${how} Measured on ${adapter(measured.environment.device)}, ${dateWords(measured.environment)}. ${tuned(measured)}
           ${measured.stopped ? 'Stopped before all of it was measured.' : ''} ${software(measured)}
         </p>`
   }
@@ -39,7 +41,7 @@ export function originWords(
       : html`<p class="small muted origin" data-origin="other">
           ${fileName} (hollow marks, broken lines): measured on ${adapter(other.environment.device)},
           ${dateWords(other.environment)}. ${software(other)}
-          ${sameSpec(measured, other) ? nothing : html`<span class="software">It measured other settings: figures of a step do not compare.</span>`}
+          ${compares ? nothing : html`<span class="software">It measured other settings: figures of a step do not compare.</span>`}
         </p>`
   }`;
 }
@@ -47,6 +49,11 @@ export function originWords(
 /** The adapter as a drawing names it: `swiftshader (software adapter)`. */
 export function deviceWords({ environment: { device } }: Measured<unknown>): string {
   return `${deviceName(device)}${device.software ? ' (software adapter)' : ''}`;
+}
+
+function tuned({ environment: { report } }: Measured<unknown>): string {
+  const shapes = report?.tunedKernels ?? 0;
+  return shapes === 0 ? '' : `Kernels of ${shapes} ${shapes === 1 ? 'shape' : 'shapes'} are as the tuner chose.`;
 }
 
 function software({ environment }: Measured<unknown>): unknown {

@@ -67,21 +67,40 @@ export function lossWords(difference: number): string {
   return Number.isFinite(difference) ? difference.toExponential(1).replace('e-', 'e−').replace('e+', 'e') : 'not finite';
 }
 
-export const MEASURE_NAMES: { readonly [K in MeasureKind]: string } = {
+const MEASURE_NAMES: { readonly [K in MeasureKind]: string } = {
   kernels: 'kernels',
   ablation: 'fusion rules',
   lanes: 'lanes',
+  tuning: 'kernels',
 };
 
-/** `22 Nov 2026, 05:51`: when something was measured, in the user's time. */
-export function dateWords({ measuredAt }: Pick<MeasuredWith, 'measuredAt'>): string {
-  return new Date(measuredAt).toLocaleString('en-GB', {
+/** `Measure lanes`, `Tune kernels`: what a button does. */
+export function startWords(what: MeasureKind): string {
+  return `${what === 'tuning' ? 'Tune' : 'Measure'} ${MEASURE_NAMES[what]}`;
+}
+
+/** `Measuring lanes`, `Tuning kernels`: what goes on. */
+export function goingWords(what: MeasureKind): string {
+  return `${what === 'tuning' ? 'Tuning' : 'Measuring'} ${MEASURE_NAMES[what]}`;
+}
+
+/** What the button says that ends what goes on: with it, all that waits. */
+export function stopWords({ measuring, queue }: Pick<Lab['kernels'], 'measuring' | 'queue'>): string {
+  if (measuring?.stopping === true) return 'Stopping…';
+  return queue === null ? 'Stop' : 'Stop everything';
+}
+
+/** `22 Nov 2026, 05:51`: when something was measured, in the user's time; of what was measured in several goes, when the last was. */
+export function dateWords({ measuredAt, spec }: Pick<MeasuredWith, 'measuredAt' | 'spec'>): string {
+  if (measuredAt === null) return 'earlier';
+  const date = new Date(measuredAt).toLocaleString('en-GB', {
     day: 'numeric',
     month: 'short',
     year: 'numeric',
     hour: '2-digit',
     minute: '2-digit',
   });
+  return spec === null ? `the last of it ${date}` : date;
 }
 
 /** True where both trained the same settings: only then do their figures compare. */
@@ -101,6 +120,6 @@ export function measureBlockedWords({ deviceState, form, run, comparisons, kerne
   if (deviceState === 'crashed') return 'The training worker stopped: restart it above.';
   if (run?.active === true) return 'A run is training on the Train page: stop it there, or let it end, to measure.';
   if (comparisons.busy) return 'A comparison has the GPU: stop it on the Numerics page, or let it end, to measure.';
-  if (kernels.measuring !== null) return `Measuring ${MEASURE_NAMES[kernels.measuring.what]} has the GPU.`;
+  if (kernels.measuring !== null) return `${goingWords(kernels.measuring.what)} has the GPU.`;
   return form.valid ? null : 'The settings on the Train page have errors: correct them there first.';
 }

@@ -92,7 +92,7 @@ export class LabDeviceCard extends LabElement {
                 ${this.#figure('Adapter', deviceName(device))}
                 ${this.#figure('Vendor, architecture', [device.vendor, device.architecture].filter((word) => word !== '').join(', ') || '—')}
                 ${this.#figure('Matmul peak, f32', peak === null ? 'not measured' : si(peak.matmulFlopsPerSecond, 'FLOP/s'))}
-                ${this.#figure('Build', device.build)}
+                ${this.#figure('Build', device.build)} ${this.#figure('Kernels of the run', this.#tuned())}
                 ${this.#figure('Variants off', device.disabledVariants.length === 0 ? 'none' : device.disabledVariants.join(', '))}
               </dl>
               ${this.#actions()}
@@ -137,6 +137,13 @@ export class LabDeviceCard extends LabElement {
         </button>
       </div>
       <span class="small muted" role="status">${this.copied}</span>`;
+  }
+
+  /** Which kernels the run was begun with; what is tuned later is for later runs. */
+  #tuned(): string {
+    const tuned = this.lab.run?.report?.tunedKernels ?? null;
+    if (tuned === null) return '—';
+    return tuned === 0 ? 'not tuned' : `${tuned} ${tuned === 1 ? 'shape' : 'shapes'} chosen by the tuner`;
   }
 
   #figure(term: string, value: string): unknown {

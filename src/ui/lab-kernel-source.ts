@@ -1,10 +1,11 @@
 import { css, html, LitElement, nothing } from 'lit';
-import { customElement, property, query } from 'lit/decorators.js';
-import { kernelFigures, type KernelRow } from '../lab/index.ts';
+import { customElement, query, state } from 'lit/decorators.js';
+import { kernelFigures, type KernelRow, type KernelsReport } from '../lab/index.ts';
 import { bytes } from './format.ts';
 import { shareWords } from './compare-heat.ts';
 import { kindOf } from './kernel-kinds.ts';
 import { kindStyles, markIcon } from './kernel-mark.ts';
+import { otherKernelWords, overrideWords, sourceChoices, sourceText, type SourceChoice } from './kernel-sources.ts';
 import { kernelName, rate, shortMs, spreadMs } from './kernel-words.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { wgslParts } from './wgsl-words.ts';
@@ -16,7 +17,7 @@ declare global {
   }
 }
 
-/** A kernel over the page: its figures, what it computes, its other variants and the WGSL that was compiled. */
+/** A kernel over the page: its figures, what it computes, and the WGSL of it and of every other variant that serves its nodes. */
 @customElement('lab-kernel-source')
 export class LabKernelSource extends LitElement {
   static override readonly styles = [
@@ -87,6 +88,21 @@ export class LabKernelSource extends LitElement {
         font-weight: 600;
         color: var(--text);
       }
+      .variants {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 6px;
+        padding: 8px 16px 4px;
+      }
+      .variants button {
+        min-height: 28px;
+        padding: 4px 9px;
+        font: 12px var(--mono);
+      }
+      .variants .muted {
+        font-family: var(--sans);
+        font-size: 11px;
+      }
       ol {
         margin: 10px 0 0;
         padding: 12px 16px 16px 60px;
@@ -136,12 +152,19 @@ export class LabKernelSource extends LitElement {
     `,
   ];
 
-  @property({ attribute: false }) row: KernelRow | null = null;
+  @state() private row: KernelRow | null = null;
+  /** Which of the texts is shown. */
+  @state() private place = 0;
+  #sources: KernelsReport['sources'] = {};
+  #choices: readonly SourceChoice[] = [];
   @query('dialog') private readonly dialog!: HTMLDialogElement;
 
-  /** Shows a kernel until the user closes it. */
-  async show(row: KernelRow): Promise<void> {
+  /** Shows a kernel until the user closes it. @param sources the texts of its report. */
+  async show(row: KernelRow, sources: KernelsReport['sources']): Promise<void> {
     this.row = row;
+    this.place = 0;
+    this.#sources = sources;
+    this.#choices = sourceChoices(row);
     await this.updateComplete;
     if (!this.dialog.open) this.dialog.showModal();
     this.renderRoot.querySelector('.body')?.scrollTo(0, 0);
@@ -155,25 +178,60 @@ export class LabKernelSource extends LitElement {
   }
 
   #content(row: KernelRow): unknown {
+    const choice = this.#choices[this.place];
     return html`<header>
         ${markIcon(kindOf(row.kernel), 16)}
         <h2 id="title">${kernelName(row)}</h2>
         ${row.variant === '' ? nothing : html`<span class="badge">${row.variant}</span>`}
         <span class="actions">
-          <lab-copy-button label="Copy WGSL" action="copy-wgsl" .text=${(): string => row.wgsl}></lab-copy-button>
+          <lab-copy-button
+            label="Copy WGSL"
+            action="copy-wgsl"
+            ?disabled=${(choice?.compiled ?? null) === null}
+            .text=${(): string => (choice === undefined ? '' : sourceText(choice, this.#sources))}
+          ></lab-copy-button>
           <button type="button" data-action="close-kernel" @click=${(): void => this.dialog.close()}>Close</button>
         </span>
       </header>
       <div class="body" tabindex="0" role="region" aria-label="The kernel">
         <div class="facts">
           ${this.#figures(row)}
-          <p class="more">
-            <b>Other variants</b> ${row.others.length === 0 ? 'none that serve this node on this device' : row.others.join(' · ')}
-          </p>
           <p class="more"><b>Computes</b> ${row.nodes.join(' · ')}</p>
+          ${this.#variants()} ${choice === undefined ? nothing : this.#about(choice, row)}
         </div>
-        ${this.#code(row.wgsl)}
+        ${choice === undefined || choice.compiled === null ? nothing : this.#code(this.#sources[choice.compiled.source] ?? '')}
       </div>`;
+  }
+
+  #variants(): unknown {
+    if (this.#choices.length < 2) return html`<p class="more"><b>Variants</b> no other serves these nodes on this device</p>`;
+    return html`<div class="variants" role="group" aria-label="Variants that serve these nodes on this device">
+      ${this.#choices.map(
+        ({ label, used }, i) =>
+          html`<button
+            type="button"
+            data-variant=${label}
+            aria-pressed=${i === this.place}
+            @click=${(): void => void (this.place = i)}
+          >
+            ${label}${used ? html`<span class="muted"> measured</span>` : nothing}
+          </button>`,
+      )}
+    </div>`;
+  }
+
+  #about(choice: SourceChoice, row: KernelRow): unknown {
+    const { compiled } = choice;
+    const words = (compiled === null ? null : overrideWords(compiled)) ?? 'not recorded: the file is of an earlier build';
+    const other = otherKernelWords(row, choice);
+    return html`<p class="more" data-overrides>
+        ${
+          compiled === null
+            ? 'The file that this is from does not hold the WGSL of this variant.'
+            : html`<b>Overrides</b> ${words === '' ? 'none: the defaults in the text hold' : words}`
+        }
+      </p>
+      ${other === null ? nothing : html`<p class="more" data-other-kernel>${other}</p>`}`;
   }
 
   #figures(row: KernelRow): unknown {

@@ -95,13 +95,14 @@ export class LabKernelsAblation extends LitElement {
     const { rows, idle, lossSteps, rounds } = shown.value;
     const other = this.measured === null ? null : (this.other?.value ?? null);
     const domain = forestDomain([...rows, ...(other?.rows ?? [])]);
+    const tuned = rows.some(({ tunedShapes }) => tunedShapes?.some((count) => count > 0) === true);
     return html`${this.#headline(rows)}
       <div class="scroll" tabindex="0" role="region" aria-label="Ablation">
         <table>
           <thead>
-            ${this.#heads(domain, lossSteps, other !== null)}
+            ${this.#heads(domain, lossSteps, other !== null, tuned)}
           </thead>
-          ${forestGroups(rows).map((group) => this.#group(group, domain, other))}
+          ${forestGroups(rows).map((group) => this.#group(group, domain, other, tuned))}
         </table>
       </div>
       ${
@@ -127,7 +128,7 @@ export class LabKernelsAblation extends LitElement {
     </p>`;
   }
 
-  #heads(domain: readonly [number, number], lossSteps: number, compared: boolean): unknown {
+  #heads(domain: readonly [number, number], lossSteps: number, compared: boolean, tuned: boolean): unknown {
     const wide = this.#wide;
     const x = forestScale(domain, [EDGE, wide - EDGE]);
     return html`<tr>
@@ -146,23 +147,24 @@ export class LabKernelsAblation extends LitElement {
       <th scope="col">Dispatches</th>
       <th scope="col">Bound</th>
       <th scope="col">Peak memory</th>
+      ${tuned ? html`<th scope="col" title="Shapes of kernels that ran as the tuner chose, of the form and of its reference">Tuned shapes</th>` : nothing}
       <th scope="col" title="Relative difference from the loss of the reference, from the same weights">
         Loss off by${Number.isFinite(lossSteps) ? `, step ${lossSteps}` : ''}
       </th>
     </tr>`;
   }
 
-  #group({ kind, title, rows }: ForestGroup, domain: readonly [number, number], other: Ablation | null): unknown {
-    const columns = other === null ? 8 : 9;
+  #group({ kind, title, rows }: ForestGroup, domain: readonly [number, number], other: Ablation | null, tuned: boolean): unknown {
+    const columns = 8 + (other === null ? 0 : 1) + (tuned ? 1 : 0);
     return html`<tbody data-group=${kind}>
       <tr class="group">
         <th scope="rowgroup" colspan=${columns}><span>${title}</span></th>
       </tr>
-      ${rows.map((row) => this.#row(row, domain, other))}
+      ${rows.map((row) => this.#row(row, domain, other, tuned))}
     </tbody>`;
   }
 
-  #row(row: AblationRow, domain: readonly [number, number], other: Ablation | null): unknown {
+  #row(row: AblationRow, domain: readonly [number, number], other: Ablation | null, tuned: boolean): unknown {
     const there = other?.rows.find(({ form }) => form.kind === row.form.kind && form.rule === row.form.rule) ?? null;
     const words = ratioWords(row.ratio);
     return html`<tr data-form=${`${row.form.kind} ${row.form.rule}`.trim()}>
@@ -176,6 +178,7 @@ export class LabKernelsAblation extends LitElement {
       <td>${whole(row.dispatches)}</td>
       <td>${megabytes(row.boundBytes)}</td>
       <td>${bytes(row.peakBytes)}</td>
+      ${tuned ? html`<td>${row.tunedShapes?.[0] ?? '—'} <small>reference ${row.tunedShapes?.[1] ?? '—'}</small></td>` : nothing}
       <td>${lossWords(row.lossDifference)}</td>
     </tr>`;
   }

@@ -11,6 +11,7 @@ import './lab-kernels-roofline.ts';
 import './lab-kernels-setup.ts';
 import './lab-kernels-start.ts';
 import './lab-kernels-timeline.ts';
+import './lab-kernels-tuning.ts';
 import './lab-unsupported.ts';
 
 declare global {
@@ -19,7 +20,7 @@ declare global {
   }
 }
 
-/** What the device does with a training step: kernel by kernel, fusion by fusion, lane by lane. */
+/** What the device does with a training step: kernel by kernel, variant by variant, fusion by fusion, lane by lane. */
 @customElement('lab-kernels-page')
 export class LabKernelsPage extends LabElement {
   static override readonly styles = [
@@ -81,6 +82,9 @@ export class LabKernelsPage extends LabElement {
         <lab-kernels-start .lab=${lab} what="kernels"></lab-kernels-start>
       </lab-kernels-roofline>
       <lab-kernels-timeline .measured=${results.kernels ?? there?.kernels ?? null}></lab-kernels-timeline>
+      <lab-kernels-tuning .measured=${lab.kernels.tuning} .other=${there?.tuning ?? null} .fileName=${fileName}>
+        <lab-kernels-start .lab=${lab} what="tuning"></lab-kernels-start>
+      </lab-kernels-tuning>
       <lab-kernels-ablation .measured=${this.#ablation()} .other=${there?.ablation ?? null} .fileName=${fileName}>
         <lab-kernels-start .lab=${lab} what="ablation"></lab-kernels-start>
       </lab-kernels-ablation>

@@ -88,7 +88,7 @@ export class LabKernelsRoofline extends LitElement {
   /** Shows the WGSL of a kernel. */
   open(report: KernelsReport, place: number): void {
     const row = report.rows[place];
-    if (row !== undefined) void this.source.show(row);
+    if (row !== undefined) void this.source.show(row, report.sources);
   }
 
   #empty(): unknown {

@@ -1,12 +1,14 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { kernelsJson, runTitle } from '../lab/index.ts';
+import { EVERYTHING, kernelsJson, runTitle } from '../lab/index.ts';
 import { adapter } from './adapter.ts';
 import type { Address } from './address.ts';
 import { baseWords } from './compare-words.ts';
+import { goingWords, measureBlockedWords, stopWords } from './kernel-words.ts';
 import { LabElement } from './lab-element.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { tunedWords } from './tuning-words.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -41,6 +43,9 @@ export class LabKernelsSetup extends LabElement {
         color: var(--warn);
         font-size: 12px;
       }
+      .all {
+        margin-top: 12px;
+      }
       input {
         display: none;
       }
@@ -49,7 +54,8 @@ export class LabKernelsSetup extends LabElement {
 
   @property({ attribute: false }) address!: Address;
   @query('input') private readonly input!: HTMLInputElement;
-  protected override readonly topics = ['spec', 'device'] as const;
+  protected override readonly topics = ['spec', 'device', 'run'] as const;
+  protected override readonly runTopics = ['state'] as const;
   #end = (): void => {};
 
   override connectedCallback(): void {
@@ -81,7 +87,10 @@ export class LabKernelsSetup extends LabElement {
         </dd>
         <dt>Adapter</dt>
         <dd>${device === null ? '—' : adapter(device)}</dd>
+        <dt>Tuned</dt>
+        <dd data-tuned>${tunedWords(this.lab.kernels.tuning?.value.rows ?? [])}</dd>
       </dl>
+      <div class="bar all">${this.#all()}</div>
       ${
         device?.software === true
           ? html`<p class="software">
@@ -92,9 +101,37 @@ export class LabKernelsSetup extends LabElement {
     </section>`;
   }
 
+  /** Everything at one click, and one Stop. */
+  #all(): unknown {
+    const desk = this.lab.kernels;
+    const { queue, measuring } = desk;
+    if (queue === null || measuring === null)
+      return html`<button
+          type="button"
+          class="primary"
+          data-action="measure-all"
+          ?disabled=${measureBlockedWords(this.lab) !== null}
+          @click=${(): void => void desk.startAll()}
+        >
+          Measure everything
+        </button>
+        <span class="small muted">Kernels, fusion rules and lanes, one after another.</span>`;
+    const done = EVERYTHING.indexOf(measuring.what);
+    return html`<button
+        type="button"
+        class="primary"
+        data-action="stop-all"
+        ?disabled=${measuring.stopping}
+        @click=${(): void => void desk.stop()}
+      >
+        ${stopWords(desk)}
+      </button>
+      <span class="small" role="status" data-all>${goingWords(measuring.what)}: ${done + 1} of ${EVERYTHING.length}</span>`;
+  }
+
   #files(): unknown {
     const { results, opened } = this.lab.kernels;
-    const none = results.kernels === null && results.ablation === null && results.lanes === null;
+    const none = Object.values(results).every((result) => result === null);
     return html`<div class="push bar">
       <button
         type="button"

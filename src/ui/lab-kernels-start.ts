@@ -1,7 +1,7 @@
 import { css, html, nothing } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { customElement, property, state } from 'lit/decorators.js';
 import { lanesUpTo, type MeasureKind } from '../lab/index.ts';
-import { MEASURE_NAMES, measureBlockedWords } from './kernel-words.ts';
+import { goingWords, measureBlockedWords, startWords, stopWords } from './kernel-words.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
 import { progressStyles } from './progress-styles.ts';
@@ -56,6 +56,7 @@ export class LabKernelsStart extends LabElement {
   ];
 
   @property() what: MeasureKind = 'kernels';
+  @state() private cleared = false;
   protected override readonly topics = ['device', 'spec', 'run'] as const;
   protected override readonly runTopics = ['state'] as const;
   #ends: (() => void)[] = [];
@@ -77,9 +78,10 @@ export class LabKernelsStart extends LabElement {
     const going = desk.measuring?.what === this.what;
     const failed = going ? null : (desk.results[this.what]?.failure ?? null);
     return html`<div class="start">
-        ${going ? this.#stop() : this.#start()} ${going ? nothing : this.#settings()} ${going ? this.#progress() : this.#why()}
+        ${going ? this.#stop() : this.#start()} ${going ? nothing : this.#settings()}
+        ${this.what === 'tuning' && !going ? this.#clear() : nothing} ${going ? this.#progress() : this.#why()}
       </div>
-      <span class="hidden-text" role="status">${going ? `Measuring ${MEASURE_NAMES[this.what]}` : ''}</span>
+      <span class="hidden-text" role="status">${going ? goingWords(this.what) : ''}</span>
       ${failed === null ? nothing : html`<p class="error" role="alert" data-failure=${this.what}>${failed.message}</p>`}`;
   }
 
@@ -94,7 +96,7 @@ export class LabKernelsStart extends LabElement {
       ?disabled=${!free}
       @click=${(): void => void desk.start(this.what)}
     >
-      Measure ${MEASURE_NAMES[this.what]}${done ? ' again' : ''}
+      ${startWords(this.what)}${done ? ' again' : ''}
     </button>`;
   }
 
@@ -106,7 +108,7 @@ export class LabKernelsStart extends LabElement {
       data-action=${`stop-${this.what}`}
       @click=${(): void => void this.lab.kernels.stop()}
     >
-      ${this.lab.kernels.measuring?.stopping === true ? 'Stopping…' : 'Stop'}
+      ${stopWords(this.lab.kernels)}
     </button>`;
   }
 
@@ -115,17 +117,9 @@ export class LabKernelsStart extends LabElement {
     const { settings } = desk;
     switch (this.what) {
       case 'kernels':
-        return html`<label
-          ><input
-            type="checkbox"
-            id="unfused"
-            .checked=${settings.unfused}
-            ?disabled=${desk.busy}
-            @change=${(event: Event): void => {
-              if (event.target instanceof HTMLInputElement) desk.change({ unfused: event.target.checked });
-            }}
-          />also with nothing fused, for the timeline</label
-        >`;
+        return this.#unfused(', for the timeline');
+      case 'tuning':
+        return this.#unfused('');
       case 'ablation':
         return html`<label
           >Rounds
@@ -157,9 +151,43 @@ export class LabKernelsStart extends LabElement {
     }
   }
 
+  #unfused(why: string): unknown {
+    const desk = this.lab.kernels;
+    return html`<label
+      ><input
+        type="checkbox"
+        id="unfused"
+        .checked=${desk.settings.unfused}
+        ?disabled=${desk.busy}
+        @change=${(event: Event): void => {
+          if (event.target instanceof HTMLInputElement) desk.change({ unfused: event.target.checked });
+        }}
+      />also with nothing fused${why}</label
+    >`;
+  }
+
+  /** Forgets what was tuned; says so until something is tuned again. */
+  #clear(): unknown {
+    const desk = this.lab.kernels;
+    const none = desk.results.tuning === null;
+    return html`<button
+        type="button"
+        data-action="clear-tuning"
+        aria-label="Clear what the tuner found"
+        ?disabled=${none || desk.busy || this.lab.deviceState !== 'ready'}
+        title="Forgets what the tuner found on this adapter"
+        @click=${async (): Promise<void> => void (this.cleared = await desk.forgetTuning())}
+      >
+        Clear
+      </button>
+      <span class="small" role="status" data-cleared
+        >${none && this.cleared ? 'Cleared: new runs begin with the first guesses again.' : ''}</span
+      >`;
+  }
+
   #progress(): unknown {
     const { measuring } = this.lab.kernels;
-    const label = `Progress of measuring ${MEASURE_NAMES[this.what]}`;
+    const label = `Progress of ${goingWords(this.what).toLowerCase()}`;
     if (measuring === null || measuring.part === '')
       return html`<div class="going"><span>Preparing…</span><progress aria-label=${label}></progress></div>`;
     const { done, total, part } = measuring;

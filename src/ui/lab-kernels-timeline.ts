@@ -163,7 +163,7 @@ export class LabKernelsTimeline extends LitElement {
   #open({ form, entry }: DispatchPlace): void {
     const shown = this.#forms[form];
     const row = shown?.rows[shown.timeline[entry]?.row ?? -1];
-    if (row !== undefined) void this.source.show(row);
+    if (row !== undefined && this.#report !== null) void this.source.show(row, this.#report.sources);
   }
 
   #saveCsv(): void {

@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/index.ts';
+import { tunedShapes, type Choices } from '../measure/index.ts';
 import { tokensPerStep, type RunSpec } from '../spec/index.ts';
 import { Loop, Trainer, type Checkpoint, type StepMetrics, type TrainerOptions } from '../train/index.ts';
 import type { Figures } from './figures.ts';
@@ -12,6 +13,8 @@ export interface Built {
   readonly gpu: Gpu;
   readonly trainer: Trainer;
   readonly loop: Loop;
+  /** Variants as the tuner had chosen them when the run began: its own as long as it lives. */
+  readonly choices: Choices;
 }
 
 export interface BuildOptions {
@@ -22,6 +25,8 @@ export interface BuildOptions {
   readonly checkpoint: Checkpoint | null;
   /** Where the run ends; null: where its checkpoint or its budget says. */
   readonly targetStep: number | null;
+  /** What the run was begun with; null: it begins now, with what the tuner has found by now. */
+  readonly choices: Choices | null;
   readonly plan: TrainerOptions['plan'];
   readonly figures: Figures;
   readonly now: () => number;
@@ -37,12 +42,13 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
   await figures.load(gpu.report);
   // A copy: what a device found on its way out is not to be believed.
   const verdicts = figures.passed(gpu.report);
+  const choices = checkpoint === null ? (options.choices ?? figures.tunings.choices(gpu.report)) : new Map(checkpoint.choices);
   const trainer = await Trainer.create({
     gpu,
     specs,
     dataset,
     ...from,
-    ...(plan === undefined ? {} : { plan }),
+    plan: { ...plan, choices },
     verdicts,
     onProgress,
   });
@@ -55,11 +61,11 @@ export async function buildRun(options: BuildOptions): Promise<Built> {
     onMetrics,
     onEvaluation: (step, split, lossNats) => emit({ type: 'eval', runId, step, split, lossNats }, [lossNats.buffer]),
   });
-  return { gpu, trainer, loop };
+  return { gpu, trainer, loop, choices };
 }
 
 /** What the page is told of a run that is ready. */
-export function runReport({ gpu, trainer, loop }: Built, figures: Figures): RunReport {
+export function runReport({ gpu, trainer, loop, choices }: Built, figures: Figures): RunReport {
   const { specs, dataset, step } = trainer;
   const [spec] = specs;
   if (spec === undefined) throw new TypeError('a run without a spec');
@@ -74,6 +80,7 @@ export function runReport({ gpu, trainer, loop }: Built, figures: Figures): RunR
     totalSteps: loop.targetStep,
     startStep: step,
     lanes,
+    tunedKernels: tunedShapes(trainer.plan, choices),
   };
 }
 

@@ -14,7 +14,7 @@ import {
   type SamplingSettings,
 } from './protocol.ts';
 
-const KINDS: readonly MeasureKind[] = ['kernels', 'ablation', 'lanes'];
+const KINDS: readonly MeasureKind[] = ['kernels', 'ablation', 'lanes', 'tuning'];
 
 /** A message as its sender wrote it, before anything about it is believed. */
 class Fields {
@@ -180,6 +180,8 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
     options: f.measureOptions('options'),
   }),
   measureStop: (f, id) => ({ type: 'measureStop', id, runId: f.string('runId') }),
+  tuned: (_, id) => ({ type: 'tuned', id }),
+  forgetTuned: (_, id) => ({ type: 'forgetTuned', id }),
   destroyDevice: (_, id) => ({ type: 'destroyDevice', id }),
 };
 

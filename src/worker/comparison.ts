@@ -163,6 +163,8 @@ export class Comparison {
     const { ports, herald } = this;
     await ports.figures.load(gpu.report);
     const verdicts: KnownVerdicts = ports.figures.passed(gpu.report);
+    // One choice of kernels for all of them, whatever is cleared while they are built.
+    const choices = ports.figures.tunings.choices(gpu.report);
     const create = ports.createTrainer ?? ((options: TrainerOptions): Promise<ArmTrainer> => Trainer.create(options));
     for (const [index, { name, specs }] of arms.entries()) {
       this.abort.signal.throwIfAborted();
@@ -171,7 +173,7 @@ export class Comparison {
           gpu,
           specs,
           dataset,
-          ...(ports.plan === undefined ? {} : { plan: ports.plan }),
+          plan: { ...ports.plan, choices },
           verdicts,
           onProgress: (done, total, task) => herald.progress(task, done, total),
         });

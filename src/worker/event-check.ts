@@ -1,4 +1,5 @@
 import type { Probe } from '../base/probe.ts';
+import { isTuned } from '../base/tuned.ts';
 import { hasMeasureRow, isMeasureResult } from './measure-check.ts';
 import type { CommandType, Event, Replies } from './protocol.ts';
 import { boolean, fits, list, nothing, nullOr, number, object, of, string, strings, type Shape } from './shape.ts';
@@ -107,7 +108,7 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   hello: (value) => fits(value, DEVICE),
   forecast: (value) => fits(value, FORECAST),
   addFile: data,
-  start: (value) => fits(value, { ...FORECAST, data, startStep: number, lanes: number }),
+  start: (value) => fits(value, { ...FORECAST, data, startStep: number, lanes: number, tunedKernels: number }),
   pause: nothing,
   resume: nothing,
   step: nothing,
@@ -123,8 +124,10 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   comparePause: nothing,
   compareResume: nothing,
   compareStop: nothing,
-  measure: of({ data, parameters: number, tokensPerStep: number }),
+  measure: of({ data, parameters: number, tokensPerStep: number, tunedKernels: number }),
   measureStop: nothing,
+  tuned: of({ rows: list(isTuned), tunedAt: nullOr(number) }),
+  forgetTuned: nothing,
   destroyDevice: nothing,
 };
 

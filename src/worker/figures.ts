@@ -2,6 +2,7 @@ import type { AdapterReport } from '../gpu/index.ts';
 import { adapterKey, passedVerdicts, readVerdicts, type KnownVerdicts } from '../train/index.ts';
 import type { PeakReport } from './protocol.ts';
 import type { Vault } from './storage.ts';
+import { Tunings } from './tunings.ts';
 
 /** How long a step took that does so much arithmetic. */
 export interface Rate {
@@ -29,6 +30,8 @@ const MAX_RATES = 24;
 
 /** What was measured on each adapter, kept across visits. Storage that refuses costs only the memory. */
 export class Figures {
+  /** What the tuner found. */
+  readonly tunings: Tunings;
   private readonly vault: Vault;
   private readonly wallClock: () => number;
   /** Verdicts of another build or browser are forgotten. */
@@ -39,10 +42,13 @@ export class Figures {
     this.vault = vault;
     this.wallClock = wallClock;
     this.measurer = measurer;
+    const scopeOf = (adapter: AdapterReport): string => this.verdictKey(adapter);
+    this.tunings = new Tunings({ vault, wallClock, keyOf: (adapter) => `tuned/${nameOf(adapter)}`, scopeOf });
   }
 
   /** Reads what earlier visits measured on this adapter. */
   async load(adapter: AdapterReport): Promise<void> {
+    await this.tunings.load(adapter);
     const key = keyOf(adapter);
     if (this.known.has(key)) return;
     const kept = await this.vault.get(key).catch(() => null);
@@ -110,6 +116,7 @@ export class Figures {
     const bytes = new TextEncoder().encode(text);
     await this.vault.put(keyOf(adapter), bytes.buffer, null, this.wallClock()).catch(() => undefined);
   }
+
   private nothing(adapter: AdapterReport): Known {
     return { peak: null, rates: [], verdicts: new Map(), verdictKey: this.verdictKey(adapter) };
   }
@@ -120,8 +127,12 @@ export class Figures {
 }
 
 /** Where an adapter's figures are kept; its peak and its rates outlive a build. */
-function keyOf({ vendor, architecture, device, description, software }: AdapterReport): string {
-  return `adapter/${[vendor, architecture, device, description, software ? 'software' : 'hardware'].join('/')}`;
+function keyOf(adapter: AdapterReport): string {
+  return `adapter/${nameOf(adapter)}`;
+}
+
+function nameOf({ vendor, architecture, device, description, software }: AdapterReport): string {
+  return [vendor, architecture, device, description, software ? 'software' : 'hardware'].join('/');
 }
 
 function parse(bytes: ArrayBuffer, verdictKey: string): Known {

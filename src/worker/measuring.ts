@@ -1,11 +1,21 @@
 import { ProtocolError, unreachable, type IsoflopError } from '../base/errors.ts';
+import { isTimed } from '../base/tuned.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { ablate, ablationForms, fullAt, laneThroughput, measureKernels } from '../measure/index.ts';
+import {
+  ablate,
+  ablationForms,
+  fullAt,
+  laneThroughput,
+  measureKernels,
+  tunedShapes,
+  tuneStep,
+  type Choices,
+} from '../measure/index.ts';
 import { parameterCount, tokensPerStep } from '../spec/index.ts';
-import type { KnownVerdicts } from '../train/index.ts';
+import { planTraining, type KnownVerdicts } from '../train/index.ts';
 import { toWireError } from './client.ts';
-import type { AblationRow, Command, LanesRow, MeasureReport, MeasureResult } from './protocol.ts';
+import type { AblationRow, Command, LanesRow, MeasureReport, MeasureResult, Tuned } from './protocol.ts';
 import { dataReport } from './reports.ts';
 import type { SessionPorts } from './session.ts';
 import { requireStartable } from './start-check.ts';
@@ -15,9 +25,10 @@ export interface Measurers {
   readonly ablate: typeof ablate;
   readonly laneThroughput: typeof laneThroughput;
   readonly measureKernels: typeof measureKernels;
+  readonly tuneStep: typeof tuneStep;
 }
 
-const MEASURERS: Measurers = { ablate, laneThroughput, measureKernels };
+const MEASURERS: Measurers = { ablate, laneThroughput, measureKernels, tuneStep };
 
 export interface MeasuringPorts extends Pick<SessionPorts, 'emit' | 'gpu' | 'library' | 'figures' | 'sleep' | 'plan'> {
   /** Left out: those of the engine. */
@@ -41,10 +52,11 @@ export class Measuring {
   private readonly abort = new AbortController();
   private readonly ablationRows: AblationRow[] = [];
   private readonly lanesRows: LanesRow[] = [];
+  private readonly tuningRows: Tuned[] = [];
   /** Rejects with what the GPU refused. */
   private readonly refused: Promise<never>;
   private refuse: (error: unknown) => void = () => undefined;
-  private parts: { readonly gpu: Gpu; readonly dataset: Dataset } | null = null;
+  private parts: { readonly gpu: Gpu; readonly dataset: Dataset; readonly choices: Choices } | null = null;
   private state: 'preparing' | 'measuring' | 'over' = 'preparing';
   private stopped = false;
   private percent = 0;
@@ -73,9 +85,14 @@ export class Measuring {
     return this.state !== 'over';
   }
 
-  /** What is being measured, as the subject of a sentence. */
+  /** What goes on, as a sentence says it. */
   get subject(): string {
-    return { kernels: 'the kernels of a step are', ablation: 'fusions are', lanes: 'lanes are' }[this.command.what];
+    return {
+      kernels: 'the kernels of a step are being measured',
+      ablation: 'fusions are being measured',
+      lanes: 'lanes are being measured',
+      tuning: 'kernels are being tuned',
+    }[this.command.what];
   }
 
   private get where(): string {
@@ -101,16 +118,26 @@ export class Measuring {
       requireStartable({ specs: [spec], dataset, checkpoint: null, plan: { caps: gpu.caps, ...ports.plan } });
       await ports.figures.load(gpu.report);
       abort.signal.throwIfAborted();
-      this.parts = { gpu, dataset };
+      // The tuner looks at every candidate, whatever was chosen before.
+      const choices = command.what === 'tuning' ? new Map<string, string>() : ports.figures.tunings.choices(gpu.report);
+      this.parts = { gpu, dataset, choices };
       return {
         data: dataReport(dataset),
         parameters: parameterCount(spec, dataset.vocab).total,
         tokensPerStep: tokensPerStep(spec),
+        tunedKernels: choices.size === 0 ? 0 : tunedShapes(this.planOf(this.parts), choices),
       };
     } catch (error) {
       this.end();
       throw error;
     }
+  }
+
+  /** The step as a run would have it that begins now. */
+  private planOf({ gpu, dataset, choices }: NonNullable<Measuring['parts']>): ReturnType<typeof planTraining> {
+    const { plan, figures } = this.ports;
+    const disabled = figures.disabled(gpu.report);
+    return planTraining([this.command.spec], dataset.vocab, { caps: gpu.caps, ...plan, disabled, choices });
   }
 
   begin(): void {
@@ -132,28 +159,31 @@ export class Measuring {
     this.refuse(error);
   }
 
-  private async live({ gpu, dataset }: NonNullable<Measuring['parts']>): Promise<void> {
+  private async live(parts: NonNullable<Measuring['parts']>): Promise<void> {
     const { ports } = this;
+    const { gpu } = parts;
     const lost = gpu.lost.then((error): never => {
       throw error;
     });
     const verdicts: KnownVerdicts = ports.figures.passed(gpu.report);
-    const measured = this.measure(gpu, dataset, verdicts);
+    const measured = this.measure(parts, verdicts);
     let result: MeasureResult | null;
     let error: unknown = null;
     try {
       result = await Promise.race([measured, this.refused, lost]);
-      // Stopped before the first row.
-      if ('ablation' in result ? result.ablation.rows.length === 0 : result.report.rows.length === 0) result = null;
+      // Stopped before the first row; a tuner that found nothing to choose says just that.
+      const none = 'ablation' in result ? result.ablation.rows.length === 0 : result.report.rows.length === 0;
+      if (none && (this.stopped || result.what !== 'tuning')) result = null;
     } catch (thrown) {
       const news = await Promise.race([gpu.lost, ports.sleep(LOSS_NEWS_MS).then(() => null)]);
       // What a stop cuts short may say just that.
       if (news !== null || thrown !== this.abort.signal.reason) error = news ?? thrown;
       this.abort.abort(error);
       await Promise.race([measured.catch(() => undefined), lost.catch(() => undefined)]);
-      result = this.soFar(gpu, dataset);
+      result = this.soFar(parts);
     }
     void ports.figures.keepVerdicts(gpu.report, verdicts);
+    await ports.figures.tunings.settled(gpu.report);
     const { runId, stopped } = this;
     this.end();
     ports.emit({
@@ -165,12 +195,16 @@ export class Measuring {
     });
   }
 
-  private async measure(gpu: Gpu, dataset: Dataset, verdicts: KnownVerdicts): Promise<MeasureResult> {
-    const { runId, ports, measurers, ablationRows, lanesRows } = this;
+  private async measure(
+    { gpu, dataset, choices }: NonNullable<Measuring['parts']>,
+    verdicts: KnownVerdicts,
+  ): Promise<MeasureResult> {
+    const { runId, ports, measurers, ablationRows, lanesRows, tuningRows } = this;
     const { what, spec, options } = this.command;
     const { rounds, windowMs, lanes, unfused } = options;
     const onProgress = (done: number, total: number, part: string): void => this.sayProgress(done, total, part);
-    const common = { gpu, spec, dataset, verdicts, windowMs, signal: this.abort.signal, onProgress };
+    const { signal } = this.abort;
+    const common = { gpu, spec, dataset, verdicts, choices, windowMs, signal, onProgress };
     switch (what) {
       case 'ablation': {
         const onRow = (row: AblationRow): void => {
@@ -187,8 +221,16 @@ export class Measuring {
         return { what, report: await measurers.laneThroughput({ ...common, lanes, windows: rounds, onRow }) };
       }
       case 'kernels': {
-        const { signal } = common;
-        return { what, report: await measurers.measureKernels(gpu, spec, dataset, { unfused, verdicts, signal, onProgress }) };
+        const how = { unfused, verdicts, choices, signal, onProgress };
+        return { what, report: await measurers.measureKernels(gpu, spec, dataset, how) };
+      }
+      case 'tuning': {
+        const onRow = (row: Tuned): void => {
+          tuningRows.push(row);
+          if (isTimed(row)) void ports.figures.tunings.add(gpu.report, row);
+          ports.emit({ type: 'measureRow', runId, what: 'tuning', row });
+        };
+        return { what, report: await measurers.tuneStep(gpu, spec, dataset, { unfused, verdicts, signal, onRow, onProgress }) };
       }
       default:
         return unreachable(what);
@@ -196,10 +238,11 @@ export class Measuring {
   }
 
   /** The rows that were measured before a failure; null: none. */
-  private soFar(gpu: Gpu, dataset: Dataset): MeasureResult | null {
-    const { ablationRows, lanesRows, command } = this;
+  private soFar({ gpu, dataset, choices }: NonNullable<Measuring['parts']>): MeasureResult | null {
+    const { ablationRows, lanesRows, tuningRows, command } = this;
+    if (tuningRows.length > 0) return { what: 'tuning', report: { rows: tuningRows } };
     if (ablationRows.length > 0) {
-      const { idle } = ablationForms(command.spec, dataset.vocab, gpu);
+      const { idle } = ablationForms(command.spec, dataset.vocab, gpu, choices);
       const { rounds } = command.options;
       return { what: 'ablation', ablation: { rows: ablationRows, idle, lossSteps: LOSS_STEPS, rounds } };
     }

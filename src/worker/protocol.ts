@@ -1,5 +1,5 @@
 import type { Probe } from '../base/probe.ts';
-import type { Ablation, AblationRow, KernelsReport, LanesReport, LanesRow } from '../measure/report.ts';
+import type { Ablation, AblationRow, KernelsReport, LanesReport, LanesRow, Tuned, TuningReport } from '../measure/report.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
 export { formWords } from '../measure/report.ts';
@@ -7,16 +7,20 @@ export type {
   Ablation,
   AblationForm,
   AblationRow,
+  Candidate,
+  CompiledKernel,
   KernelRow,
   KernelsReport,
   LanesReport,
   LanesRow,
   Limits,
   TimelineEntry,
+  Tuned,
+  TuningReport,
 } from '../measure/report.ts';
 
 /** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /**
  * What the page asks of the training worker. Commands with an `id` get exactly one `reply`; a command that is illegal in the
@@ -94,6 +98,10 @@ export type Command =
     }
   /** Ends a measurement with what it has by then. Replies once it has said its last. */
   | { readonly type: 'measureStop'; readonly id: number; readonly runId: string }
+  /** What the tuner has found on this adapter, now and in earlier visits: what new runs use. Replies {@link TunedReport}. */
+  | { readonly type: 'tuned'; readonly id: number }
+  /** Forgets all of that; what runs already is not changed. Refused while a measurement is going on. Replies null. */
+  | { readonly type: 'forgetTuned'; readonly id: number }
   /** Destroys the GPU device on purpose, so that a user can watch the run recover. Replies null. */
   | { readonly type: 'destroyDevice'; readonly id: number };
 
@@ -122,6 +130,8 @@ export interface Replies {
   compareStop: null;
   measure: MeasureReport;
   measureStop: null;
+  tuned: TunedReport;
+  forgetTuned: null;
   destroyDevice: null;
 }
 
@@ -289,8 +299,8 @@ export interface ComparisonReport {
   readonly arms: readonly ArmReport[];
 }
 
-/** Every kernel of a step; the step with fusions on and off; throughput against lanes. */
-export type MeasureKind = 'kernels' | 'ablation' | 'lanes';
+/** Every kernel of a step; the step with fusions on and off; throughput against lanes; the variants that kernels have a choice of. */
+export type MeasureKind = 'kernels' | 'ablation' | 'lanes' | 'tuning';
 
 /** How a measurement goes about it; what is of no use to its kind is not looked at. */
 export interface MeasureOptions {
@@ -300,7 +310,7 @@ export interface MeasureOptions {
   readonly windowMs: number;
   /** Numbers of lanes, ascending: 1..{@link MAX_MEASURED_LANES}. */
   readonly lanes: readonly number[];
-  /** Whether kernels are also measured with no fusion. */
+  /** Whether kernels are also measured, or tuned, with no fusion. */
   readonly unfused: boolean;
 }
 
@@ -313,12 +323,22 @@ export interface MeasureReport {
   readonly parameters: number;
   /** Of one lane. */
   readonly tokensPerStep: number;
+  /** Shapes of the step's kernels that are computed as the tuner chose. */
+  readonly tunedKernels: number;
+}
+
+/** What is remembered of the tuner's. */
+export interface TunedReport {
+  readonly rows: readonly Tuned[];
+  /** When the last of them was found, in milliseconds since the epoch; null: there is none, or that is not known. */
+  readonly tunedAt: number | null;
 }
 
 export type MeasureResult =
   | { readonly what: 'kernels'; readonly report: KernelsReport }
   | { readonly what: 'ablation'; readonly ablation: Ablation }
-  | { readonly what: 'lanes'; readonly report: LanesReport };
+  | { readonly what: 'lanes'; readonly report: LanesReport }
+  | { readonly what: 'tuning'; readonly report: TuningReport };
 
 /** What a measurement says. */
 export type MeasureEvent =
@@ -332,6 +352,7 @@ export type MeasureEvent =
     }
   | { readonly type: 'measureRow'; readonly runId: string; readonly what: 'ablation'; readonly row: AblationRow }
   | { readonly type: 'measureRow'; readonly runId: string; readonly what: 'lanes'; readonly row: LanesRow }
+  | { readonly type: 'measureRow'; readonly runId: string; readonly what: 'tuning'; readonly row: Tuned }
   /** Its last word. What was measured before it was stopped or failed is in `result`; null: nothing was. */
   | {
       readonly type: 'measureEnd';
@@ -420,6 +441,8 @@ export interface RunReport extends Forecast {
   readonly startStep: number;
   /** Where in data the first token of each lane's metrics comes from is decided by spec and step alone. */
   readonly lanes: number;
+  /** Shapes of its training step's kernels that are computed as the tuner chose: what it was begun with, whatever was tuned since. */
+  readonly tunedKernels: number;
 }
 
 export interface CheckpointReport {

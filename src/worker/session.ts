@@ -69,6 +69,8 @@ export class Session {
   private data: Opened | null = null;
   private saver: Saver | null = null;
   private built: Built | null = null;
+  /** The tuner's, as they were when the run was first built: what is tuned or cleared later is of no account to it. */
+  private choices: Built['choices'] | null = null;
   private over: Promise<unknown> = Promise.resolve();
 
   constructor({ runId, specs }: { readonly runId: string; readonly specs: readonly RunSpec[] }, ports: SessionPorts) {
@@ -264,6 +266,7 @@ export class Session {
       dataset: data.dataset,
       checkpoint: saver.latest,
       targetStep: this.targetStep,
+      choices: this.choices,
       plan: ports.plan,
       figures: ports.figures,
       now: ports.now,
@@ -272,6 +275,7 @@ export class Session {
       onProgress: (done, total, task) => herald.progress(task, done, total),
     });
     this.built = built;
+    this.choices = built.choices;
     this.targetStep = built.loop.targetStep;
     this.tellDisabled(built.trainer.disabled);
     void gpu.lost.then((error) => this.raise(error, built));

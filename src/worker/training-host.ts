@@ -163,6 +163,15 @@ export class TrainingHost {
         return { value: null };
       case 'measurePeak':
         return { value: await this.measurePeak() };
+      case 'tuned': {
+        const { report } = await this.keeper.get();
+        await this.figures.load(report);
+        return { value: this.figures.tunings.report(report) };
+      }
+      case 'forgetTuned':
+        this.refuseWhileMeasuring('tuner');
+        await this.figures.tunings.clear((await this.keeper.get()).report);
+        return { value: null };
       case 'destroyDevice':
         (await this.keeper.get()).simulateLoss();
         return { value: null };
@@ -198,10 +207,15 @@ export class TrainingHost {
 
   private async forecast(spec: RunSpec): Promise<Forecast> {
     const gpu = await this.keeper.get();
+    await this.figures.load(gpu.report);
     const opened = await this.dataAtHand(spec);
     return forecastOf(spec, {
       caps: gpu.caps,
-      plan: { ...this.ports.plan, disabled: this.figures.disabled(gpu.report) },
+      plan: {
+        ...this.ports.plan,
+        disabled: this.figures.disabled(gpu.report),
+        choices: this.figures.tunings.choices(gpu.report),
+      },
       dataset: opened?.dataset ?? null,
       estimateMs: (flops, steps) => this.figures.estimateMs(gpu.report, flops, steps),
     });
@@ -376,10 +390,14 @@ export class TrainingHost {
         rule: `a comparison is ${this.comparison.state}, and the GPU does one thing at a time`,
         cure: 'Stop the comparison first.',
       });
+    this.refuseWhileMeasuring(where);
+  }
+
+  private refuseWhileMeasuring(where: string): void {
     if (this.measurement?.active === true)
       throw new ProtocolError({
         where,
-        rule: `${this.measurement.subject} being measured, and the GPU does one thing at a time`,
+        rule: `${this.measurement.subject}, and the GPU does one thing at a time`,
         cure: 'Stop that measurement first.',
       });
   }

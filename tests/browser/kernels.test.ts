@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { specToHash, withDefaults } from '../../src/spec/index.ts';
-import { violations } from '../support/axe.ts';
+import { violations, type Finding } from '../support/axe.ts';
 import { tiny, type LabPage } from '../support/lab-page.ts';
 import { labSuite } from '../support/lab-suite.ts';
 
@@ -32,6 +32,21 @@ async function measure(lab: LabPage, what: 'kernels' | 'lanes'): Promise<void> {
   expect((await lab.look()).alerts).toEqual([]);
 }
 
+/** What axe finds, in both themes. */
+async function violationsInBoth(lab: LabPage): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const theme of ['light', 'dark']) {
+    // Without transitions, colours are at once those of the theme.
+    await lab.page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: theme },
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ]);
+    await lab.page.waitForFunction((wanted) => document.documentElement.dataset['theme'] === wanted, {}, theme);
+    found.push(...(await violations(lab.page)));
+  }
+  return found;
+}
+
 describe('the kernels of a step', () => {
   it('are measured at one click, shown against the roofline, ordered, opened and saved', async () => {
     const lab = await kernels();
@@ -49,7 +64,15 @@ describe('the kernels of a step', () => {
     await lab.page.keyboard.press('Enter');
     await lab.appears('dialog[open]');
     expect(await words(lab, 'dialog[open] ol')).toContain('fn main(');
-    expect(await violations(lab.page)).toEqual([]);
+    // A kernel of another variant of a product, with what its pipeline sets.
+    await lab.page.keyboard.press('Escape');
+    await (await lab.find('lab-kernel-table >>> tr[data-kernel] .mono ::-p-text(blocked)')).click();
+    await lab.appears('dialog[open] [data-variant="plain"]');
+    await (await lab.find('dialog[open] [data-variant="plain"]')).click();
+    await lab.appears('dialog[open] [data-variant="plain"][aria-pressed="true"]');
+    expect(await words(lab, 'dialog[open] [data-overrides]')).toMatch(/^Overrides \w+ = /);
+    expect(await words(lab, 'dialog[open] ol')).toContain('plain');
+    expect(await violationsInBoth(lab)).toEqual([]);
     await lab.page.keyboard.press('Escape');
 
     // The order is in the address.
@@ -73,7 +96,7 @@ describe('the kernels of a step', () => {
     expect((await text(lab, 'timeline-csv')).split('\n').length).toBeGreaterThan(5);
     for (const picture of ['roofline-svg', 'timeline-svg']) expect(await text(lab, picture)).toMatch(/^<svg [^>]*xmlns=/);
     expect((await lab.saved('roofline-png')).bytes.slice(0, 4)).toEqual(Uint8Array.of(0x89, 0x50, 0x4e, 0x47));
-  }, 60_000);
+  });
 });
 
 describe('lanes', () => {
@@ -98,7 +121,7 @@ describe('lanes', () => {
     expect(await other.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     await other.press('close-kernels-file');
     expect((await other.look()).actions).toContain('open-kernels');
-  }, 60_000);
+  });
 });
 
 describe('the ablation', () => {
@@ -118,8 +141,45 @@ describe('the ablation', () => {
     expect(await words(lab, 'lab-kernels-ablation >>> [data-origin="own"]')).toContain('Stopped before all of it was measured.');
     expect(await text(lab, 'ablation-svg')).toContain('software adapter');
     expect((await lab.look()).alerts).toEqual([]);
-    expect(await violations(lab.page)).toEqual([]);
-  }, 60_000);
+    expect(await violationsInBoth(lab)).toEqual([]);
+  });
+});
+
+describe('the tuner', () => {
+  it('shows shapes as they are found, remembers them over a reload, and forgets them at one click', async () => {
+    const lab = await kernels({ unfused: 'false' });
+    await lab.press('measure-tuning');
+    await lab.appears('lab-kernels-tuning >>> [data-shape]');
+    expect((await lab.look()).actions).not.toContain('clear-tuning');
+    await lab.press('stop-tuning');
+    await lab.until('the end', ({ actions }) => actions.includes('measure-tuning'));
+    expect((await text(lab, 'tuning-csv')).split('\n').length).toBeGreaterThan(2);
+    expect(await words(lab, 'lab-kernels-tuning >>> [data-origin="own"]')).toContain('Stopped before all of it was measured.');
+    const headline = await words(lab, 'lab-kernels-tuning >>> .words');
+    expect(await words(lab, 'lab-kernels-tuning >>> [data-shape]')).toMatch(/(kept|changed to) \S+: .* used, /);
+    expect(await violationsInBoth(lab)).toEqual([]);
+    await lab.page.reload();
+    await lab.appears('lab-kernels-tuning >>> [data-shape]');
+    expect(await words(lab, 'lab-kernels-tuning >>> .words')).toBe(headline);
+    expect(await words(lab, 'lab-kernels-tuning >>> [data-origin="own"]')).toMatch(/SOFTWARE.*times say nothing of a GPU\.$/);
+    await lab.press('clear-tuning');
+    await lab.until('nothing to clear', ({ actions }) => !actions.includes('clear-tuning'));
+    expect(await words(lab, '[data-cleared]')).toBe('Cleared: new runs begin with the first guesses again.');
+    expect(await lab.page.$('>>> [data-shape]')).toBeNull();
+    expect((await lab.look()).alerts).toEqual([]);
+  });
+});
+
+describe('everything', () => {
+  it('is measured at one click, and stops at one', async () => {
+    const lab = await kernels({ unfused: 'false' });
+    await lab.press('measure-all');
+    await lab.until('the stop button', ({ actions }) => actions.includes('stop-all'));
+    expect(await words(lab, '[data-all]')).toBe('Measuring kernels: 1 of 3');
+    await lab.press('stop-all');
+    await lab.until('the end', ({ actions }) => actions.includes('measure-all'));
+    expect((await lab.look()).alerts).toEqual([]);
+  });
 });
 
 describe('what cannot be read', () => {

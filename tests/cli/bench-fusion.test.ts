@@ -11,6 +11,7 @@ describe('bench fusion', () => {
           form: { kind: 'all', rule: '' },
           reference: 'none',
           ratio: { ratio: 0.8, lo: 0.75, hi: 0.85, level: 0.95, rounds: 7 },
+          tunedShapes: null,
           lossDifference: 2.4e-7,
         },
         {
@@ -18,6 +19,7 @@ describe('bench fusion', () => {
           form: { kind: 'without', rule: 'attention' },
           reference: 'all',
           ratio: { ratio: 1.01, lo: 0.97, hi: 1.05, level: 0.95, rounds: 7 },
+          tunedShapes: null,
           lossDifference: 0,
         },
       ],

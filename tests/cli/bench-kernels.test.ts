@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { kernelsText, tuningText } from '../../src/cli/bench-kernels.ts';
 import type { Tuned } from '../../src/engine/index.ts';
-import type { KernelsReport } from '../../src/measure/index.ts';
+import type { KernelRow, KernelsReport } from '../../src/measure/index.ts';
 import { isoflop, Scratch, tinySpec } from './run-cli.ts';
 
 interface Kernels {
   readonly software: boolean;
-  readonly steps: readonly (Pick<KernelsReport, 'limits' | 'clock' | 'rows'> & {
+  readonly steps: readonly (Pick<KernelsReport, 'limits' | 'clock'> & {
     readonly name: string;
+    readonly rows: readonly (Omit<KernelRow, 'variants'> & { readonly others: readonly string[] })[];
     readonly tuned: readonly Tuned[];
   })[];
 }

@@ -163,8 +163,16 @@ describe('the tuner', () => {
   it('believes of what was kept only whole results', () => {
     const kept: unknown = JSON.parse(JSON.stringify([TUNED, null, 3, { ...TUNED, chosen: 'c' }, { ...TUNED, timedBy: 'luck' }]));
     expect([...readTunings(kept).values()]).toEqual([TUNED]);
+    // Where nothing ran, nothing is chosen.
+    expect(choicesOf([TUNED, { ...TUNED, signature: 'f', candidates: [{ variant: 'b', ms: null, spreadMs: null }] }]).size).toBe(
+      1,
+    );
     for (const odd of [
       { candidates: [{ variant: 'b', ms: -1, spreadMs: 0 }] },
+      { candidates: [{ variant: 'b', ms: 0, spreadMs: 0 }] },
+      { candidates: [{ variant: 'b', ms: Infinity, spreadMs: 0 }] },
+      { candidates: [{ variant: 'b', ms: 1, spreadMs: Number.NaN }] },
+      { candidates: [{ variant: 'b', ms: null, spreadMs: null }] },
       { candidates: 'b' },
       { signature: 1 },
       { software: 0 },

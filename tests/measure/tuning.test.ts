@@ -49,7 +49,9 @@ describe('tuning a step', () => {
       await laneThroughput({ ...quick, lanes: [1], windows: 1, verdicts: alone, choices });
       const stop = new AbortController();
       const options = { rounds: 3, lossSteps: 1, signal: stop.signal, onRow: () => stop.abort() };
-      await ablate({ ...quick, ...options, verdicts: ablated, choices });
+      const { rows } = await ablate({ ...quick, ...options, verdicts: ablated, choices });
+      // Each form says how much of it and of its reference was tuned.
+      expect(rows[0]?.tunedShapes?.map((count) => count === 0)).toEqual([checked, checked]);
       // Only what is not plain is checked.
       for (const tried of [alone, ablated]) {
         const products = [...tried.values()].filter(({ path, fused }) => path.startsWith('matmul/') && !fused);
@@ -87,7 +89,7 @@ describe('the WGSL of a step', () => {
         for (const { kernel, source, overrides } of variants.flatMap(({ kernels }) => kernels)) {
           const text = sources.texts[source] ?? '';
           expect(text, kernel).toContain('fn main(');
-          for (const name of Object.keys(overrides)) expect(text, kernel).toMatch(new RegExp(`\\boverride ${name}\\s*:`));
+          for (const name of Object.keys(overrides ?? {})) expect(text, kernel).toMatch(new RegExp(`\\boverride ${name}\\s*:`));
         }
       }
     }

@@ -1,6 +1,7 @@
 import type {
   Ablation,
   AblationRow,
+  CompiledKernel,
   Command,
   Event,
   KernelRow,
@@ -9,6 +10,7 @@ import type {
   LanesRow,
   MeasureReport,
   MeasureResult,
+  Tuned,
 } from '../../src/worker/protocol.ts';
 import { dataOf, forecastOf } from './fake-reports.ts';
 
@@ -18,14 +20,15 @@ type Measure = Extract<Command, { type: 'measure' }>;
 export class FakeMeasuring {
   readonly #command: Measure;
   readonly #post: (event: Event) => void;
-  readonly #rows: (AblationRow | LanesRow)[];
+  readonly #rows: (AblationRow | LanesRow | Tuned)[];
   #said = 0;
 
   constructor(command: Measure, post: (event: Event) => void) {
     this.#command = command;
     this.#post = post;
     const lanes = command.options.lanes.map(lanesRow);
-    this.#rows = { kernels: [], ablation: fakeAblation().rows.slice(), lanes }[command.what];
+    const [ablation, tuning] = [fakeAblation().rows.slice(), fakeTuning().slice()];
+    this.#rows = { kernels: [], ablation, lanes, tuning }[command.what];
   }
 
   get over(): boolean {
@@ -34,7 +37,7 @@ export class FakeMeasuring {
 
   report(): MeasureReport {
     const { parameters, tokensPerStep } = forecastOf(this.#command.spec);
-    return { data: dataOf(this.#command.spec.data.source), parameters, tokensPerStep };
+    return { data: dataOf(this.#command.spec.data.source), parameters, tokensPerStep, tunedKernels: 0 };
   }
 
   /** Says the next row, or after the last that it is over. */
@@ -47,10 +50,11 @@ export class FakeMeasuring {
       this.#end(false);
       return;
     }
-    const what = 'form' in row ? `${row.form.kind} ${row.form.rule}` : `${row.lanes} lanes`;
+    const what = 'form' in row ? `${row.form.kind} ${row.form.rule}` : 'lanes' in row ? `${row.lanes} lanes` : row.shape;
     this.#post({ type: 'measureProgress', runId, done: this.#said - 1, total: this.#rows.length, what });
     if ('form' in row) this.#post({ type: 'measureRow', runId, what: 'ablation', row });
-    else this.#post({ type: 'measureRow', runId, what: 'lanes', row });
+    else if ('lanes' in row) this.#post({ type: 'measureRow', runId, what: 'lanes', row });
+    else this.#post({ type: 'measureRow', runId, what: 'tuning', row });
   }
 
   stop(): void {
@@ -71,6 +75,7 @@ export class FakeMeasuring {
     const rows = this.#rows;
     if (what === 'ablation')
       return { what, ablation: { ...fakeAblation(), rows: rows.filter((row): row is AblationRow => 'form' in row) } };
+    if (what === 'tuning') return { what, report: { rows: rows.filter((row): row is Tuned => 'candidates' in row) } };
     const lanes = rows.filter((row): row is LanesRow => 'lanes' in row);
     return { what, report: { rows: lanes, fullAt: 4, stoppedBy: null } };
   }
@@ -102,6 +107,7 @@ export function fakeAblation(): Ablation {
     dispatches: Math.round(120 * ratio),
     boundBytes: Math.round(2 ** 25 * ratio),
     peakBytes: 2 ** 23,
+    tunedShapes: [3, 2],
     lossDifference: 1.25e-7,
   });
   const rows = [
@@ -115,10 +121,15 @@ export function fakeAblation(): Ablation {
 
 /** Two products and an optimizer that moves bytes, in a step of four dispatches; with no fusion there is one more. */
 export function fakeKernels(): KernelsReport {
+  const sources: Record<string, string> = {};
+  const compiled = (name: string, overrides: CompiledKernel['overrides'] = {}): CompiledKernel => {
+    sources[name] = `// ${name}: made up\n@compute @workgroup_size(1) fn main() {}\n`;
+    return { kernel: name, source: name, overrides };
+  };
   const kernel = (name: string, change: Partial<KernelRow>): KernelRow => ({
     kernel: name,
     variant: 'plain',
-    others: [],
+    variants: [{ variant: 'plain', kernels: [compiled(name)] }],
     nodes: [`node 3 ${name}`],
     perStep: 1,
     ms: 0.25,
@@ -128,12 +139,14 @@ export function fakeKernels(): KernelsReport {
     bytes: 4_000_000,
     ofLimit: 0.8,
     bound: 'bandwidth',
-    wgsl: `// ${name}: made up\n@compute @workgroup_size(1) fn main() {}\n`,
     ...change,
   });
   const matmul = kernel('matmul/tiled', {
     variant: '8x8',
-    others: ['4x4'],
+    variants: [
+      { variant: '8x8', kernels: [compiled('matmul/tiled', { TILE: 8, EDGES: false })] },
+      { variant: 'split', kernels: [compiled('matmul/split', { WORKGROUP: 64 }), compiled('matmul/split-sum')] },
+    ],
     nodes: ['node 5 matmul "blocks.0.mlp.up"', 'node 9 matmul "blocks.1.mlp.up"'],
     perStep: 2,
     ms: 0.5,
@@ -161,6 +174,30 @@ export function fakeKernels(): KernelsReport {
     clock: 'timestamps',
     rows,
     timeline,
+    sources,
     unfused: { rows: [...rows, bias], timeline: [...timeline, added] },
   };
+}
+
+/** One shape whose first guess stays, and one where another variant is twice as fast. */
+export function fakeTuning(): readonly Tuned[] {
+  const shape = (M: number, chosen: string, others: readonly (readonly [string, number | null])[]): Tuned => ({
+    signature: `matmul(f32[${M},128]) {}`,
+    shape: `matmul M ${M} N 128 K 128`,
+    candidates: [
+      { variant: '8x8', ms: 0.5, spreadMs: 0.02 },
+      ...others.map(([variant, ms]) => ({ variant, ms, spreadMs: ms === null || ms > 1 ? null : 0.01 })),
+    ],
+    chosen,
+    timedBy: 'timestamps',
+    software: true,
+  });
+  return [
+    shape(1024, '8x8', [['4x4', 0.49]]),
+    shape(64, 'split', [
+      ['split', 0.25],
+      ['4x4', 1.9],
+      ['subgroup', null],
+    ]),
+  ];
 }

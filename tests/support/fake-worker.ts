@@ -7,6 +7,7 @@ import {
   type DeviceReport,
   type Event,
   type RunState,
+  type Tuned,
 } from '../../src/worker/protocol.ts';
 
 import { FakeComparison } from './fake-comparison.ts';
@@ -31,6 +32,8 @@ export interface FakeOptions {
   /** The loss of this step is NaN. */
   readonly nanAt?: number;
   readonly stored?: readonly CheckpointReport[];
+  /** What its tuner found in earlier visits. */
+  readonly tuned?: readonly Tuned[];
 }
 
 const DEVICE: DeviceReport = {
@@ -59,6 +62,8 @@ export class FakeHost {
   run: FakeRun | null = null;
   comparison: FakeComparison | null = null;
   measuring: FakeMeasuring | null = null;
+  /** What its tuner found. */
+  tuned: readonly Tuned[];
   readonly #post: Post;
   readonly #options: FakeOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -66,6 +71,7 @@ export class FakeHost {
   constructor(post: Post, options: FakeOptions = {}) {
     this.#post = post;
     this.#options = options;
+    this.tuned = options.tuned ?? [];
   }
 
   receive(command: Command): void {
@@ -147,7 +153,10 @@ export class FakeHost {
         reply(null);
         break;
       case 'measure': {
-        const measuring = new FakeMeasuring(command, this.#post);
+        const measuring = new FakeMeasuring(command, (event) => {
+          if (event.type === 'measureRow' && event.what === 'tuning') this.tuned = [...this.tuned, event.row];
+          this.#post(event);
+        });
         this.measuring = measuring;
         reply(measuring.report());
         const { everyMs = 0 } = this.#options;
@@ -158,6 +167,13 @@ export class FakeHost {
       }
       case 'measureStop':
         this.measuring?.stop();
+        reply(null);
+        break;
+      case 'tuned':
+        reply({ rows: this.tuned, tunedAt: this.tuned.length === 0 ? null : 1_700_000_000_000 });
+        break;
+      case 'forgetTuned':
+        this.tuned = [];
         reply(null);
         break;
       case 'destroyDevice':
@@ -219,7 +235,7 @@ export class FakeHost {
     this.run = { runId: command.runId, spec, state: 'preparing', step: startStep, totalSteps: forecast.totalSteps };
     this.#to('preparing');
     this.#post({ type: 'progress', runId: command.runId, task: 'compile', done: 12, total: 40 });
-    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: 1 });
+    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: 1, tunedKernels: 0 });
     this.#to(command.hold === true ? 'paused' : 'running');
     const { everyMs = 0, stepsPerSubmit = 8 } = this.#options;
     if (everyMs === 0) return;

@@ -12,6 +12,7 @@ function row(kind: AblationRow['form']['kind'], rule: string, ratio: number, hal
     dispatches: 10,
     boundBytes: 1,
     peakBytes: 1,
+    tunedShapes: null,
     lossDifference: 0,
   };
 }

@@ -5,7 +5,7 @@ import { bars, clampSpan, entryAt, tracksOf, trackTotals } from '../../src/ui/ke
 
 function row(kernel: string): KernelRow {
   const figures = { perStep: 1, ms: 1, rangeMs: [1, 1] as const, share: 0.5, flops: null, bytes: 4, ofLimit: null, bound: null };
-  return { kernel, variant: '', others: [], nodes: [], wgsl: '', ...figures };
+  return { kernel, variant: '', variants: [], nodes: [], ...figures };
 }
 
 /** Two matmuls with a norm between them, then a kernel that takes almost no time. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lossWords, megabytes, nodesWords, rate, spreadMs, timeWords } from '../../src/ui/kernel-words.ts';
+import { dateWords, lossWords, megabytes, nodesWords, rate, spreadMs, stopWords, timeWords } from '../../src/ui/kernel-words.ts';
+import { parseSpec } from '../../src/spec/index.ts';
 import { wgslParts } from '../../src/ui/wgsl-words.ts';
 
 describe('words of figures', () => {
@@ -17,6 +18,19 @@ describe('words of figures', () => {
 
   it('say of a loss that is the same that there is no difference', () => {
     expect([0, 2.1e-7, Number.NaN].map(lossWords)).toEqual(['none', '2.1e−7', 'not finite']);
+  });
+
+  it('say when, of what was found on several days when the last of it was, and of what has no date that it was earlier', () => {
+    const date = (spec: ReturnType<typeof parseSpec> | null, measuredAt: string | null): string =>
+      dateWords({ spec, measuredAt });
+    expect(date(parseSpec({}), '2026-11-22T05:51:00Z')).toMatch(/^2[123] Nov 2026, \d\d:51$/);
+    expect(date(null, '2026-11-22T05:51:00Z')).toMatch(/^the last of it 2[123] Nov 2026, \d\d:51$/);
+    expect(date(null, null)).toBe('earlier');
+  });
+
+  it('say of a button that stops one thing or everything what it does', () => {
+    const queue = { kinds: [], spec: parseSpec({}) };
+    expect([null, queue].map((each) => stopWords({ measuring: null, queue: each }))).toEqual(['Stop', 'Stop everything']);
   });
 
   it('name the first node of a kernel by its own name', () => {

@@ -21,7 +21,7 @@ function kernel(change: Partial<KernelRow>): KernelRow {
   return {
     kernel: 'matmul/tiled.wgsl',
     variant: '',
-    others: [],
+    variants: [],
     nodes: ['node 1 matmul "a"'],
     perStep: 1,
     ms: 1,
@@ -31,7 +31,6 @@ function kernel(change: Partial<KernelRow>): KernelRow {
     bytes: 1e6,
     ofLimit: null,
     bound: null,
-    wgsl: '',
     ...change,
   };
 }
