@@ -26,7 +26,6 @@ export default mergeConfig(
             name: 'browser',
             include: ['tests/browser/**/*.test.ts'],
             globalSetup: 'tests/support/require-browser.ts',
-            fileParallelism: false,
             testTimeout: 120_000,
             hookTimeout: 120_000,
           },

@@ -74,6 +74,8 @@ const QUIET_FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-dev-shm-usage',
+  // A software adapter needs the cores that painting would take.
+  '--disable-gpu-compositing',
 ];
 
 /** How a headless Chrome is started for tests and benchmarks. */

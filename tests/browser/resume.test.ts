@@ -4,9 +4,9 @@ import { hashOf, tiny, type LabPage } from '../support/lab-page.ts';
 import { labSuite } from '../support/lab-suite.ts';
 
 /** Long enough to be met in its middle twice. */
-const STEPS = 500;
+const STEPS = 400;
 const ENDLESS = 1_000_000;
-const HASH = hashOf(tiny(STEPS, { eval: { everySteps: 500, batches: 1 } }));
+const HASH = hashOf(tiny(STEPS, { eval: { everySteps: 200, batches: 1 } }));
 
 const suite = labSuite();
 

@@ -11,13 +11,13 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 
 describe('a run in the page', () => {
   it('trains at one click, and its loss falls', async () => {
-    const lab = await suite.open(hashOf(tiny(200, { eval: { everySteps: 100, batches: 2 } })));
+    const lab = await suite.open(hashOf(tiny(120, { eval: { everySteps: 60, batches: 2 } })));
     await lab.start();
     const done = await lab.reach('finished');
-    expect(done).toMatchObject({ step: 200, totalSteps: 200 });
-    expect(done.words).toContain('after 200 steps');
+    expect(done).toMatchObject({ step: 120, totalSteps: 120 });
+    expect(done.words).toContain('after 120 steps');
     const losses = [...(await lab.losses()).values()].map(Number);
-    expect(losses).toHaveLength(200);
+    expect(losses).toHaveLength(120);
     expect(mean(losses.slice(-20))).toBeLessThan(0.9 * mean(losses.slice(0, 5)));
     expect(Number(done.figures['Train loss'])).toBeCloseTo(losses.at(-1) ?? NaN, 3);
     expect(Number(done.figures['Val loss'])).toBeLessThan(losses[0] ?? NaN);
@@ -38,12 +38,12 @@ describe('a run in the page', () => {
   });
 
   it('pauses, takes exactly one step, resumes, goes on beyond its end, and stops', async () => {
-    const lab = await suite.open(hashOf(tiny(1500)));
+    const lab = await suite.open(hashOf(tiny(600)));
     await lab.start();
     await lab.until('some steps', ({ state, step }) => state === 'running' && step > 5);
     await lab.press('pause');
     const paused = await lab.reach('paused');
-    expect(paused.step).toBeLessThan(1500);
+    expect(paused.step).toBeLessThan(600);
     await lab.press('step');
     const stepped = await lab.until('another step', ({ step }) => step !== paused.step);
     expect(stepped).toMatchObject({ state: 'paused', step: paused.step + 1 });
@@ -52,17 +52,17 @@ describe('a run in the page', () => {
 
     await lab.choose('input[aria-label="Steps to add"]', '50');
     await lab.press('extend');
-    const longer = await lab.until('the longer end', ({ state, step }) => state === 'finished' && step > 1500);
-    expect(longer).toMatchObject({ step: 1550, totalSteps: 1550 });
+    const longer = await lab.until('the longer end', ({ state, step }) => state === 'finished' && step > 600);
+    expect(longer).toMatchObject({ step: 650, totalSteps: 650 });
     const losses = await lab.losses();
-    expect([...losses.keys()]).toEqual(Array.from({ length: 1550 }, (_, i) => i + 1));
+    expect([...losses.keys()]).toEqual(Array.from({ length: 650 }, (_, i) => i + 1));
 
     await lab.choose('input[aria-label="Steps to add"]', String(ENDLESS));
     await lab.press('extend');
-    await lab.until('more steps', ({ state, step }) => state === 'running' && step > 1550);
+    await lab.until('more steps', ({ state, step }) => state === 'running' && step > 650);
     await lab.press('stop');
     const stopped = await lab.reach('stopped');
-    expect(stopped.step).toBeGreaterThan(1550);
+    expect(stopped.step).toBeGreaterThan(650);
     expect(stopped.step).toBeLessThan(ENDLESS);
   });
 
