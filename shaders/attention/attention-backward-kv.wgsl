@@ -17,15 +17,6 @@
 //           heads of the group in order, one query row after another, sums over keys in their order: the same for any TILE
 // uses lib/vec{{WIDTH}}, lib/qk
 
-struct Sizes {
-  B: u32,
-  T: u32,
-  H: u32,
-  KV_HEADS: u32,
-  scale: f32,
-  eps: f32,
-}
-
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> d_o: array<Vec>;
 @group(0) @binding(2) var<storage, read> stats: array<vec2f>;
@@ -36,16 +27,11 @@ struct Sizes {
 @group(0) @binding(7) var<storage, read_write> sums: array<Vec>;
 @group(0) @binding(8) var<uniform> sizes: Sizes;
 
-override WORKGROUP: u32 = 64u;
-override TILE: u32 = 16u;
-
 const DN = {{DN}}u;
 
-// Queries, and gradients of o beside them.
-var<workgroup> tile: array<Vec, TILE * DN>;
-var<workgroup> side: array<Vec, TILE * DN>;
 var<workgroup> stat_tile: array<vec2f, TILE>;
 
+// Tiles are of queries, with gradients of o beside them.
 @compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -11,15 +11,7 @@
 // override  WORKGROUP: 1..256 · TURNED: turns dq back, see lib/row-turn
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
 //           one key after another
-// uses lib/row-tile, lib/row-turn
-
-struct Sizes {
-  B: u32,
-  T: u32,
-  H: u32,
-  KV_HEADS: u32,
-  scale: f32,
-}
+// uses lib/row-backward, lib/row-turn
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> o: array<vec4f>;
@@ -30,62 +22,7 @@ struct Sizes {
 @group(0) @binding(6) var<storage, read> angles: array<vec4f>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
-override WORKGROUP: u32 = 16u;
-
 const D4 = {{D4}}u;
-
-fn qkv_part(at: u32, i: u32) -> vec4f {
-  if (i < D4) {
-    return qkv[at + i];
-  }
-  return vec4f();
-}
-
-fn qkv_row(at: u32) -> Row {
-  var x: Row;
-  x[0] = qkv[at];
-  x[1] = qkv_part(at, 1u);
-  x[2] = qkv_part(at, 2u);
-  x[3] = qkv_part(at, 3u);
-  if (D4 > 4u) {
-    x[4] = qkv_part(at, 4u);
-    x[5] = qkv_part(at, 5u);
-    x[6] = qkv_part(at, 6u);
-    x[7] = qkv_part(at, 7u);
-  }
-  return x;
-}
-
-// A loop, because code for loads is long and slow to compile.
-fn qkv_rows(at: vec4u) -> Rows {
-  var rows: Rows;
-  for (var r = 0u; r < 4u; r++) {
-    add_outer(&rows, qkv_row(at[r]), unit(r));
-  }
-  return rows;
-}
-
-fn d_o_part(at: u32, i: u32) -> vec4f {
-  if (i < D4) {
-    return d_o[at + i];
-  }
-  return vec4f();
-}
-
-fn d_o_row(at: u32) -> Row {
-  var x: Row;
-  x[0] = d_o[at];
-  x[1] = d_o_part(at, 1u);
-  x[2] = d_o_part(at, 2u);
-  x[3] = d_o_part(at, 3u);
-  if (D4 > 4u) {
-    x[4] = d_o_part(at, 4u);
-    x[5] = d_o_part(at, 5u);
-    x[6] = d_o_part(at, 6u);
-    x[7] = d_o_part(at, 7u);
-  }
-  return x;
-}
 
 // A loop, because code for loads is long and slow to compile.
 fn d_o_rows(at: vec4u) -> Rows {
@@ -94,32 +31,6 @@ fn d_o_rows(at: vec4u) -> Rows {
     add_outer(&rows, d_o_row(at[r]), unit(r));
   }
   return rows;
-}
-
-fn write_part(at: u32, i: u32, x: vec4f) {
-  if (i < D4) {
-    dqkv[at + i] = x;
-  }
-}
-
-fn write_row(at: u32, x: Row) {
-  write_part(at, 0u, x[0]);
-  write_part(at, 1u, x[1]);
-  write_part(at, 2u, x[2]);
-  write_part(at, 3u, x[3]);
-  if (D4 > 4u) {
-    write_part(at, 4u, x[4]);
-    write_part(at, 5u, x[5]);
-    write_part(at, 6u, x[6]);
-    write_part(at, 7u, x[7]);
-  }
-}
-
-// Rows beyond the last are copies of it and write the same.
-fn write_rows(at: vec4u, rows: Rows) {
-  for (var r = 0u; r < 4u; r++) {
-    write_row(at[r], row_of(rows, unit(r)));
-  }
 }
 
 // o . do of one row

@@ -13,15 +13,6 @@
 // numerics  online softmax, one key after another: the order is the same for any WORKGROUP and TILE
 // uses lib/vec{{WIDTH}}, lib/qk
 
-struct Sizes {
-  B: u32,
-  T: u32,
-  H: u32,
-  KV_HEADS: u32,
-  scale: f32,
-  eps: f32,
-}
-
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> qgain: array<Vec>;
 @group(0) @binding(2) var<storage, read> kgain: array<Vec>;
@@ -30,16 +21,10 @@ struct Sizes {
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<uniform> sizes: Sizes;
 
-override WORKGROUP: u32 = 64u;
-override TILE: u32 = 16u;
-
 const DN = {{DN}}u;
 const LOWEST = -3.4e38;
 
-// Keys, and values beside them.
-var<workgroup> tile: array<Vec, TILE * DN>;
-var<workgroup> side: array<Vec, TILE * DN>;
-
+// Tiles are of keys, with values beside them.
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let T = sizes.T;

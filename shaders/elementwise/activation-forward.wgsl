@@ -11,7 +11,6 @@
 //           S, or with MADE amax or cast the last dimension, else 1
 // numerics  see lib/activation
 // uses lib/vec{{WIDTH}}, lib/activation, lib/made-{{MADE}}, lib/flat-{{FLAT}}
-override WORKGROUP: u32 = 64;
 override KIND: u32 = 0;
 
 struct Sizes {
@@ -42,13 +41,4 @@ fn make(i: u32, lane: u32) -> u32 {
   let value = kept(at, activated(x[at]));
   y[at] = value;
   return magnitude_of(value);
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  make_all(group, groups, thread);
 }

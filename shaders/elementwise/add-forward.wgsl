@@ -10,7 +10,6 @@
 // template  MADE: none, amax or cast, see lib/made-* · FLAT: items or parts, see lib/flat-* · WIDTH: 4 where it divides
 //           P, or with MADE amax or cast the last dimension, else 1
 // uses lib/vec{{WIDTH}}, lib/made-{{MADE}}, lib/flat-{{FLAT}}
-override WORKGROUP: u32 = 64;
 
 struct Sizes {
   // S / WIDTH
@@ -32,13 +31,4 @@ fn make(i: u32, lane: u32) -> u32 {
   let value = kept(at, a[at] + b[lane * sizes.period + i % sizes.period]);
   y[at] = value;
   return magnitude_of(value);
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  make_all(group, groups, thread);
 }

@@ -11,7 +11,6 @@
 // template  MADE: none, amax or cast, see lib/made-* · FLAT: items or parts, see lib/flat-* · WIDTH: 4 where it divides F, else 1
 // numerics  see lib/activation; 1 - s comes from the exponential, it does not cancel
 // uses lib/vec{{WIDTH}}, lib/activation, lib/made-{{MADE}}, lib/flat-{{FLAT}}
-override WORKGROUP: u32 = 64;
 
 struct Sizes {
   // R * F / WIDTH
@@ -39,13 +38,4 @@ fn make(i: u32, lane: u32) -> u32 {
   dx[start] = dgate;
   dx[start + sizes.columns] = dup;
   return max(magnitude_of(dgate), magnitude_of(dup));
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  make_all(group, groups, thread);
 }

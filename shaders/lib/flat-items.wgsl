@@ -1,9 +1,12 @@
 // flat-items: gives every thread one item of what a kernel makes. The other form is lib/flat-parts.
 //
-// The kernel declares WORKGROUP, sizes.count, and `fn make(i: u32, lane: u32) -> u32`, which makes item i.
-fn make_all(group: vec3u, groups: vec3u, thread: u32) {
-  let i = (group.y * groups.x + group.x) * WORKGROUP + thread;
+// The kernel declares sizes.count, and `fn make(i: u32, lane: u32) -> u32`, which makes item i.
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * WORKGROUP + id.x;
   if (i < sizes.count) {
-    _ = make(i, group.z);
+    _ = make(i, id.z);
   }
 }

@@ -3,16 +3,30 @@
 //   normed[d] = x[d] rstd gain[d], rstd = 1 / sqrt(mean(x^2) + eps)                              if NORMED
 //   turned[i] = n[i] cos - n[i+D/2] sin, turned[i+D/2] = n[i+D/2] cos + n[i] sin, i in 0..D/2    if TURNED
 //
-// Comes after lib/vec1 or lib/vec4. The kernel declares DN, WORKGROUP and TILE, sizes.T and sizes.eps, qgain, kgain and angles as arrays of
-// Vec (angles f32[2,T,D/2]: cosines, then sines, of each position), and in workgroup memory `tile` and `side` of TILE rows of DN each.
+// Comes after lib/vec1 or lib/vec4. The kernel declares DN, sizes, and qgain, kgain and angles as arrays of Vec (angles f32[2,T,D/2]:
+// cosines, then sines, of each position).
 // `key` chooses kgain, `lane` is where its lane begins in both gains, t is a position.
+override WORKGROUP: u32 = 64u;
+override TILE: u32 = 16u;
 override NORMED: bool = false;
 override TURNED: bool = false;
+
+struct Sizes {
+  B: u32,
+  T: u32,
+  H: u32,
+  KV_HEADS: u32,
+  scale: f32,
+  eps: f32,
+}
 
 // Of heads that have pairs; 1 for the one that has none.
 const HALF = max(DN / 2u, 1u);
 alias Head = array<Vec, DN>;
 
+// Rows of a tile, and what lies beside them.
+var<workgroup> tile: array<Vec, TILE * DN>;
+var<workgroup> side: array<Vec, TILE * DN>;
 var<workgroup> rstds: array<f32, TILE>;
 
 fn gain_at(key: bool, at: u32) -> Vec {

@@ -1,6 +1,17 @@
-// row-tile: four rows of D4 * 4 numbers in registers, D4 <= 8. The kernel declares `const D4`; all indices are constant.
+// row-tile: four rows of D4 * 4 numbers in registers, D4 <= 8; all indices are constant.
 //
+// The kernel declares `const D4`, sizes, qkv, and `fn write_part(at: u32, i: u32, x: vec4f)`, which writes numbers 4i .. 4i+3 of a row.
 // rows[i][r] is numbers 4i .. 4i+3 of row r. Vector times matrix is then four dot products at once, one a row.
+override WORKGROUP: u32 = 16u;
+
+struct Sizes {
+  B: u32,
+  T: u32,
+  H: u32,
+  KV_HEADS: u32,
+  scale: f32,
+}
+
 alias Row = array<vec4f, 8>;
 alias Rows = array<mat4x4f, 8>;
 
@@ -69,4 +80,55 @@ fn row_of(rows: Rows, w: vec4f) -> Row {
     x[7] = rows[7] * w;
   }
   return x;
+}
+
+fn qkv_part(at: u32, i: u32) -> vec4f {
+  if (i < D4) {
+    return qkv[at + i];
+  }
+  return vec4f();
+}
+
+fn qkv_row(at: u32) -> Row {
+  var x: Row;
+  x[0] = qkv[at];
+  x[1] = qkv_part(at, 1u);
+  x[2] = qkv_part(at, 2u);
+  x[3] = qkv_part(at, 3u);
+  if (D4 > 4u) {
+    x[4] = qkv_part(at, 4u);
+    x[5] = qkv_part(at, 5u);
+    x[6] = qkv_part(at, 6u);
+    x[7] = qkv_part(at, 7u);
+  }
+  return x;
+}
+
+// A loop, because code for loads is long and slow to compile.
+fn qkv_rows(at: vec4u) -> Rows {
+  var rows: Rows;
+  for (var r = 0u; r < 4u; r++) {
+    add_outer(&rows, qkv_row(at[r]), unit(r));
+  }
+  return rows;
+}
+
+fn write_row(at: u32, x: Row) {
+  write_part(at, 0u, x[0]);
+  write_part(at, 1u, x[1]);
+  write_part(at, 2u, x[2]);
+  write_part(at, 3u, x[3]);
+  if (D4 > 4u) {
+    write_part(at, 4u, x[4]);
+    write_part(at, 5u, x[5]);
+    write_part(at, 6u, x[6]);
+    write_part(at, 7u, x[7]);
+  }
+}
+
+// Rows beyond the last are copies of it and write the same.
+fn write_rows(at: vec4u, rows: Rows) {
+  for (var r = 0u; r < 4u; r++) {
+    write_row(at[r], row_of(rows, unit(r)));
+  }
 }

@@ -10,7 +10,7 @@
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · ADDEND: add the addend
 // template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  f32 sums: every TEAM-th vector in order, then a tree
-// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/norm-rows
 override CENTRED: bool = true;
 override ADDEND: bool = false;
 
@@ -66,21 +66,4 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
     }
   }
   return largest;
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let place = group.y * groups.x + group.x;
-  let end = min((place + 1u) * sizes.part, sizes.rows);
-  var largest = 0u;
-  for (var start = place * sizes.part; start < end; start += WORKGROUP / TEAM) {
-    let unit = start + thread / TEAM;
-    let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
-    largest = max(largest, norm_row(row, group.z, unit < end, thread));
-  }
-  store_amax(largest, thread, group.z * groups.x + place);
 }

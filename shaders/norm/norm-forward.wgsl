@@ -14,7 +14,7 @@
 // template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits
 //           f32 sums: every TEAM-th vector in order, then a tree; squares overflow beyond |x| of 1e19
-// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/norm-rows
 override CENTRED: bool = true;
 override BIASED: bool = true;
 override SUMMED: bool = false;
@@ -86,21 +86,4 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
     }
   }
   return largest;
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let place = group.y * groups.x + group.x;
-  let end = min((place + 1u) * sizes.part, sizes.rows);
-  var largest = 0u;
-  for (var start = place * sizes.part; start < end; start += WORKGROUP / TEAM) {
-    let unit = start + thread / TEAM;
-    let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
-    largest = max(largest, norm_row(row, group.z, unit < end, thread));
-  }
-  store_amax(largest, thread, group.z * groups.x + place);
 }

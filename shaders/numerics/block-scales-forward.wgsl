@@ -8,20 +8,13 @@
 // dispatch  [ceil(n/(WORKGROUP/TEAM)),1,L], folded over x and y: one team a word of scales
 // override  WORKGROUP: power of two, 1..256 · TEAM: power of two, threads that share a block; 1 leaves out all barriers
 //           KIND: 0 E8M0, 1 E4M3 beside an f32 of the tensor, 2 f32 · ROWS, COLUMNS: of a block
-//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the elements' format
+//           lib/format: the elements' format
 // numerics  u32 arithmetic only; equal in every bit to src/numerics/blocks.ts
-// uses lib/philox, lib/cast, lib/cast-scales, lib/amax
+// uses lib/philox, lib/format, lib/cast-scales, lib/amax
 override TEAM: u32 = 8;
 override KIND: u32 = 0;
 override ROWS: u32 = 1;
 override COLUMNS: u32 = 32;
-override MANTISSA_BITS: u32 = 3;
-override BIAS: i32 = 7;
-override SIGN_SHIFT: u32 = 7;
-override MAX_MAGNITUDE: u32 = 126;
-override OVERFLOW_MAGNITUDE: u32 = 127;
-override NAN_MAGNITUDE: u32 = 127;
-override IS_SCALE: bool = false;
 
 struct Sizes {
   blocks: u32,
@@ -79,7 +72,7 @@ fn main(
   let lane = group.z;
   let row = group.y * groups.x + group.x;
   let member = thread % TEAM;
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  let format = the_format();
   var whole = vec2u(F32_ONE);
   if (KIND == SCALE_E4M3) {
     if (TEAM == 1u) {

@@ -8,9 +8,9 @@
 // override  WORKGROUP: 1..256 · SPAN: 4 or 8, a multiple of PER_WORD · PER_WORD: codes a word, 1, 2, 4 or 8
 //           SCALING: 0 none, 1 current, 2 delayed, 3 blocks · KIND: 0 E8M0, 1 E4M3, 2 f32 scales of blocks · ROWS, COLUMNS: of a block
 //           POWER_OF_TWO: the scales are
-//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the elements' format
+//           lib/format: the elements' format
 // numerics  u32 arithmetic only; equal in every bit to src/numerics/cast.ts and blocks.ts
-// uses lib/philox, lib/cast, lib/cast-scales
+// uses lib/philox, lib/format, lib/cast-scales
 override WORKGROUP: u32 = 64;
 override SPAN: u32 = 4;
 override PER_WORD: u32 = 4;
@@ -19,13 +19,6 @@ override KIND: u32 = 0;
 override ROWS: u32 = 1;
 override COLUMNS: u32 = 32;
 override POWER_OF_TWO: bool = false;
-override MANTISSA_BITS: u32 = 3;
-override BIAS: i32 = 7;
-override SIGN_SHIFT: u32 = 7;
-override MAX_MAGNITUDE: u32 = 126;
-override OVERFLOW_MAGNITUDE: u32 = 127;
-override NAN_MAGNITUDE: u32 = 127;
-override IS_SCALE: bool = false;
 
 struct Sizes {
   // S = R C
@@ -59,7 +52,7 @@ fn block_factor(base: u32, tensor: u32, row: u32, column: u32) -> Factor {
 }
 
 fn put_one(i: u32, lane: u32, code: u32, by: Factor) {
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  let format = the_format();
   var value = cast_decode(code, format);
   if (SCALING != 0u) {
     if (POWER_OF_TWO) {

@@ -11,9 +11,9 @@
 // override  WORKGROUP: power of two, 1..256 · ALONE: every thread makes the scale for itself, without barriers · ITEMS · SPAN: 4 or 8, a multiple of PER_WORD · PER_WORD: codes a word, 1, 2, 4 or 8
 //           SCALING: 0 none, 1 current, 2 delayed, 3 blocks · KIND: 0 E8M0, 1 E4M3, 2 f32 scales of blocks · ROWS, COLUMNS: of a block
 //           POWER_OF_TWO: what elements are multiplied by is · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE · VALUES
-//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the elements' format
+//           lib/format: the elements' format
 // numerics  u32 arithmetic only; equal in every bit to src/numerics/cast.ts and blocks.ts
-// uses lib/philox, lib/cast, lib/cast-scales, lib/amax
+// uses lib/philox, lib/format, lib/cast-scales, lib/amax
 override ALONE: bool = false;
 override ITEMS: u32 = 1;
 override SPAN: u32 = 4;
@@ -26,13 +26,6 @@ override POWER_OF_TWO: bool = false;
 override ROUNDING: u32 = 0;
 override SATURATE: bool = true;
 override VALUES: bool = true;
-override MANTISSA_BITS: u32 = 3;
-override BIAS: i32 = 7;
-override SIGN_SHIFT: u32 = 7;
-override MAX_MAGNITUDE: u32 = 126;
-override OVERFLOW_MAGNITUDE: u32 = 127;
-override NAN_MAGNITUDE: u32 = 127;
-override IS_SCALE: bool = false;
 
 const CURRENT = 1u;
 const DELAYED = 2u;
@@ -113,7 +106,7 @@ fn block_at(lane: u32, row: u32, column: u32) -> Factors {
 
 // The code of element i; 0 beyond the last one.
 fn cast_one(i: u32, lane: u32, by: Factors, drawn: u32) -> u32 {
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  let format = the_format();
   let is_inside = i < sizes.count;
   let place = lane * sizes.count + min(i, sizes.count - 1u);
   let code = cast_encode(source(x[place], by), format, ROUNDING, SATURATE, drawn);
@@ -191,7 +184,7 @@ fn largest_part(lane: u32, first: u32, stride: u32) -> u32 {
 fn tensor_factors(lane: u32, largest: u32) -> vec2u {
   var times = scale[lane];
   if (SCALING == CURRENT) {
-    let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+    let format = the_format();
     times = current_scale(largest, cast_decode(MAX_MAGNITUDE, format), sizes.shrink, POWER_OF_TWO);
   }
   if (POWER_OF_TWO) {

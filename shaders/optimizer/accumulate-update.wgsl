@@ -8,8 +8,7 @@
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256
 // numerics  what acc held before the first micro-batch does not matter, NaN included
-// uses lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/each-chunk
 
 struct Sizes {
   // J
@@ -23,21 +22,10 @@ struct Sizes {
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 @group(0) @binding(5) var<storage, read> targets: array<u32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks) {
-    return;
-  }
-  let is_first = micro[2u * group.z] != 0.0;
-  let scale = micro[2u * group.z + 1u];
-  let start = chunk_start(j, group.z);
-  let target_start = targets[j] + group.z * chunks[4u * j + 2u];
-  let count = chunk_count(j);
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
+  let is_first = micro[2u * lane] != 0.0;
+  let scale = micro[2u * lane + 1u];
+  let target_start = targets[j] + lane * chunks[4u * j + 2u];
   for (var i = thread; i < count; i += WORKGROUP) {
     let g = scale * grads[start + i];
     if (is_first) {

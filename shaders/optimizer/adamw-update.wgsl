@@ -14,23 +14,15 @@
 //           8 draw u32[L,2] read, unused unless rounding is stochastic
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256 · CLIPS, DECAYS, ROUND · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE
-//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the format
+//           lib/format: the format
 // numerics  what is finite is told by bits: WGSL may assume that there is no NaN
 // source    Loshchilov and Hutter 2019, algorithm 2, with lr for both terms as in PyTorch; clipping as PyTorch's clip_grad_norm_
-// uses lib/philox, lib/cast, lib/hyper, lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/philox, lib/format, lib/hyper, lib/each-chunk
 override CLIPS: bool = true;
 override DECAYS: bool = true;
 override ROUND: bool = false;
 override ROUNDING: u32 = 0;
 override SATURATE: bool = true;
-override MANTISSA_BITS: u32 = 23;
-override BIAS: i32 = 127;
-override SIGN_SHIFT: u32 = 31;
-override MAX_MAGNITUDE: u32 = 2139095039;
-override OVERFLOW_MAGNITUDE: u32 = 2139095040;
-override NAN_MAGNITUDE: u32 = 2143289344;
-override IS_SCALE: bool = false;
 
 const MAGNITUDE = 0x7fffffffu;
 const INFINITY = 0x7f800000u;
@@ -53,25 +45,14 @@ struct Sizes {
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 @group(0) @binding(8) var<storage, read> draw: array<u32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks) {
-    return;
-  }
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
-  if ((norm[group.z] & MAGNITUDE) >= INFINITY) {
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
+  if ((norm[lane] & MAGNITUDE) >= INFINITY) {
     for (var i = thread; i < count; i += WORKGROUP) {
       m[start + i] = HALTED;
     }
     return;
   }
-  let at = group.z * HYPER_SIZE;
+  let at = lane * HYPER_SIZE;
   let lr = hyper[at + LR];
   let beta1 = hyper[at + BETA1];
   let beta2 = hyper[at + BETA2];
@@ -81,13 +62,13 @@ fn main(
   let clip = hyper[at + CLIP];
   var factor = 1.0;
   if (CLIPS && clip > 0.0) {
-    factor = min(1.0, clip / (bitcast<f32>(norm[group.z]) + 1e-6));
+    factor = min(1.0, clip / (bitcast<f32>(norm[lane]) + 1e-6));
   }
   var decay = 0.0;
   if (DECAYS && chunk_decays(j)) {
     decay = lr * hyper[at + WEIGHT_DECAY];
   }
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+  let format = the_format();
   for (var i = thread; i < count; i += WORKGROUP) {
     let e = start + i;
     let before = m[e];
@@ -108,8 +89,8 @@ fn main(
     var random = 0u;
     if (ROUNDING == CAST_STOCHASTIC) {
       let drawn = chunk_place(j) + i;
-      let counter = vec4u(drawn >> 2u, 0u, sizes.tensor, draw[2u * group.z + 1u]);
-      random = philox(counter, vec2u(draw[2u * group.z], sizes.stream))[drawn & 3u];
+      let counter = vec4u(drawn >> 2u, 0u, sizes.tensor, draw[2u * lane + 1u]);
+      random = philox(counter, vec2u(draw[2u * lane], sizes.stream))[drawn & 3u];
     }
     let word = bitcast<u32>(next_w);
     let code = cast_encode(word, format, ROUNDING, SATURATE, random);

@@ -7,8 +7,7 @@
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256
 // source    as PyTorch's clip_grad_norm_
-// uses lib/hyper, lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/hyper, lib/each-chunk
 
 struct Sizes {
   // J
@@ -22,23 +21,12 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read> chunks: array<u32>;
 @group(0) @binding(5) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks) {
-    return;
-  }
-  let clip = hyper[group.z * HYPER_SIZE + CLIP];
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
+  let clip = hyper[lane * HYPER_SIZE + CLIP];
   var factor = 1.0;
   if (clip > 0.0) {
-    factor = min(1.0, clip / (norm[group.z] + 1e-6));
+    factor = min(1.0, clip / (norm[lane] + 1e-6));
   }
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
   for (var i = thread; i < count; i += WORKGROUP) {
     y[start + i] = grads[start + i] * factor;
   }

@@ -7,8 +7,7 @@
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256
 // numerics  what is finite is told by bits: WGSL may assume that there is no NaN
-// uses lib/hyper, lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/hyper, lib/each-chunk
 
 const MAGNITUDE = 0x7fffffffu;
 const INFINITY = 0x7f800000u;
@@ -25,19 +24,11 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read> chunks: array<u32>;
 @group(0) @binding(5) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks || !chunk_decays(j) || (norm[group.z] & MAGNITUDE) >= INFINITY) {
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
+  if (!chunk_decays(j) || (norm[lane] & MAGNITUDE) >= INFINITY) {
     return;
   }
-  let decay = hyper[group.z * HYPER_SIZE + LR] * hyper[group.z * HYPER_SIZE + WEIGHT_DECAY];
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
+  let decay = hyper[lane * HYPER_SIZE + LR] * hyper[lane * HYPER_SIZE + WEIGHT_DECAY];
   for (var i = thread; i < count; i += WORKGROUP) {
     let e = start + i;
     if ((m[e] & MAGNITUDE) <= INFINITY) {

@@ -6,8 +6,7 @@
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: power of two, 1..256 · TREE: one sum a chunk, by barriers; else one a thread, without
 // numerics  every WORKGROUP-th element in order, then a tree
-// uses lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/each-chunk
 override TREE: bool = true;
 
 struct Sizes {
@@ -22,24 +21,13 @@ struct Sizes {
 
 var<workgroup> sums: array<f32, WORKGROUP>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks) {
-    return;
-  }
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
   var sum = 0.0;
   for (var i = thread; i < count; i += WORKGROUP) {
     sum += x[start + i] * x[start + i];
   }
   if (!TREE) {
-    partials[(group.z * sizes.chunks + j) * WORKGROUP + thread] = sum;
+    partials[(lane * sizes.chunks + j) * WORKGROUP + thread] = sum;
     return;
   }
   sums[thread] = sum;
@@ -51,6 +39,6 @@ fn main(
     workgroupBarrier();
   }
   if (thread == 0u) {
-    partials[group.z * sizes.chunks + j] = sums[0];
+    partials[lane * sizes.chunks + j] = sums[0];
   }
 }

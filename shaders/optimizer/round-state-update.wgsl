@@ -10,20 +10,12 @@
 //           4 spans u32[J,2] read: first chunk of the tensor, its chunks · 5 sizes
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
 // override  WORKGROUP: 1..256 · ROUNDING: 0 nearest even, 1 toward zero, 2 stochastic · SATURATE · SCALED
-//           MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE: the format
+//           lib/format: the format
 // numerics  u32 arithmetic only; equal in every bit to src/numerics/cast.ts
-// uses lib/philox, lib/cast, lib/cast-scales, lib/chunks
-override WORKGROUP: u32 = 64;
+// uses lib/philox, lib/format, lib/cast-scales, lib/each-chunk
 override ROUNDING: u32 = 0;
 override SATURATE: bool = true;
 override SCALED: bool = false;
-override MANTISSA_BITS: u32 = 23;
-override BIAS: i32 = 127;
-override SIGN_SHIFT: u32 = 31;
-override MAX_MAGNITUDE: u32 = 2139095039;
-override OVERFLOW_MAGNITUDE: u32 = 2139095040;
-override NAN_MAGNITUDE: u32 = 2143289344;
-override IS_SCALE: bool = false;
 
 struct Sizes {
   // J
@@ -42,29 +34,18 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read> spans: array<u32>;
 @group(0) @binding(5) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let j = group.y * groups.x + group.x;
-  if (j >= sizes.chunks) {
-    return;
-  }
-  let format = CastFormat(MANTISSA_BITS, BIAS, SIGN_SHIFT, MAX_MAGNITUDE, OVERFLOW_MAGNITUDE, NAN_MAGNITUDE, IS_SCALE);
+fn visit(j: u32, lane: u32, start: u32, count: u32, thread: u32) {
+  let format = the_format();
   var scale = F32_ONE;
   if (SCALED) {
     var amax = 0u;
-    let first = group.z * sizes.chunks + spans[2u * j];
+    let first = lane * sizes.chunks + spans[2u * j];
     for (var c = 0u; c < spans[2u * j + 1u]; c++) {
       amax = max(amax, maxima[first + c]);
     }
     scale = current_scale(amax, cast_decode(MAX_MAGNITUDE, format), sizes.shrink, sizes.power_of_two == 1u);
   }
   let inverse = cast_over(F32_ONE, scale);
-  let start = chunk_start(j, group.z);
-  let count = chunk_count(j);
   for (var i = thread; i < count; i += WORKGROUP) {
     if ((x[start + i] & F32_MAGNITUDE) > F32_INFINITY) {
       continue;
@@ -72,8 +53,8 @@ fn main(
     var random = 0u;
     if (ROUNDING == CAST_STOCHASTIC) {
       let drawn = chunk_place(j) + i;
-      let seed = draw[2u * group.z];
-      let counter = draw[2u * group.z + 1u];
+      let seed = draw[2u * lane];
+      let counter = draw[2u * lane + 1u];
       random = philox(vec4u(drawn >> 2u, 0u, sizes.tensor, counter), vec2u(seed, sizes.stream))[drawn & 3u];
     }
     let code = cast_encode(cast_times(x[start + i], scale), format, ROUNDING, SATURATE, random);

@@ -8,6 +8,7 @@ import type {
   Forecast,
   PeakReport,
   Replies,
+  RunState,
   SamplingSettings,
   WireError,
 } from '../worker/protocol.ts';
@@ -39,6 +40,13 @@ export interface Imported {
 }
 
 const FORECAST_DELAY_MS = 150;
+
+/** How a run that had lost its device is back, by the state it came back in. */
+const BACK: { readonly [S in RunState]?: (step: number) => string } = {
+  running: (step) => `goes on from step ${step}`,
+  paused: (step) => `is paused at step ${step} as before`,
+  finished: () => 'is finished as before',
+};
 
 /** Everything the page knows, and everything it can do. Elements subscribe to topics and call methods; failures become alerts. */
 export class Lab extends Observable<LabTopic> {
@@ -354,6 +362,7 @@ export class Lab extends Observable<LabTopic> {
   #receive(event: WorkerEvent): void {
     if (event.type === 'notice') this.notice(event.text);
     if (event.type === 'fault') this.#faulted(event.error, event.runId, event.recovering);
+    if (event.type === 'recovered' && this.messages.recovered(null)) this.notice('Recovered: the GPU is there again.');
     if (event.type === 'progress' && event.runId === null) {
       this.progress = { task: event.task, done: event.done, total: event.total };
       this.emit('progress');
@@ -365,8 +374,11 @@ export class Lab extends Observable<LabTopic> {
     run.apply(event, performance.now());
     if (event.type === 'saved' && !run.active) void this.listStored();
     if (event.type !== 'state') return;
-    if (event.state === 'running' && this.messages.recovered())
-      this.notice(`Recovered: ${runTitle(run.spec)} goes on from step ${event.step}.`);
+    if (event.state !== 'recovering' && this.messages.recovered(run.runId)) {
+      const back = BACK[event.state]?.(event.step);
+      if (back !== undefined) this.notice(`Recovered: ${runTitle(run.spec)} ${back}.`);
+      this.emit('messages');
+    }
     if (event.state === 'finished' || event.state === 'stopped') this.#interrupted.forget(run.runId);
     if (event.state === 'running') this.#interrupted.remember(run.runId);
     if (event.state === 'finished' || event.state === 'failed') void this.listStored();

@@ -26,6 +26,7 @@ export class Messages {
   #nextId = 1;
 
   alert(error: WireError, runId: string | null, recovering: boolean): void {
+    this.recovered(runId);
     const others = this.alerts.filter((alert) => alert.error.message !== error.message || alert.runId !== runId);
     this.alerts = [...others, { id: this.#nextId++, error, runId, recovering }];
   }
@@ -38,10 +39,10 @@ export class Messages {
     this.alerts = this.alerts.filter((alert) => alert.id !== id);
   }
 
-  /** Forgets alerts that said "recovering" of something that runs again; true where there was one. */
-  recovered(): boolean {
+  /** Forgets alerts that said "recovering" of a run, or of the device (null), that is recovering no more; true where there was one. */
+  recovered(runId: string | null): boolean {
     const before = this.alerts.length;
-    this.alerts = this.alerts.filter((alert) => !alert.recovering);
+    this.alerts = this.alerts.filter((alert) => !alert.recovering || alert.runId !== runId);
     return this.alerts.length < before;
   }
 }

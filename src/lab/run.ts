@@ -144,6 +144,7 @@ export class Run extends Observable<RunTopic> {
         break;
       // Notices are the page's; comparisons and measurements have a model of their own.
       case 'notice':
+      case 'recovered':
       case 'comparisonState':
       case 'armState':
       case 'armMetrics':

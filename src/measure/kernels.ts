@@ -71,8 +71,8 @@ interface Tools extends MeasureKernelsOptions {
 }
 
 async function stepOf(tools: Tools, wanted: RunSpec): Promise<StepKernels> {
-  const { gpu, vocab, clock, verdicts = new Map(), choices, signal, onProgress } = tools;
-  const { spec, disabled } = await checkFastPaths(gpu, wanted, vocab, verdicts, undefined, undefined, choices);
+  const { gpu, vocab, clock, verdicts, choices, signal, onProgress } = tools;
+  const { spec, disabled } = await checkFastPaths(gpu, wanted, vocab, { known: verdicts, choices });
   signal?.throwIfAborted();
   const chosen = choices === undefined ? {} : { choices };
   const plan = planTraining([spec], vocab, { caps: gpu.caps, disabled, slots: 1, ...chosen });

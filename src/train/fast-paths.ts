@@ -28,21 +28,25 @@ const PROBE_ROWS = 192;
 /** Every graph that a run needs. */
 const GRAPHS: readonly ((spec: RunSpec, vocab: number) => Graph)[] = [trainingGraph, evaluationGraph, samplingGraph];
 
+export interface CheckOptions {
+  /** Verdicts of earlier checks, which are believed; those of this one are added. */
+  readonly known?: KnownVerdicts | undefined;
+  /** Variants that are not to be used whatever the verdict, as `op/variant`. */
+  readonly disabled?: ReadonlySet<string> | undefined;
+  /** Those that the run is to be planned with. */
+  readonly choices?: Choices | undefined;
+  /** What the run needs: training, evaluation and sampling when left out. */
+  readonly graphs?: typeof GRAPHS;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
- * Tries every fast path that a run of `spec` would use, on this device, against the plain kernels (promise 4): training, evaluation
- * and sampling. What fails is switched off and the plans made again, until all of it has passed. Verdicts already in `known` are
- * believed. `choices` are those that the run is to be planned with.
+ * Tries every fast path that a run of `spec` would use, on this device, against the plain kernels (promise 4). What fails is switched
+ * off and the plans made again, until all of it has passed.
  */
-export async function checkFastPaths(
-  gpu: Gpu,
-  spec: RunSpec,
-  vocab: number,
-  known: KnownVerdicts,
-  onProgress?: (done: number, total: number) => void,
-  graphs = GRAPHS,
-  choices?: Choices,
-): Promise<Cleared> {
-  const disabled = new Set<string>();
+export async function checkFastPaths(gpu: Gpu, spec: RunSpec, vocab: number, options: CheckOptions = {}): Promise<Cleared> {
+  const { known = new Map<string, Verdict>(), choices, graphs = GRAPHS, onProgress } = options;
+  const disabled = new Set(options.disabled);
   const badOps = new Set<string>();
   const used = new Map<string, Verdict>();
   for (;;) {

@@ -358,9 +358,13 @@ export class Trainer {
       const tried =
         unproven === undefined || verdicts === undefined
           ? cleared
-          : await checkFastPaths(gpu, cleared.spec, dataset.vocab, verdicts, undefined, [unproven], options.plan?.choices);
-      const disabled = new Set([...cleared.disabled, ...tried.disabled]);
-      const planOptions = { caps: gpu.caps, ...options.plan, disabled, lanes: specs.length };
+          : await checkFastPaths(gpu, cleared.spec, dataset.vocab, {
+              known: verdicts,
+              disabled: cleared.disabled,
+              choices: options.plan?.choices,
+              graphs: [unproven],
+            });
+      const planOptions = { caps: gpu.caps, ...options.plan, disabled: tried.disabled, lanes: specs.length };
       return Program.create(store, plan(tried.spec, dataset.vocab, planOptions));
     });
   }
@@ -398,14 +402,13 @@ export class Trainer {
 /** What of the fast paths may be used: everything, when nobody keeps verdicts. */
 async function clear({ gpu, specs, dataset, verdicts, plan, onProgress }: TrainerOptions): Promise<Cleared> {
   const spec = sharedSpec(specs);
-  if (verdicts === undefined) return { spec, disabled: plan?.disabled ?? new Set(), verdicts: [] };
-  return checkFastPaths(
-    gpu,
-    spec,
-    dataset.vocab,
-    verdicts,
-    (done, total) => onProgress?.(done, total, 'check'),
-    undefined,
-    plan?.choices,
-  );
+  const disabled = plan?.disabled;
+  if (verdicts === undefined) return { spec, disabled: disabled ?? new Set(), verdicts: [] };
+  const choices = plan?.choices;
+  return checkFastPaths(gpu, spec, dataset.vocab, {
+    known: verdicts,
+    disabled,
+    choices,
+    onProgress: (done, total) => onProgress?.(done, total, 'check'),
+  });
 }

@@ -23,7 +23,7 @@ export async function tuneTraining(
   vocab: number,
   { verdicts = new Map(), ...options }: TuneTrainingOptions = {},
 ): Promise<readonly Tuned[]> {
-  const { spec: cleared, disabled } = await checkFastPaths(gpu, spec, vocab, verdicts);
+  const { spec: cleared, disabled } = await checkFastPaths(gpu, spec, vocab, { known: verdicts });
   const plan = planTraining([cleared], vocab, { caps: gpu.caps, disabled });
   return tune(gpu, plan, { ...options, verdicts, disabled, probe: trainingGraph(probeSpec(cleared), vocab) });
 }

@@ -15,14 +15,13 @@ import {
 import { bytes, whole } from './format.ts';
 import { deviceWords, originStyles, originWords } from './kernel-origin.ts';
 import { ruleWords, lossWords, megabytes, rate, ruleHelp, shortMs } from './kernel-words.ts';
-import { pictureButtons } from './picture-buttons.ts';
-import { saveFile, savePicture } from './save.ts';
+import { resultHead } from './result-head.ts';
+import { savePicture } from './save.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { forestStyles } from './forest-styles.ts';
 import { tableStyles } from './table-styles.ts';
 import { Width } from './width.ts';
-import './lab-copy-button.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -55,29 +54,15 @@ export class LabKernelsAblation extends LitElement {
     const shown = this.measured ?? this.other;
     const none = shown === null || shown.value.rows.length === 0;
     return html`<section class="card" aria-labelledby="title">
-      <header>
-        <h2 id="title">Ablation <span class="muted">of the real step</span></h2>
-        <span class="push bar">
-          <lab-copy-button
-            label="Markdown"
-            what="ablation"
-            action="ablation-markdown"
-            ?disabled=${none}
-            .text=${(): string => (shown === null ? '' : ablationMarkdown(shown))}
-          ></lab-copy-button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="ablation-csv"
-            aria-label="Ablation as CSV"
-            ?disabled=${none}
-            @click=${(): void => this.#saveCsv()}
-          >
-            CSV
-          </button>
-          ${pictureButtons('ablation', (kind) => this.#save(kind), 'Ablation', none)}
-        </span>
-      </header>
+      ${resultHead({
+        shown: none ? null : shown,
+        title: 'Ablation',
+        about: 'of the real step',
+        name: 'ablation',
+        markdown: ablationMarkdown,
+        csv: ablationCsv,
+        picture: { name: 'ablation', save: (kind) => this.#save(kind) },
+      })}
       <slot></slot>
       ${none ? this.#empty() : this.#content(shown)}
     </section>`;
@@ -201,11 +186,6 @@ export class LabKernelsAblation extends LitElement {
       }
       ${elsewhere === null ? nothing : svg`<path class="there" d=${`M${elsewhere.at - 4} ${middle}l4 -4l4 4l-4 4z`} />`}
     </svg>`;
-  }
-
-  #saveCsv(): void {
-    const shown = this.measured ?? this.other;
-    if (shown !== null) saveFile('isoflop-ablation.csv', new Blob([ablationCsv(shown)], { type: 'text/csv' }));
   }
 
   async #save(kind: 'svg' | 'png'): Promise<void> {

@@ -5,13 +5,11 @@ import { bytes, si } from './format.ts';
 import { deviceWords, originStyles, originWords } from './kernel-origin.ts';
 import { lanesWords, rate, shortMs } from './kernel-words.ts';
 import type { LabLanesChart } from './lab-lanes-chart.ts';
-import { pictureButtons } from './picture-buttons.ts';
-import { saveFile } from './save.ts';
+import { resultHead } from './result-head.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { saveDrawing } from './svg-file.ts';
 import { tableStyles } from './table-styles.ts';
-import './lab-copy-button.ts';
 import './lab-lanes-chart.ts';
 
 declare global {
@@ -58,29 +56,15 @@ export class LabKernelsLanes extends LitElement {
     const shown = this.measured ?? this.other;
     const none = shown === null || shown.value.rows.length === 0;
     return html`<section class="card" aria-labelledby="title">
-      <header>
-        <h2 id="title">Lanes <span class="muted">runs trained at once</span></h2>
-        <span class="push bar">
-          <lab-copy-button
-            label="Markdown"
-            what="lanes"
-            action="lanes-markdown"
-            ?disabled=${none}
-            .text=${(): string => (shown === null ? '' : lanesMarkdown(shown))}
-          ></lab-copy-button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="lanes-csv"
-            aria-label="Lanes as CSV"
-            ?disabled=${none}
-            @click=${(): void => this.#saveCsv()}
-          >
-            CSV
-          </button>
-          ${pictureButtons('lanes', (kind) => this.#save(kind), 'Lanes', none)}
-        </span>
-      </header>
+      ${resultHead({
+        shown: none ? null : shown,
+        title: 'Lanes',
+        about: 'runs trained at once',
+        name: 'lanes',
+        markdown: lanesMarkdown,
+        csv: lanesCsv,
+        picture: { name: 'lanes', save: (kind) => this.#save(kind) },
+      })}
       <slot></slot>
       ${none ? this.#empty() : this.#content(shown)}
     </section>`;
@@ -149,11 +133,6 @@ export class LabKernelsLanes extends LitElement {
       <td>${bytes(row.peakBytes)}</td>
       ${other === null ? nothing : html`<td>${there === undefined ? '—' : si(there.tokensPerSecond, '')}</td>`}
     </tr>`;
-  }
-
-  #saveCsv(): void {
-    const shown = this.measured ?? this.other;
-    if (shown !== null) saveFile('isoflop-lanes.csv', new Blob([lanesCsv(shown)], { type: 'text/csv' }));
   }
 
   async #save(kind: 'svg' | 'png'): Promise<void> {

@@ -13,12 +13,10 @@ import { deviceWords, originStyles, originWords } from './kernel-origin.ts';
 import type { LabKernelRoof } from './lab-kernel-roof.ts';
 import type { LabKernelSource } from './lab-kernel-source.ts';
 import { rate } from './kernel-words.ts';
-import { pictureButtons } from './picture-buttons.ts';
-import { saveFile } from './save.ts';
+import { resultHead } from './result-head.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { saveDrawing } from './svg-file.ts';
-import './lab-copy-button.ts';
 import './lab-kernel-roof.ts';
 import './lab-kernel-source.ts';
 import './lab-kernel-table.ts';
@@ -54,31 +52,16 @@ export class LabKernelsRoofline extends LitElement {
 
   override render(): unknown {
     const shown = this.measured ?? this.other;
-    const none = shown === null;
     return html`<section class="card" aria-labelledby="title">
-      <header>
-        <h2 id="title">Roofline <span class="muted">of this adapter</span></h2>
-        <span class="push bar">
-          <lab-copy-button
-            label="Markdown"
-            what="kernels"
-            action="kernels-markdown"
-            ?disabled=${none}
-            .text=${(): string => (shown === null ? '' : kernelsMarkdown(shown))}
-          ></lab-copy-button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="kernels-csv"
-            aria-label="Kernels as CSV"
-            ?disabled=${none}
-            @click=${(): void => this.#saveCsv()}
-          >
-            CSV
-          </button>
-          ${pictureButtons('roofline', (kind) => this.#save(kind), 'Roofline', none)}
-        </span>
-      </header>
+      ${resultHead({
+        shown,
+        title: 'Roofline',
+        about: 'of this adapter',
+        name: 'kernels',
+        markdown: kernelsMarkdown,
+        csv: kernelsCsv,
+        picture: { name: 'roofline', save: (kind) => this.#save(kind) },
+      })}
       <slot></slot>
       ${shown === null ? this.#empty() : this.#content(shown)}
       <lab-kernel-source></lab-kernel-source>
@@ -141,11 +124,6 @@ export class LabKernelsRoofline extends LitElement {
         <dd class="small muted">${times} dispatches, without gaps</dd>
       </div>
     </dl>`;
-  }
-
-  #saveCsv(): void {
-    const shown = this.measured ?? this.other;
-    if (shown !== null) saveFile('isoflop-kernels.csv', new Blob([kernelsCsv(shown)], { type: 'text/csv' }));
   }
 
   async #save(kind: 'svg' | 'png'): Promise<void> {

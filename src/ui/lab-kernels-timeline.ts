@@ -14,13 +14,11 @@ import { deviceWords, originStyles, originWords } from './kernel-origin.ts';
 import { kernelName, nodeName, rate, shortMs } from './kernel-words.ts';
 import type { DispatchPlace, LabKernelStrip } from './lab-kernel-strip.ts';
 import type { LabKernelSource } from './lab-kernel-source.ts';
-import { pictureButtons } from './picture-buttons.ts';
-import { saveFile } from './save.ts';
+import { resultHead } from './result-head.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { saveDrawing } from './svg-file.ts';
 import { tableStyles } from './table-styles.ts';
-import './lab-copy-button.ts';
 import './lab-kernel-source.ts';
 import './lab-kernel-strip.ts';
 
@@ -65,31 +63,16 @@ export class LabKernelsTimeline extends LitElement {
 
   override render(): unknown {
     const { measured } = this;
-    const none = measured === null;
     return html`<section class="card" aria-labelledby="title">
-      <header>
-        <h2 id="title">Timeline <span class="muted">of one step</span></h2>
-        <span class="push bar">
-          <lab-copy-button
-            label="Markdown"
-            what="timeline"
-            action="timeline-markdown"
-            ?disabled=${none}
-            .text=${(): string => (measured === null ? '' : timelineMarkdown(measured))}
-          ></lab-copy-button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="timeline-csv"
-            aria-label="Timeline as CSV"
-            ?disabled=${none}
-            @click=${(): void => this.#saveCsv()}
-          >
-            CSV
-          </button>
-          ${pictureButtons('timeline', (kind) => this.#save(kind), 'Timeline', none)}
-        </span>
-      </header>
+      ${resultHead({
+        shown: measured,
+        title: 'Timeline',
+        about: 'of one step',
+        name: 'timeline',
+        markdown: timelineMarkdown,
+        csv: timelineCsv,
+        picture: { name: 'timeline', save: (kind) => this.#save(kind) },
+      })}
       ${
         measured === null
           ? html`<p class="empty small muted">
@@ -164,11 +147,6 @@ export class LabKernelsTimeline extends LitElement {
     const shown = this.#forms[form];
     const row = shown?.rows[shown.timeline[entry]?.row ?? -1];
     if (row !== undefined && this.#report !== null) void this.source.show(row, this.#report.sources);
-  }
-
-  #saveCsv(): void {
-    const { measured } = this;
-    if (measured !== null) saveFile('isoflop-timeline.csv', new Blob([timelineCsv(measured)], { type: 'text/csv' }));
   }
 
   async #save(kind: 'svg' | 'png'): Promise<void> {

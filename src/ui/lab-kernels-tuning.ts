@@ -13,12 +13,11 @@ import {
 } from '../lab/index.ts';
 import { deviceWords, originStyles, originWords } from './kernel-origin.ts';
 import { rate, shortMs } from './kernel-words.ts';
-import { saveFile } from './save.ts';
+import { resultHead } from './result-head.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { tableStyles } from './table-styles.ts';
 import { tuningHeadline, tuningUse, tuningVerdict } from './tuning-words.ts';
-import './lab-copy-button.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -135,33 +134,16 @@ export class LabKernelsTuning extends LitElement {
 
   override render(): unknown {
     const shown = this.measured ?? this.other;
-    const none = shown === null;
     const own = this.measured !== null;
     return html`<section class="card" aria-labelledby="title">
-      <header>
-        <h2 id="title">
-          Tuner <span class="muted">variants on ${own || shown === null ? 'this adapter' : deviceWords(shown)}</span>
-        </h2>
-        <span class="push bar">
-          <lab-copy-button
-            label="Markdown"
-            what="tuning"
-            action="tuning-markdown"
-            ?disabled=${none}
-            .text=${(): string => (shown === null ? '' : tuningMarkdown(shown))}
-          ></lab-copy-button>
-          <button
-            type="button"
-            class="quiet"
-            data-action="tuning-csv"
-            aria-label="Tuning as CSV"
-            ?disabled=${none}
-            @click=${(): void => this.#saveCsv()}
-          >
-            CSV
-          </button>
-        </span>
-      </header>
+      ${resultHead({
+        shown,
+        title: 'Tuner',
+        about: `variants on ${own || shown === null ? 'this adapter' : deviceWords(shown)}`,
+        name: 'tuning',
+        markdown: tuningMarkdown,
+        csv: tuningCsv,
+      })}
       <slot></slot>
       ${shown === null ? this.#empty() : this.#content(shown)}
     </section>`;
@@ -232,11 +214,6 @@ export class LabKernelsTuning extends LitElement {
       <td>${ofFirst === null ? '—' : `${rate(ofFirst)} ×`}</td>
       <td class="note">${notes.filter((note) => note !== '').join(', ')}</td>
     </tr>`;
-  }
-
-  #saveCsv(): void {
-    const shown = this.measured ?? this.other;
-    if (shown !== null) saveFile('isoflop-tuning.csv', new Blob([tuningCsv(shown)], { type: 'text/csv' }));
   }
 }
 

@@ -180,6 +180,7 @@ const EVENTS: { readonly [T in Event['type']]: Shape } = {
   saved: { runId: string, step: number, sizeBytes: number },
   notice: { runId: nullOr(string), text: string },
   fault: { runId: nullOr(string), error: wireError, recovering: boolean },
+  recovered: {},
 };
 
 /** True where a message has the form of an event of this build. */

@@ -172,7 +172,9 @@ export type Event =
   /** Something the user should know that stops nothing: a kernel variant switched off, storage refused, a lane diverged. */
   | { readonly type: 'notice'; readonly runId: string | null; readonly text: string }
   /** The run stopped, or the device is gone (`runId` null). `recovering`: the worker is already restarting from a checkpoint. */
-  | { readonly type: 'fault'; readonly runId: string | null; readonly error: WireError; readonly recovering: boolean };
+  | { readonly type: 'fault'; readonly runId: string | null; readonly error: WireError; readonly recovering: boolean }
+  /** There is a device again after one was lost that no run held. A run says by its state that it is back. */
+  | { readonly type: 'recovered' };
 
 /** Steps `firstStep .. firstStep + n - 1`, 1-based, contiguous. Arrays are `[n, lanes]`, transferred. */
 export interface MetricsEvent {

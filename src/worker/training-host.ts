@@ -439,6 +439,7 @@ export class TrainingHost {
   private async reopen(): Promise<void> {
     try {
       await this.keeper.get();
+      this.post({ type: 'recovered' });
     } catch (error) {
       this.post({ type: 'fault', runId: null, error: toWireError(error, 'GPU device'), recovering: false });
     }

@@ -33,6 +33,14 @@ async function opened(options: FakeOptions = {}, storage = memory()): Promise<{ 
 const sent = (worker: FakeWorker | undefined, type: CommandType): number =>
   worker?.host.received.filter((command) => command.type === type).length ?? 0;
 
+/** What the worker says, in the page. */
+async function say(worker: FakeWorker | undefined, ...events: object[]): Promise<void> {
+  for (const data of events) worker?.emit('message', { data });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+const LOST = { name: 'DeviceError', where: 'GPU device', message: 'GPU device: it was lost.' };
+
 afterEach(() => void vi.useRealTimers());
 
 describe('Lab', () => {
@@ -118,6 +126,47 @@ describe('Lab', () => {
     await vi.waitFor(() => expect(lab.run?.state).toBe('running'), 3000);
     expect(lab.messages.alerts).toEqual([]);
     expect(lab.messages.notices.at(-1)?.text).toContain('goes on from step');
+  });
+
+  it.each([
+    ['paused', 'is paused at step 3 as before'],
+    ['finished', 'is finished as before'],
+  ] as const)('promise 6: the announcement of a lost device goes when a run is back %s', async (state, words) => {
+    const { lab, workers } = await opened();
+    await lab.step();
+    await vi.waitFor(() => expect(lab.run?.steps.length).toBe(1));
+    const runId = lab.run?.runId ?? '';
+    const at = (now: string): object => ({ type: 'state', runId, state: now, step: 3, totalSteps: 9 });
+    await say(workers[0], at(state), { type: 'fault', runId, error: LOST, recovering: true }, at('recovering'));
+    expect(lab.messages.alerts).toHaveLength(1);
+    await say(workers[0], at(state));
+    expect(lab.messages.alerts).toEqual([]);
+    expect(lab.messages.notices.at(-1)?.text).toContain(words);
+  });
+
+  it('promise 6: that announcement goes as well when the run is stopped meanwhile or the repair fails, and nothing is called recovered', async () => {
+    const { lab, workers } = await opened();
+    await lab.step();
+    await vi.waitFor(() => expect(lab.run?.steps.length).toBe(1));
+    const runId = lab.run?.runId ?? '';
+    const lost = { type: 'fault', runId, error: LOST, recovering: true };
+    await say(workers[0], lost, { type: 'state', runId, state: 'stopped', step: 3, totalSteps: 9 });
+    expect(lab.messages.alerts).toEqual([]);
+    const error = { ...LOST, message: 'GPU device: it was lost 4 times within a minute.' };
+    await say(workers[0], lost, { type: 'fault', runId, error, recovering: false });
+    expect(lab.messages.alerts.map(({ recovering }) => recovering)).toEqual([false]);
+    expect(lab.messages.notices.some(({ text }) => text.startsWith('Recovered'))).toBe(false);
+  });
+
+  it('promise 6: the announcement of a lost device that no run held goes when there is another', async () => {
+    const { lab, workers } = await opened();
+    await say(workers[0], { type: 'recovered' });
+    expect(lab.messages.notices).toEqual([]);
+    await say(workers[0], { type: 'fault', runId: null, error: LOST, recovering: true });
+    expect(lab.messages.alerts).toHaveLength(1);
+    await say(workers[0], { type: 'recovered' });
+    expect(lab.messages.alerts).toEqual([]);
+    expect(lab.messages.notices.at(-1)?.text).toBe('Recovered: the GPU is there again.');
   });
 
   it('promise 7: an interrupted run is listed first after a reload and resumes from its checkpoint', async () => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContext, ElementHandle, Page } from 'puppeteer';
 import { specToHash, withDefaults, type SpecInput } from '../../src/spec/index.ts';
 import { openPage } from './browser.ts';
+import { readKnownPaths, writeKnownPaths, type KnownPaths } from './known-paths.ts';
 
 /** What a user reads on the lab's page at one moment. */
 export interface Sight {
@@ -84,6 +85,21 @@ export class LabPage {
   async visit(url: string): Promise<Sight> {
     await this.page.goto(url);
     return this.ready();
+  }
+
+  /** What this tab's visits have found of fast paths; null before a run was tried. */
+  knownPaths(): Promise<KnownPaths | null> {
+    return readKnownPaths(this.page).catch(() => null);
+  }
+
+  /** Lets the next visit of the site at `url` know what other visits have found. */
+  async remember(url: string, known: KnownPaths): Promise<void> {
+    // The lab itself must not run meanwhile.
+    await this.page.setJavaScriptEnabled(false);
+    await this.page.goto(url);
+    await writeKnownPaths(this.page, known);
+    await this.page.goto('about:blank');
+    await this.page.setJavaScriptEnabled(true);
   }
 
   /** Loads the page again and waits until it is ready to train. */

@@ -1,6 +1,7 @@
 import type { Browser } from 'puppeteer';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { launchBrowser, serveBuild, type BrowserOptions, type ServedBuild } from './browser.ts';
+import type { KnownPaths } from './known-paths.ts';
 import { LabPage } from './lab-page.ts';
 
 /** The browser and the served build of one test file. */
@@ -9,7 +10,10 @@ export interface LabSuite {
   readonly build: ServedBuild;
   /** The lab, ready to train, in a tab of its own that closes after the test. */
   open(hash?: string): Promise<LabPage>;
-  /** A tab that shows nothing yet, which closes after the test. */
+  /**
+   * A tab that shows nothing yet, which closes after the test. Its storage holds nothing but what earlier tests of the file have found of
+   * fast paths, so that a run begins at once: the first test of a file makes the first visit.
+   */
   blank(): Promise<LabPage>;
 }
 
@@ -17,6 +21,7 @@ export interface LabSuite {
 export function labSuite(options: BrowserOptions = {}): LabSuite {
   let browser: Browser | null = null;
   let build: ServedBuild | null = null;
+  let known: KnownPaths | null = null;
   const pages: LabPage[] = [];
 
   beforeAll(async () => {
@@ -26,7 +31,10 @@ export function labSuite(options: BrowserOptions = {}): LabSuite {
   afterEach(async () => {
     const closing = pages.splice(0);
     const problems = closing.flatMap((page) => [...page.problems]);
-    for (const page of closing) await page.close();
+    for (const page of closing) {
+      known = (await page.knownPaths()) ?? known;
+      await page.close();
+    }
     expect(problems, 'errors in the console or the network').toEqual([]);
   });
 
@@ -39,6 +47,11 @@ export function labSuite(options: BrowserOptions = {}): LabSuite {
     pages.push(page);
     return page;
   };
+  const blank = async (): Promise<LabPage> => {
+    const page = kept(await LabPage.blank(there(browser)));
+    if (known !== null) await page.remember(there(build).url, known);
+    return page;
+  };
   return {
     get browser() {
       return there(browser);
@@ -47,11 +60,11 @@ export function labSuite(options: BrowserOptions = {}): LabSuite {
       return there(build);
     },
     open: async (hash = '') => {
-      const page = kept(await LabPage.blank(there(browser)));
+      const page = await blank();
       await page.visit(`${there(build).url}${hash}`);
       return page;
     },
-    blank: async () => kept(await LabPage.blank(there(browser))),
+    blank,
   };
 }
 

@@ -43,7 +43,7 @@ const unbuildable = (plain: Variant): Variant => ({
 });
 
 /** Makes every kernel of an op wrong, the plain one too. */
-function sabotageAll(name: 'norm_backward', breakIt: (dispatch: Dispatch) => Dispatch): void {
+function sabotageAll(name: 'norm_backward' | 'adamw', breakIt: (dispatch: Dispatch) => Dispatch): void {
   const op: Op = OPS[name];
   const { variants } = op;
   const broken = variants.map((variant): Variant => ({
@@ -60,7 +60,7 @@ describe('the check of fast paths', () => {
   it.each(['bf16', 'fp8-current', 'fp8-delayed'] as const)('promise 4: passes every path of the recipe %s', async (recipe) => {
     const known: KnownVerdicts = new Map();
     const cast = { ...spec, precision: { ...spec.precision, recipe } };
-    const { verdicts, disabled } = await checkFastPaths(await testGpu(), cast, 11, known);
+    const { verdicts, disabled } = await checkFastPaths(await testGpu(), cast, 11, { known });
     expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
     expect([...disabled]).toEqual([]);
     expect(verdicts.map(({ path }) => path)).toEqual(
@@ -83,14 +83,14 @@ describe('the check of fast paths', () => {
       excess: 0,
       fused: false,
     });
-    const { verdicts } = await checkFastPaths(await testGpu(), blocks, 11, known);
+    const { verdicts } = await checkFastPaths(await testGpu(), blocks, 11, { known });
     expect(verdicts.some(({ key }) => key.includes('[8,40,32]'))).toBe(true);
   });
 
   it('promise 4: passes every path of a sound build, and remembers it', async () => {
     const gpu = await testGpu();
     const known: KnownVerdicts = new Map();
-    const { disabled, verdicts } = await checkFastPaths(gpu, spec, 11, known);
+    const { disabled, verdicts } = await checkFastPaths(gpu, spec, 11, { known });
     expect([...disabled]).toEqual([]);
     expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
     expect(verdicts.map(({ path }) => path)).toEqual(
@@ -101,7 +101,8 @@ describe('the check of fast paths', () => {
       ]),
     );
     let tried = 0;
-    await checkFastPaths(gpu, spec, 11, new Map([...known].map(([key, verdict]) => [key, { ...verdict, excess: (tried += 1) }])));
+    const counted = new Map([...known].map(([key, verdict]) => [key, { ...verdict, excess: (tried += 1) }]));
+    await checkFastPaths(gpu, spec, 11, { known: counted });
     expect(tried).toBe(known.size);
   });
 
@@ -120,19 +121,32 @@ describe('the check of fast paths', () => {
     }
   });
 
+  it('leaves off what is to be left off, verdicts or not', async () => {
+    const sound = await testTrainer([spec]);
+    const used = sound.plan.steps.find(({ node, variant }) => node.op === 'matmul' && variant !== 'plain');
+    sound.destroy();
+    const off = `matmul/${used?.variant}`;
+    const trainer = await testTrainer([spec], { verdicts: new Map(), plan: { disabled: new Set([off]) } });
+    try {
+      expect(trainer.plan.steps.filter(({ node, variant }) => `${node.op}/${variant}` === off)).toEqual([]);
+    } finally {
+      trainer.destroy();
+    }
+  });
+
   it('promise 4: switches off a variant that does not compile', async () => {
     sabotage('embedding_backward', unbuildable);
-    const { disabled } = await checkFastPaths(await testGpu(), spec, 11, new Map());
+    const { disabled } = await checkFastPaths(await testGpu(), spec, 11);
     expect([...disabled]).toEqual(['embedding_backward/broken']);
   });
 
   it('promise 4: switches off a fusion whose own plain kernel is wrong on this device', async () => {
     const gpu = await testGpu();
     const known: KnownVerdicts = new Map();
-    const first = await checkFastPaths(gpu, spec, 11, known);
+    const first = await checkFastPaths(gpu, spec, 11, { known });
     for (const [key, verdict] of known)
       if (verdict.path.startsWith('attention/')) known.set(key, { ...verdict, ok: false, fused: true });
-    const second = await checkFastPaths(gpu, spec, 11, known);
+    const second = await checkFastPaths(gpu, spec, 11, { known });
     expect(first.spec.fusion).toBe('all');
     expect(second.spec.fusion).toEqual({ attention: false });
   });
@@ -147,15 +161,21 @@ describe('the check of fast paths', () => {
       await testGpu(),
       tinySpec({ data: { context: 16, batch: 4 }, model: { width: 32 } }),
       11,
-      new Map(),
     );
     expect([...disabled]).toEqual(['embedding_backward/broken']);
   });
 
   it('promise 4: switches off a fusion that forgets the residual gradient', async () => {
     sabotageAll('norm_backward', (dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, ADDEND: false } }));
-    const { spec: cleared } = await checkFastPaths(await testGpu(), spec, 11, new Map());
+    const { spec: cleared } = await checkFastPaths(await testGpu(), spec, 11);
     expect(cleared.fusion).toEqual({ 'norm-backward-residual': false });
+  });
+
+  it.each(['CLIPS', 'DECAYS'])('promise 4: switches off an optimizer pass that leaves out what %s stands for', async (flag) => {
+    sabotageAll('adamw', (dispatch) => ({ ...dispatch, overrides: { ...dispatch.overrides, [flag]: false } }));
+    const clipped = tinySpec({ model: { width: 32 }, optimizer: { clip: 1, weightDecay: 0.1 } });
+    const { spec: cleared } = await checkFastPaths(await testGpu(), clipped, 11);
+    expect(cleared.fusion).toEqual({ 'optimizer-pass': false });
   });
 
   it.each([true, false])('promise 4: leaves no fast path of a plan untried (software adapter: %s)', async (software) => {

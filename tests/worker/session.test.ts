@@ -195,6 +195,7 @@ describe('a lost device', { timeout: 120_000 }, () => {
     await h.ask({ type: 'stop', runId: 'r' });
     await h.ask({ type: 'destroyDevice' });
     await h.until(() => h.of('fault').some(({ runId, recovering }) => runId === null && recovering));
+    await h.until(() => h.of('recovered').length === 1);
     expect(await h.hello()).toMatchObject({ software: true });
   });
 
