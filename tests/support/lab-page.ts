@@ -94,12 +94,16 @@ export class LabPage {
 
   /** Lets the next visit of the site at `url` know what other visits have found. */
   async remember(url: string, known: KnownPaths): Promise<void> {
-    // The lab itself must not run meanwhile.
-    await this.page.setJavaScriptEnabled(false);
+    // An empty page of that site: the lab itself must not run meanwhile.
+    await this.page.setRequestInterception(true);
+    this.page.once(
+      'request',
+      (request) => void request.respond({ contentType: 'text/html', body: '<link rel="icon" href="data:,">' }),
+    );
     await this.page.goto(url);
     await writeKnownPaths(this.page, known);
     await this.page.goto('about:blank');
-    await this.page.setJavaScriptEnabled(true);
+    await this.page.setRequestInterception(false);
   }
 
   /** Loads the page again and waits until it is ready to train. */
