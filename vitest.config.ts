@@ -16,6 +16,9 @@ export default mergeConfig(
             include: ['tests/**/*.test.ts'],
             exclude: ['tests/browser/**'],
             globalSetup: 'tests/support/require-adapter.ts',
+            setupFiles: 'tests/support/gpu-errors.ts',
+            // One process runs many files: its device keeps the pipelines that they share.
+            isolate: false,
             testTimeout: 60_000,
             hookTimeout: 30_000,
           },

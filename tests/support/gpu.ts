@@ -1,4 +1,3 @@
-import { afterEach } from 'vitest';
 import { openNodeGpu } from '../../src/gpu/node-adapter.ts';
 
 const FILTERS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
@@ -39,7 +38,7 @@ async function openShared(): Promise<GPUDevice> {
 }
 
 /**
- * The device that all tests of a file share: default limits and no features (promise 5). A GPU error that a test
+ * The device that all tests of a process share: default limits and no features (promise 5). A GPU error that a test
  * leaves behind fails that test.
  */
 export function requestTestDevice(): Promise<GPUDevice> {
@@ -63,10 +62,3 @@ export async function takeGpuErrors(): Promise<string[]> {
   pushScopes(device);
   return [...scoped, ...uncaptured.splice(0)];
 }
-
-afterEach(async () => {
-  const errors = await takeGpuErrors();
-  if (errors.length > 0) {
-    throw new Error(`GPU errors that the test did not expect:\n${errors.join('\n')}`);
-  }
-});
