@@ -168,6 +168,7 @@ export function lowerLosses({ logits, dlogits, scale, rows, first: start, ...bin
   return {
     kernel: 'loss/cross-entropy-forward',
     bind: { logits, ...bind, ...(inPlace ? {} : { dlogits }) },
+    touches: Object.fromEntries(['targets', 'losses', 'lse', 'nll'].map((name) => [name, rowsOf(type)])),
     sizes: { rows, first: start, part: rowsOf(type), columns, scale },
     overrides: { ...teams.overrides, GRADIENT: dlogits !== undefined },
     template: { WIDTH: vec, LOGITS: inPlace ? 'in-place' : 'apart' },

@@ -95,15 +95,17 @@ describe('bytes moved', () => {
     g.output('losses', losses, 'step');
     const { caps } = await testGpu();
     const { steps } = planProgram(g, { caps, variants: { head_loss: 'plain' } });
-    const bytes = steps
-      .flatMap(({ dispatches }) => dispatches.filter(isProduct))
-      .reduce((sum, one) => sum + boundBytes(one, 1), 0);
+    const dispatches = steps.flatMap((step) => step.dispatches);
+    const bytesOf = (some: readonly Dispatch[]): number => some.reduce((sum, one) => sum + boundBytes(one, 1), 0);
     // Logits, and the gradients of x and of the weight.
     const products = [64, 64, 22].flatMap((rows) => [
       productBytes(rows, V, C),
       productBytes(rows, C, V),
       productBytes(C, V, rows),
     ]);
-    expect(bytes).toBe(products.reduce((sum, one) => sum + one, 0));
+    expect(bytesOf(dispatches.filter(isProduct))).toBe(products.reduce((sum, one) => sum + one, 0));
+    // Logits in place, targets and three results a row, and the scalars of the step for each of three chunks.
+    const isLoss = ({ kernel }: Dispatch): boolean => kernel === 'loss/cross-entropy-forward';
+    expect(bytesOf(dispatches.filter(isLoss))).toBe(4 * (N * V + 4 * N + 3 * HYPER_SIZE));
   });
 });
