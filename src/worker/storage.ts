@@ -42,12 +42,27 @@ export class Vault {
   }
 
   /** Keeps `bytes`, in the place of what was kept under the key. */
-  async put(key: string, bytes: ArrayBuffer, meta: unknown, savedAt: number): Promise<void> {
+  put(key: string, bytes: ArrayBuffer, meta: unknown, savedAt: number): Promise<void> {
+    return this.write(key, meta, savedAt, () => Promise.resolve(bytes));
+  }
+
+  /** Keeps what `change` makes of what is kept under the key, or of null; no other tab writes in between. */
+  update(key: string, meta: unknown, savedAt: number, change: (kept: ArrayBuffer | null) => ArrayBuffer): Promise<void> {
+    return this.write(key, meta, savedAt, async (old) => change(old === undefined ? null : await this.files.read(old.file)));
+  }
+
+  private async write(
+    key: string,
+    meta: unknown,
+    savedAt: number,
+    bytesOf: (old: Entry | undefined) => Promise<ArrayBuffer>,
+  ): Promise<void> {
     await this.files.exclusive(async () => {
       const entries = await this.index();
       await this.sweep(entries);
       const file = `${crypto.randomUUID()}.bin`;
       const old = entries.get(key);
+      const bytes = await bytesOf(old);
       try {
         await this.files.write(file, bytes);
         entries.set(key, { key, file, sizeBytes: bytes.byteLength, savedAt, meta });

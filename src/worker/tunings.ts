@@ -32,9 +32,8 @@ const MAX_SHAPES = 2000;
 /**
  * What the tuner found, kept across visits for one adapter, build and browser. Storage that refuses costs only the memory.
  *
- * In a place of its own, which a write reads first, so that it adds what this page found to what lies there: what another tab has cleared
- * does not come back with it, and what another tab has found stays. Two tabs that write at the very same moment may lose one of the two.
- * A page itself goes on with what it knows until it is loaded anew.
+ * In a place of its own, to which a write adds what this page found: what another tab has cleared does not come back with it, and what
+ * another tab has found stays. A page itself goes on with what it knows until it is loaded anew.
  */
 export class Tunings {
   private readonly ports: TuningsPorts;
@@ -110,10 +109,12 @@ export class Tunings {
   private async keep(adapter: AdapterReport, { own, tunedAt }: Known): Promise<void> {
     const { vault, keyOf, scopeOf, wallClock } = this.ports;
     try {
-      const { bySignature: rows } = await this.kept(adapter);
-      for (const tuned of own.values()) putLast(rows, tuned);
-      const text = JSON.stringify({ scope: scopeOf(adapter), rows: [...rows.values()], tunedAt });
-      await vault.put(keyOf(adapter), new TextEncoder().encode(text).buffer, null, wallClock());
+      const scope = scopeOf(adapter);
+      await vault.update(keyOf(adapter), null, wallClock(), (kept) => {
+        const { bySignature: rows } = kept === null ? nothing() : parse(kept, scope);
+        for (const tuned of own.values()) putLast(rows, tuned);
+        return new TextEncoder().encode(JSON.stringify({ scope, rows: [...rows.values()], tunedAt })).buffer;
+      });
     } catch {
       // The page has it in its memory.
     }

@@ -109,6 +109,15 @@ it('what the tuner chose is read from storage also after it was asked for before
   expect(figures.tunings.choices(ADAPTER).size).toBe(2);
 });
 
+it('what two tabs find at the same moment is kept, all of it', async () => {
+  const files = new MemoryFiles();
+  const [first, second] = [await nextPage(files), await nextPage(files)];
+  const [wide, tall] = fakeTuning();
+  if (wide === undefined || tall === undefined) throw new RangeError('two shapes');
+  await Promise.all([first.tunings.add(ADAPTER, wide), second.tunings.add(ADAPTER, tall)]);
+  expect((await nextPage(files)).tunings.report(ADAPTER).rows).toEqual([wide, tall]);
+});
+
 it('what one tab cleared does not come back with what another finds, and what another found stays', async () => {
   const files = new MemoryFiles();
   const [wide, tall] = fakeTuning();
@@ -126,7 +135,7 @@ it('what one tab cleared does not come back with what another finds, and what an
 it('what the tuner finds while storage is written goes into the next write together, and of very many shapes the last are kept', async () => {
   const files = new MemoryFiles();
   const vault = new Vault(files);
-  const put = vi.spyOn(vault, 'put');
+  const put = vi.spyOn(vault, 'update');
   const { tunings } = new Figures(vault, () => 0, { build: 'b', browser: 'c' });
   const [row] = fakeTuning();
   if (row === undefined) throw new Error('no row');
