@@ -51,6 +51,11 @@ export class LabHeader extends LabElement {
         letter-spacing: -0.01em;
       }
       .tagline {
+        flex: 1 1 0;
+        min-width: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
         color: var(--muted);
         font-size: 13px;
       }
