@@ -162,7 +162,7 @@ async function evaluate(
   const program = await Program.create(store, planProgram(g, options));
   try {
     fillInputs(program, g, node, change);
-    fillStates(store, g, node);
+    fillStates(store, g);
     const reading = await program.run(1);
     const given = results.map(({ type }, i) => ({ values: reading.get(`out${i}`, 0).slice(), words: type.dtype !== 'f32' }));
     const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, g, `in${i}`)));

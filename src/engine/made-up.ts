@@ -49,16 +49,14 @@ function fillInput(program: Program, name: string, node: Node, change?: (view: F
   }
 }
 
-/** Fills the states of a graph that were made up for `node`: what its op says, or numbers of many magnitudes, for states hold amaxes too. */
-export function fillStates(store: Store, g: Graph, node: Node): void {
-  const { floats } = opOf(node.op);
+/** Fills the states of a graph with numbers of many magnitudes, for states hold amaxes too. */
+export function fillStates(store: Store, g: Graph): void {
   for (const { arena, names } of statesOf(g)) {
-    const position = Number(arena.slice('in'.length));
     for (const name of names) {
       const values = new Float32Array(sizeOf(store.shapeOf(arena, name)));
       normals(values, 1, `${arena} ${name}`, 1);
-      const filled = values.map((value, i) => floats?.(node, position, i) ?? Math.abs(value) * 2 ** ((i % 41) - 20));
-      store.write(arena, name, 0, filled);
+      const spread = values.map((value, i) => Math.abs(value) * 2 ** ((i % 41) - 20));
+      store.write(arena, name, 0, spread);
     }
   }
 }

@@ -67,7 +67,7 @@ export interface Op {
   readonly checkedWith?: string;
   /** Word i of an input of u32 or of packed codes when the op's kernels are tried on made-up data; an op with such inputs must have it. */
   readonly words?: (node: Unshaped, input: number, i: number) => number;
-  /** Element i of an f32 input, or of each tensor of a state, then where normals make no sense of it, such as a scale. */
+  /** Element i of an f32 input then where normals make no sense of it, such as a scale. */
   readonly floats?: (node: Unshaped, input: number, i: number) => number | undefined;
   /** Attributes of `small`, the node with fewer rows that `node` is tried as, which put all that `node` does to the test. */
   readonly shrunk?: (node: Node, small: Node) => Attrs;

@@ -127,8 +127,8 @@ export const optimizerOps: Record<'global_norm' | 'clip_grads' | 'decay_weights'
     vjp: 'none',
     updates: [1, 2, 3],
     words: (_, __, i) => 7 + i,
-    // A norm above the clip, scalars that keep roots real, and states no larger than what a step changes of them.
-    floats: (_, input, i) => (input === 0 ? undefined : input === 4 ? 2 : input === 5 ? 0.5 : (1 + (i % 8)) / 8),
+    // A norm above the clip, and scalars that keep roots real.
+    floats: (_, input) => (input === 4 ? 2 : input === 5 ? 0.5 : undefined),
     plain(g: Graph, inputs: readonly Value[], attrs: Attrs) {
       const node: Unshaped = { id: g.nodes.length, op: 'adamw', name: 'plain', inputs, attrs };
       const [grads, weights, m, v] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2), inputAt(node, 3)];
