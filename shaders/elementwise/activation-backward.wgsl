@@ -3,7 +3,7 @@
 //   dx[i] = dy[i] f'(x[i])
 //
 // group 0   0 dy f32[L,S] read · 1 x f32[L,S] read · 2 dx f32[L,S] write
-//           3 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
+//           3 more u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
 // dispatch  [ceil(S/WIDTH/WORKGROUP),1,L], folded over x and y: one thread a vector of dx
 //           [P,1,L] if FLAT is parts: one workgroup a part
 // override  WORKGROUP: power of two, 1..256 · KIND: 0 gelu (tanh form), 1 relu2, 2 softcap
@@ -24,7 +24,7 @@ struct Sizes {
 @group(0) @binding(0) var<storage, read> dy: array<Vec>;
 @group(0) @binding(1) var<storage, read> x: array<Vec>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Vec>;
-@group(0) @binding(3) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(3) var<storage, read_write> more: array<u32>;
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 fn slope(x: Vec) -> Vec {

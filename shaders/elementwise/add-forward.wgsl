@@ -3,7 +3,7 @@
 //   y[i] = a[i] + b[i mod P]
 //
 // group 0   0 a f32[L,S] read · 1 b f32[L,P] read · 2 y f32[L,S] write
-//           3 beside u32[L,Q] write: if MADE is amax, the largest magnitude of each of Q parts of y; if it is cast, the codes of y
+//           3 more u32[L,Q] write: if MADE is amax, the largest magnitude of each of Q parts of y; if it is cast, the codes of y
 // dispatch  [ceil(S/WIDTH/WORKGROUP),1,L], folded over x and y: one thread a vector of y
 //           [Q,1,L] if FLAT is parts: one workgroup a part
 // override  WORKGROUP: power of two, 1..256
@@ -23,7 +23,7 @@ struct Sizes {
 @group(0) @binding(0) var<storage, read> a: array<Vec>;
 @group(0) @binding(1) var<storage, read> b: array<Vec>;
 @group(0) @binding(2) var<storage, read_write> y: array<Vec>;
-@group(0) @binding(3) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(3) var<storage, read_write> more: array<u32>;
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 fn make(i: u32, lane: u32) -> u32 {

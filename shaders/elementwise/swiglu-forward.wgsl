@@ -3,7 +3,7 @@
 //   y[r,f] = silu(x[r,f]) x[r,F+f]     silu(g) = g sigmoid(g)
 //
 // group 0   0 x f32[L,R,2F] read · 1 y f32[L,R,F] write
-//           2 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
+//           2 more u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
 // dispatch  [ceil(R*F/WIDTH/WORKGROUP),1,L], folded over x and y: one thread a vector of y
 //           [P,1,L] if FLAT is parts: one workgroup a part
 // override  WORKGROUP: power of two, 1..256
@@ -22,7 +22,7 @@ struct Sizes {
 
 @group(0) @binding(0) var<storage, read> x: array<Vec>;
 @group(0) @binding(1) var<storage, read_write> y: array<Vec>;
-@group(0) @binding(2) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(2) var<storage, read_write> more: array<u32>;
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
 fn make(i: u32, lane: u32) -> u32 {

@@ -7,7 +7,8 @@
 //          optimizer/accumulate-update, whatever y had at first
 //   COLUMN_SUMS: second[n] = sum_k B[k,n], which the kernel adds up beside the product
 //
-// The kernel declares bias, beside, y and second as arrays of Vec, and sizes.alpha and sizes.n.
+// The kernel declares bias, beside and y as arrays of Vec, and sizes.alpha and sizes.n. lib/stored-* says what y keeps of a value, and where
+// a second result goes.
 override HAS_BIAS: bool = false;
 override STORE_PRE: bool = false;
 override ACTIVATION: u32 = 0;
@@ -30,7 +31,7 @@ fn finish(index: u32, column: u32, sum: Vec) {
     value += bias[column];
   }
   if (STORE_PRE) {
-    second[index] = value;
+    store_second(index, value);
   }
   if (ACTIVATION == 1u) {
     value = gelu(value);
@@ -47,8 +48,8 @@ fn finish(index: u32, column: u32, sum: Vec) {
     let gate = beside[start];
     let e = decay(gate);
     let s = sigmoid(gate, e);
-    y[start] = value * beside[start + columns] * s * (1 + gate * sigmoid(-gate, e));
-    y[start + columns] = value * gate * s;
+    y[start] = kept(start, value * beside[start + columns] * s * (1 + gate * sigmoid(-gate, e)));
+    y[start + columns] = kept(start + columns, value * gate * s);
     return;
   }
   if (HAS_RESIDUAL) {
@@ -63,5 +64,5 @@ fn finish(index: u32, column: u32, sum: Vec) {
       value += y[index];
     }
   }
-  y[index] = value;
+  y[index] = kept(index, value);
 }

@@ -1,2 +1,2 @@
 // loads-coded: operands as packed codes, an element a load.
-// uses lib/vec1, lib/operands-coded, lib/tiles, lib/tile-f32, lib/tile-elements
+// uses lib/operands-coded, lib/tiles, lib/tile-f32, lib/tile-elements

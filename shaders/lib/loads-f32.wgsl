@@ -1,2 +1,2 @@
 // loads-f32: operands as f32 of any shape, an element a load.
-// uses lib/vec1, lib/operands-f32, lib/tiles, lib/tile-f32, lib/tile-elements
+// uses lib/operands-f32, lib/tiles, lib/tile-f32, lib/tile-elements

@@ -1,6 +1,6 @@
 // loads-vec4: operands as f32, 4 elements a load. N and the contiguous dimensions of A and B as stored are multiples of 4, and so is
 // everything that says where a matrix or a row begins.
-// uses lib/vec4, lib/operands-vec4, lib/tiles, lib/tile-f32
+// uses lib/operands-vec4, lib/tiles, lib/tile-f32
 fn load_a(at: Corner, row: u32, k: u32, k_end: u32) -> vec4f {
   if (row >= sizes.m || k >= k_end) {
     return vec4f();
@@ -60,8 +60,4 @@ fn fill_tiles(at: Corner, k0: u32, k_end: u32, thread: u32) {
       b_tile[(k + 3u) * B_PITCH + quad] = square[3];
     }
   }
-}
-
-fn part(quad: vec4f, j: u32) -> Vec {
-  return quad;
 }

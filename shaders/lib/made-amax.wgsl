@@ -2,7 +2,7 @@
 // all numbers.
 //
 // Comes after lib/vec1 or lib/vec4. The kernel, or a snippet that it uses, declares WORKGROUP, a power of two up to 256, and the kernel
-// `beside: array<u32>`.
+// `more: array<u32>`.
 override FINITE: bool = false;
 
 var<workgroup> made: array<u32, WORKGROUP>;
@@ -16,7 +16,7 @@ fn magnitude_of(value: Vec) -> u32 {
   return magnitude_below(value, select(0x80000000u, 0x7f800000u, FINITE));
 }
 
-// beside[place] = the largest of the workgroup. Every thread of the workgroup must make the call. `thread` is local_invocation_index.
+// more[place] = the largest of the workgroup. Every thread of the workgroup must make the call. `thread` is local_invocation_index.
 fn store_amax(largest: u32, thread: u32, place: u32) {
   made[thread] = largest;
   workgroupBarrier();
@@ -27,6 +27,6 @@ fn store_amax(largest: u32, thread: u32, place: u32) {
     workgroupBarrier();
   }
   if (thread == 0u) {
-    beside[place] = made[0];
+    more[place] = made[0];
   }
 }

@@ -1,7 +1,7 @@
 // made-cast: casts what a kernel makes to a number format without a scale, as it is made: the codes go beside it, and what they stand for
 // takes its place. Equal in every bit to quantize-forward.
 //
-// Comes after lib/vec4. The kernel declares `beside: array<u32>`, codes packed from the lowest bits up. PER_WORD: codes a word, 1, 2 or 4 ·
+// Comes after lib/vec4. The kernel declares `more: array<u32>`, codes packed from the lowest bits up. PER_WORD: codes a word, 1, 2 or 4 ·
 // ROUNDING: 0 nearest even, 1 toward zero · the others: the format
 // uses lib/format, lib/no-amax
 override PER_WORD: u32 = 2;
@@ -21,7 +21,7 @@ fn kept(at: u32, value: Vec) -> Vec {
     word |= code << (((k % PER_WORD) * (32u / PER_WORD)) & 31u);
     k++;
     if (k % PER_WORD == 0u) {
-      beside[(at * 4u + k) / PER_WORD - 1u] = word;
+      more[(at * 4u + k) / PER_WORD - 1u] = word;
       word = 0u;
     }
     continuing {

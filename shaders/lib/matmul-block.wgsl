@@ -95,7 +95,7 @@ fn compute_tile(wg: vec3u, thread: u32) {
   if (COLUMN_SUMS && row == 0u) {
     var sums = array<vec4f, 2>(sum_p, sum_q);
     for (var j = 0u; j < min(TILE_N / WIDTH, width - first); j++) {
-      second[lane * width + first + j] = part(sums[j * WIDTH / 4u], j);
+      store_second(lane * width + first + j, part(sums[j * WIDTH / 4u], j));
     }
   }
   let y_width = sizes.y_row / WIDTH;

@@ -1,4 +1,4 @@
-// matmul: sizes and bindings of the kernels that multiply two matrices. Comes after lib/epilogue, with lib/operands-f32 or -coded.
+// matmul: sizes and bindings of the kernels that multiply two matrices. Comes after lib/epilogue and lib/stored-*, with the operands.
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 
@@ -24,5 +24,4 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> bias: array<Vec>;
 @group(0) @binding(3) var<storage, read> beside: array<Vec>;
 @group(0) @binding(4) var<storage, read_write> y: array<Vec>;
-@group(0) @binding(5) var<storage, read_write> second: array<Vec>;
 @group(0) @binding(6) var<uniform> sizes: Sizes;

@@ -1,5 +1,5 @@
 // operands-coded: the operands of a matmul as packed codes of number formats, or as f32 where A_CODED or B_CODED is off. Comes with
-// lib/matmul and lib/vec1. What is loaded equals in every bit what numerics/dequantize-forward gives.
+// lib/matmul. What is loaded equals in every bit what numerics/dequantize-forward gives.
 //
 // PER_WORD: codes a word, 1, 2, 4 or 8 · SCALING: 0 none, 1 of the tensor, 3 of blocks · KIND: 0 E8M0, 1 E4M3, 2 f32 scales of blocks
 // WIDTH: elements of a stored row · ROWS, COLUMNS: of a block · the rest: the format

@@ -1,4 +1,5 @@
-// quad1: four neighbouring columns of B, of any stride and number. Comes with lib/vec1 and lib/matmul.
+// quad1: four neighbouring columns of B, of any stride and number. Comes with lib/matmul.
+// uses lib/operands-f32
 
 // Where the columns from `column` on start; beyond the last one, it again.
 fn quad_places(base: u32, column: u32) -> vec4u {
@@ -8,8 +9,4 @@ fn quad_places(base: u32, column: u32) -> vec4u {
 fn quad(places: vec4u, k: u32) -> vec4f {
   let at = places + k * select(sizes.b_row, 1u, TRANSPOSE_B);
   return vec4f(b[at.x], b[at.y], b[at.z], b[at.w]);
-}
-
-fn part(quad: vec4f, j: u32) -> Vec {
-  return quad[j & 3u];
 }

@@ -1,4 +1,4 @@
-// tile-elements: fills the tiles of lib/tiles an element a load, for operands of any shape. Comes with lib/vec1.
+// tile-elements: fills the tiles of lib/tiles an element a load, for operands of any shape.
 fn load_a(at: Corner, row: u32, k: u32, k_end: u32) -> f32 {
   if (row >= sizes.m || k >= k_end) {
     return 0.0;
@@ -37,8 +37,4 @@ fn fill_tiles(at: Corner, k0: u32, k_end: u32, thread: u32) {
       load_b(at, column + 3u, k0 + k, k_end),
     ));
   }
-}
-
-fn part(quad: vec4f, j: u32) -> Vec {
-  return quad[j];
 }

@@ -16,3 +16,8 @@ fn magnitude_below(v: Vec, limit: u32) -> u32 {
   let magnitude = bitcast<u32>(v) & 0x7fffffffu;
   return select(0u, magnitude, magnitude < limit);
 }
+
+// Number j of four neighbours.
+fn part(quad: vec4f, j: u32) -> Vec {
+  return quad[j & 3u];
+}

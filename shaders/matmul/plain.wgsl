@@ -19,7 +19,7 @@
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  one f32 sum over k in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul, lib/operands-{{OPERANDS}}
+// uses lib/vec1, lib/activation, lib/epilogue, lib/stored-none, lib/matmul, lib/operands-{{OPERANDS}}
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
     b_place += b_step;
   }
   if (COLUMN_SUMS && row == 0u) {
-    second[lane * sizes.n + column] = column_sum;
+    store_second(lane * sizes.n + column, column_sum);
   }
   finish(lane * sizes.y_lane + sizes.y_first + (batch * sizes.m + row) * sizes.y_row + column, lane * sizes.n + column, sum);
 }

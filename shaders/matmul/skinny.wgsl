@@ -21,7 +21,7 @@
 // template  OPERANDS: f32, or coded, whose overrides are in lib/operands-coded
 // numerics  SPLIT f32 sums, each over every SPLITth k in ascending order, added in a fixed tree; then the epilogue in the order above;
 //           gelu as in lib/activation
-// uses lib/vec1, lib/activation, lib/epilogue, lib/matmul, lib/operands-{{OPERANDS}}
+// uses lib/vec1, lib/activation, lib/epilogue, lib/stored-none, lib/matmul, lib/operands-{{OPERANDS}}
 override WORKGROUP: u32 = 64;
 override SPLIT: u32 = 8;
 override LONG_A: bool = false;
@@ -125,7 +125,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) threa
     let column = select(at, j, LONG_A);
     let first = 2u * across;
     if (COLUMN_SUMS && row == 0u) {
-      second[lane * sizes.n + column] = column_sums[first + select(0u, j / 4u, LONG_A)][select(0u, j % 4u, LONG_A)];
+      store_second(lane * sizes.n + column, column_sums[first + select(0u, j / 4u, LONG_A)][select(0u, j % 4u, LONG_A)]);
     }
     let index = lane * sizes.y_lane + sizes.y_first + (batch * sizes.m + row) * sizes.y_row + column;
     finish(index, lane * sizes.n + column, sums[first + j / 4u][j % 4u]);

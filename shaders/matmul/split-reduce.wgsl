@@ -2,10 +2,10 @@
 //
 //   u = alpha * sum_s partials[s,m,n] + bias[n],  y[m,n] = act(u) + beside[m,n]; or y[m,n] = u act'(beside[m,n])
 //
-// group 0   0 partials f32[L,batch,splits,M,N] read · 1 bias f32[L,N] read · 2 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
-//           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
-//           3 y f32[L,batch,M,N] write · 4 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 5 sizes
-//           6 partial_sums f32[L,splits,N] read: with COLUMN_SUMS, sums of the columns of B
+// group 0   0 partials f32[L,batch,splits,M,N] read · 1 partial_sums f32[L,splits,N] read: with COLUMN_SUMS, sums of the columns of B
+//           2 bias f32[L,N] read · 3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu:
+//           [M,2N]); with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
+//           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
 //           y_first: elements of y before the first one of a lane; y_lane, y_row: from one lane or row of y to the next
 //           bias, beside, second: any buffer of 4 bytes or more (second its own) while their flag is off
 // dispatch  [ceil(M*N/WORKGROUP), 1, L*batch]
@@ -14,7 +14,7 @@
 //           ACCUMULATE: 0 no, 1 to what y has, 2 to the sum of micro-batches, as lib/epilogue says
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
 // numerics  one f32 sum over the slices in ascending order, then the epilogue in the order above; gelu as in lib/activation
-// uses lib/vec1, lib/activation, lib/epilogue
+// uses lib/vec1, lib/activation, lib/epilogue, lib/stored-none
 override WORKGROUP: u32 = 64;
 
 struct Sizes {
@@ -29,12 +29,11 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read> bias: array<f32>;
-@group(0) @binding(2) var<storage, read> beside: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> second: array<f32>;
-@group(0) @binding(5) var<uniform> sizes: Sizes;
-@group(0) @binding(6) var<storage, read> partial_sums: array<f32>;
+@group(0) @binding(1) var<storage, read> partial_sums: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> beside: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -53,7 +52,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var s = 0u; s < sizes.splits; s++) {
       column_sum += partial_sums[(id.z * sizes.splits + s) * sizes.n + id.x];
     }
-    second[id.z * sizes.n + id.x] = column_sum;
+    store_second(id.z * sizes.n + id.x, column_sum);
   }
   let lane = id.z / sizes.batch;
   let row = id.x / sizes.n;

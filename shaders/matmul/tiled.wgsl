@@ -7,12 +7,13 @@
 // group 0   0 a f32[L,(batch),M,K] read · 1 b f32[L,(batch),K,N] read, or their packed codes · 2 bias f32[L,N] read
 //           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
 //           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
-//           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS · 6 sizes
+//           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS;
+//           or with STORED cast 5 more u32[L,W] write: the codes of y · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with LOADS coded or f16, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared
 //           a_first, b_first, y_first: elements before the first one of a lane; y_lane: from one lane of y to the next
 //           a_row, b_row, y_row: elements from one row as stored to the next, more than it has where it is part of a larger one
-//           bias, beside, second: any buffer of 4 bytes or more, with vec4 of 16 (second its own), while their flag is off
+//           bias, beside, second: any buffer of 4 * WIDTH bytes or more (second its own) while their flag is off
 //           SPLITS > 1: y f32[L,batch,SPLITS,M,N], and no flag of the epilogue is set
 // dispatch  [ceil(N/(4*WORKGROUP_X)), ceil(M/(4*WORKGROUP_Y)), L*batch*SPLITS]
 //           SPLITS > 1 with COLUMN_SUMS: second f32[L,SPLITS,N]
@@ -21,14 +22,16 @@
 //           TRANSPOSE_A, TRANSPOSE_B; HAS_BIAS, STORE_PRE, HAS_RESIDUAL, COLUMN_SUMS; ACTIVATION: 0 none, 1 gelu (tanh), 2 relu2
 //           ACCUMULATE: 0 no, 1 to what y has, 2 to the sum of micro-batches, as lib/epilogue says
 //           SLOPE: of 0 none, 1 gelu, 2 relu2, 3 swiglu, whose y is [M,2N]
-// template  LOADS: f32, or coded, whose overrides are in lib/operands-coded, or vec4: 4 elements of f32 a load and a store, where N, the
-//           contiguous dimensions of A and B as stored, and a_row, b_row, y_row, a_first, b_first, y_first are multiples of 4;
+// template  LOADS: f32, or coded, whose overrides are in lib/operands-coded, or vec4: 4 elements of f32 a load, where N, the
+//           contiguous dimensions of A and B as stored, and a_row, b_row, a_first, b_first are multiples of 4;
 //           or f16: coded, with the overrides of lib/tile-f16 too, in half the workgroup memory
+//           WIDTH: 4 columns a store where N, y_row and y_first are multiples of 4; else 1
+//           STORED: none, or cast, which asks for WIDTH 4 and no second result; its overrides are in lib/made-cast
 // needs     with LOADS f16 the feature shader-f16
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; with LOADS f16 its terms have no scales: it is multiplied by that of A, then that of B;
 //           then the epilogue in the order above; gelu as in lib/activation
-// uses lib/loads-{{LOADS}}, lib/activation, lib/epilogue, lib/matmul
+// uses lib/loads-{{LOADS}}, lib/vec{{WIDTH}}, lib/activation, lib/epilogue, lib/stored-{{STORED}}, lib/matmul
 override SPLITS: u32 = 1;
 const QUADS = 1u;
 
@@ -88,7 +91,7 @@ fn main(
   let parts = min(4u / WIDTH, width - first);
   if (sums_columns && local.y == 0u) {
     for (var j = 0u; j < parts; j++) {
-      second[wg.z * width + first + j] = part(columns_scaled(lane, column_sums), j);
+      store_second(wg.z * width + first + j, part(columns_scaled(lane, column_sums), j));
     }
   }
   let y_width = sizes.y_row / WIDTH;

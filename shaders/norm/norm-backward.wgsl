@@ -5,7 +5,7 @@
 //
 // group 0   0 dy f32[L,R,C] read · 1 x f32[L,R,C] read · 2 gain f32[L,C] read · 3 stats f32[L,R,2] read: mean, rstd
 //           4 addend f32[L,R,C] read, unused unless ADDEND · 5 dx f32[L,R,C] write
-//           6 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
+//           6 more u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of dx; if it is cast, the codes of dx
 // dispatch  [P,1,L], folded over x and y, but not with MADE amax, which has P <= 256: P = ceil(R/U), TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · ADDEND: add the addend
 // template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
@@ -29,7 +29,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> addend: array<Vec>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Vec>;
-@group(0) @binding(6) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(6) var<storage, read_write> more: array<u32>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
 // The gradient of a row; what of it this thread made is no larger than what it gives. Not `inside`, it only takes part in the barriers.

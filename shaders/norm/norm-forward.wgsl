@@ -7,7 +7,7 @@
 // group 0   0 x f32[L,R,C] read · 1 gain f32[L,C] read · 2 bias f32[L,C] read, unused unless BIASED · 3 y f32[L,R,C] write
 //           4 stats f32[L,R,2] write: mean (0 for rmsnorm), rstd
 //           5 addend f32[L,R,C] read, 6 sum f32[L,R,C] write, both unused unless SUMMED
-//           7 beside u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
+//           7 more u32[L,P] write: if MADE is amax, the largest magnitude of each of P parts of y; if it is cast, the codes of y
 // dispatch  [P,1,L], folded over x and y, but not with MADE amax, which has P <= 256: P = ceil(R/U), TEAM threads a row
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · BIASED: add the bias
 //           SUMMED: norm the sum of x and addend
@@ -36,7 +36,7 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(0) @binding(5) var<storage, read> addend: array<Vec>;
 @group(0) @binding(6) var<storage, read_write> sum: array<Vec>;
-@group(0) @binding(7) var<storage, read_write> beside: array<u32>;
+@group(0) @binding(7) var<storage, read_write> more: array<u32>;
 @group(0) @binding(8) var<uniform> sizes: Sizes;
 
 fn x_at(i: u32) -> Vec {

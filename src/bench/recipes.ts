@@ -56,7 +56,7 @@ export interface RecipeOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-const CAST_RULES: readonly FusionRule[] = ['amax-producer', 'cast-store', 'cast-producer', 'matmul-decode'];
+const CAST_RULES: readonly FusionRule[] = ['amax-producer', 'cast-store', 'cast-producer', 'matmul-decode', 'matmul-cast'];
 
 /** All fused but the casts. */
 const UNFUSED_CASTS = Object.fromEntries(CAST_RULES.map((name) => [name, false]));

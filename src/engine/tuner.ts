@@ -6,6 +6,7 @@ import { Graph } from '../graph/graph.ts';
 import { printType } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
 import { matmulView } from '../ops/matmul-view.ts';
+import { textAttr } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
 import { caseOf, tryPath } from './gate.ts';
 import type { Verdict } from './gate.ts';
@@ -235,7 +236,7 @@ export function winner(candidates: readonly Candidate[]): string {
 }
 
 function shapeWords(node: Node): string {
-  if (node.op !== 'matmul') {
+  if (node.op !== 'matmul' && node.op !== 'matmul_cast') {
     return `${node.op} ${node.inputs.map(({ type }) => printType(type)).join(' ')}`;
   }
   const { batch, M, N, K, transposeA, transposeB, activation, slope, bias, residual, columnSums, aCodes, bCodes } =
@@ -249,6 +250,7 @@ function shapeWords(node: Node): string {
     residual === undefined ? '' : 'residual',
     slope === 'none' ? '' : `slope of ${slope}`,
     columnSums ? 'sums of columns' : '',
+    node.op === 'matmul' ? '' : `cast to ${textAttr(node, 'format')}`,
   ].filter((word) => word !== '');
   return [`matmul ${batch === 1 ? '' : `${batch} x `}M ${M} N ${N} K ${K}`, ...also].join(', ');
 }

@@ -25,7 +25,7 @@ const MAKERS = { alone: 4, plain: 256 } as const;
 /** What a kernel with `lib/made-*` needs to know besides its operands. */
 export interface Made {
   /** What it gives beside its result. */
-  readonly beside: Value | undefined;
+  readonly more: Value | undefined;
   /** Elements of the result that a workgroup makes, and the workgroups; undefined where that is the kernel's own affair. */
   readonly parts: { readonly part: number; readonly grid: readonly [number, number, number] } | undefined;
   readonly overrides: Readonly<Record<string, number | boolean>>;
@@ -35,15 +35,15 @@ export interface Made {
 /** What the node of y asks of a kernel that makes y. `alone`: on a software adapter. */
 export function madeBy(y: Value, alone: boolean): Made {
   const { node } = y;
-  const beside = node.outputs.length - 1;
+  const last = node.outputs.length - 1;
   if (node.op === WITH_CAST) {
     const template = { MADE: 'cast' } as const;
-    return { beside: outputAt(node, beside), parts: undefined, overrides: castOverrides(castOf(node)), template };
+    return { more: outputAt(node, last), parts: undefined, overrides: castOverrides(castOf(node)), template };
   }
-  if (node.op !== WITH_AMAX) return { beside: undefined, parts: undefined, overrides: {}, template: { MADE: 'none' } };
+  if (node.op !== WITH_AMAX) return { more: undefined, parts: undefined, overrides: {}, template: { MADE: 'none' } };
   const { part, parts } = amaxParts(y.type);
   return {
-    beside: outputAt(node, beside),
+    more: outputAt(node, last),
     parts: { part, grid: [parts, 1, 1] },
     overrides: { WORKGROUP: alone ? MAKERS.alone : MAKERS.plain, FINITE: textAttr(node, 'amax') === 'finite' },
     template: { MADE: 'amax' },
@@ -66,7 +66,7 @@ export function flatDispatch(
   const { part, grid } = made.parts ?? { part: 0, grid: flatGrid(count) };
   return {
     kernel,
-    bind: { ...bind, beside: made.beside },
+    bind: { ...bind, more: made.more },
     sizes: { ...sizes, count, part: (part * count) / sizeOf(y.type.shape) },
     overrides: { WORKGROUP: FLAT_WORKGROUP, ...made.overrides, ...overrides },
     template: { ...template, ...made.template, FLAT: made.parts === undefined ? 'items' : 'parts' },

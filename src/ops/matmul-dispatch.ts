@@ -1,8 +1,10 @@
 import { sizeOf } from '../base/shape.ts';
+import type { Template } from '../gpu/kernel.ts';
 import type { Value } from '../graph/types.ts';
 import type { Codes, MatmulView } from './matmul-view.ts';
 import type { Dispatch, Scratch } from './op.ts';
-import { codeOverrides } from './quantize-kernels.ts';
+import { castOverrides, codeOverrides } from './quantize-kernels.ts';
+import type { CastAttrs } from './quantize.ts';
 
 const ACTIVATIONS = { none: 0, gelu: 1, relu2: 2 } as const;
 const SLOPES = { none: 0, gelu: 1, relu2: 2, swiglu: 3 } as const;
@@ -28,6 +30,8 @@ export type Loaded = Omit<MatmulView, 'a' | 'b'> & {
   readonly accumulate: boolean;
   /** Set where y is the sum of a step's micro-batches: f32[2] = first, scale of the one whose gradient the product is. */
   readonly micro: Value | undefined;
+  /** Set where y is cast as it is stored: how, and what has the codes. There is no second result then. */
+  readonly cast: { readonly how: CastAttrs; readonly codes: Value } | undefined;
 };
 
 /** What a way is chosen by. */
@@ -66,7 +70,7 @@ export function touchedOf({ M, N, K, batch, slope }: Loaded): Counts {
 
 /** Overrides and bindings of what follows the sum over k. */
 export function epilogue(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
-  const { activation, bias, residual, slope, pre, columnSums, accumulate, micro, y, second } = view;
+  const { activation, bias, residual, slope, pre, columnSums, accumulate, micro, cast, y, second } = view;
   const flags = {
     HAS_BIAS: bias !== undefined,
     STORE_PRE: activation !== 'none',
@@ -76,7 +80,9 @@ export function epilogue(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
     COLUMN_SUMS: columnSums,
     ACCUMULATE: micro !== undefined ? 2 : accumulate ? 1 : 0,
   };
-  return { bind: { bias, beside: residual ?? pre ?? micro, y, second }, overrides: flags };
+  const bind = { bias, beside: residual ?? pre ?? micro, y };
+  if (cast === undefined) return { bind: { ...bind, second }, overrides: flags };
+  return { bind: { ...bind, more: cast.codes }, overrides: { ...flags, ...castOverrides(cast.how) } };
 }
 
 export function isCoded({ aCodes, bCodes }: Shaped): boolean {
@@ -92,6 +98,11 @@ export function operands(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
     bind: { a, b, a_scales: aCodes?.scales, b_scales: bCodes?.scales },
     overrides: { ...turned, ...behind('A_', aCodes), ...behind('B_', bCodes) },
   };
+}
+
+/** The template of kernels that can cast as they store, which takes stores of four columns. `width`: columns a store otherwise. */
+export function storedBy({ cast }: Loaded, width: 1 | 4): Template {
+  return cast === undefined ? { STORED: 'none', WIDTH: width } : { STORED: 'cast', WIDTH: 4 };
 }
 
 /** What the template of kernels that load either calls them. */
@@ -112,10 +123,11 @@ export function whole(
   how: Pick<Dispatch, 'kernel' | 'grid'> & Partial<Pick<Dispatch, 'overrides' | 'template'>>,
 ): Dispatch {
   const [start, end] = [operands(view), epilogue(view)];
+  const touched = touchedOf(view);
   return {
     kernel: `matmul/${how.kernel}`,
     bind: { ...start.bind, ...end.bind },
-    touches: { ...touchedOf(view) },
+    touches: { ...touched, ...(view.cast === undefined ? {} : { more: touched.y }) },
     sizes: sizesOf(view),
     overrides: { ...start.overrides, ...end.overrides, ...how.overrides },
     template: how.template ?? { OPERANDS: kindOf(view) },

@@ -6,6 +6,8 @@ import { bestOf, decoded, LOADING, PLAIN } from './matmul-ways.ts';
 import type { Way } from './matmul-ways.ts';
 import { inputAt, outputAt } from './op.ts';
 import type { Caps, Dispatch, Scratch, Variant } from './op.ts';
+import { lowerQuantize } from './quantize-kernels.ts';
+import { castOf } from './quantize.ts';
 
 /** A part of a product, for ops that are made of several. */
 export interface PartialProduct {
@@ -37,6 +39,7 @@ export function lowerProduct(part: PartialProduct, caps: Caps | 'plain'): readon
     residual: undefined,
     pre: undefined,
     micro: undefined,
+    cast: undefined,
     second: undefined,
     transposeA: false,
     transposeB: false,
@@ -50,14 +53,25 @@ export function lowerProduct(part: PartialProduct, caps: Caps | 'plain'): readon
 
 /** Every way as a variant of an op whose nodes are computed as the products that `load` gives. */
 function variantsOf(load: (node: Node) => readonly Loaded[]): readonly [Variant, ...Variant[]] {
-  const variantOf = ({ name, fits, suits, lower }: Way): Variant => ({
-    name,
+  const variantOf = (way: Way): Variant => ({
+    name: way.name,
     // A part that is too narrow for it is computed in the best way for its own shape.
-    supports: (node, caps) => load(node).some((view) => fits(view, caps)),
-    suits: (node) => load(node).every((view) => suits?.(view) !== false),
-    lower: (node, caps) => load(node).flatMap((view) => (fits(view, caps) ? lower : bestOf(view, caps).lower)(view, caps)),
+    supports: (node, caps) => load(node).some((view) => way.fits(view, caps)),
+    suits: (node) => load(node).every((view) => way.suits?.(view) !== false),
+    lower: (node, caps) => lowerAll(load(node), (view) => (way.fits(view, caps) ? way : bestOf(view, caps)), caps),
   });
   return [variantOf(decoded), ...LOADING.map(variantOf), variantOf(PLAIN)];
+}
+
+/** The products of a node; where a kernel of theirs cannot cast as it stores, the cast is a dispatch behind them. */
+function lowerAll(views: readonly Loaded[], wayOf: (view: Loaded) => Way, caps: Caps): readonly Dispatch[] {
+  const lower = (view: Loaded): readonly Dispatch[] => wayOf(view).lower(view, caps);
+  const late = views.find((view) => view.cast !== undefined && wayOf(view).casts?.(view, caps) !== true);
+  if (late?.cast === undefined) return views.flatMap(lower);
+  const { y: values, cast } = late;
+  const x: Scratch = { scratch: 'product', type: values.type };
+  const products = views.flatMap((view) => lower({ ...view, y: x, cast: undefined }));
+  return [...products, ...lowerQuantize({ x, codes: cast.codes, values }, { ...cast.how, first: 0 }, {}, caps.software)];
 }
 
 /** The products that a node is computed as: one, or one for each of its parts. */
@@ -65,7 +79,8 @@ function loaded(node: Node): readonly Loaded[] {
   const view = matmulView(node);
   const second = view.activation !== 'none' || view.columnSums ? outputAt(node, 1) : undefined;
   const row = wholeRows(view);
-  const whole: Loaded = { ...view, y: outputAt(node, 0), second, from: START, row, accumulate: false, micro: undefined };
+  const none = { accumulate: false, micro: undefined, cast: undefined } as const;
+  const whole: Loaded = { ...view, ...none, y: outputAt(node, 0), second, from: START, row };
   if (view.parts.length === 0) return [whole];
   const before = (i: number): number => view.parts.slice(0, i).reduce((sum, count) => sum + count, 0);
   return view.parts.map((count, i): Loaded => {
@@ -81,8 +96,15 @@ function loadedInto(node: Node): readonly Loaded[] {
   const view = matmulView(productOf(node));
   const second = view.columnSums ? outputAt(node, 0) : undefined;
   const into = { y: inputAt(node, 2), micro: inputAt(node, 3) };
-  return [{ ...view, ...into, second, from: START, row: wholeRows(view), accumulate: false }];
+  return [{ ...view, ...into, second, from: START, row: wholeRows(view), accumulate: false, cast: undefined }];
+}
+
+/** What `matmul_cast` computes: the products of a matmul, cast. */
+function loadedCast(node: Node): readonly Loaded[] {
+  const cast = { how: castOf(node), codes: outputAt(node, 1) };
+  return loaded(node).map((view) => ({ ...view, cast }));
 }
 
 export const matmulVariants = variantsOf(loaded);
 export const matmulAccumulateVariants = variantsOf(loadedInto);
+export const matmulCastVariants = variantsOf(loadedCast);

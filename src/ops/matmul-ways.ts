@@ -1,7 +1,7 @@
 import type { Template } from '../gpu/kernel.ts';
 import { f32 } from '../graph/types.ts';
 import type { Value } from '../graph/types.ts';
-import { epilogue, isCoded, kindOf, operands, sizesOf, touchedOf, whole, yLane } from './matmul-dispatch.ts';
+import { epilogue, isCoded, kindOf, operands, sizesOf, storedBy, touchedOf, whole, yLane } from './matmul-dispatch.ts';
 import type { Loaded, Shaped } from './matmul-dispatch.ts';
 import { isInHalf } from './matmul-view.ts';
 import type { Codes } from './matmul-view.ts';
@@ -38,6 +38,8 @@ export interface Way {
   fits(view: Shaped, caps: Caps): boolean;
   /** Whether it is a good guess; always when left out. */
   suits?(view: Shaped): boolean;
+  /** Whether its kernels can cast what they store; never, when left out. */
+  casts?(view: Shaped, caps: Caps | 'plain'): boolean;
   lower(view: Loaded, caps: Caps | 'plain'): readonly Dispatch[];
 }
 
@@ -45,13 +47,13 @@ const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
 
 /** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
 function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
-  const isAlignedB = ({ N, transposeB, from, row }: Shaped): boolean =>
-    !transposeB && areFours([N, row.b, row.y, from.b, from.y]);
-  const fits = (view: Shaped): boolean => view.M >= 8 && view.N >= 8 && (width === 1 || isAlignedB(view));
+  const isAlignedB = ({ transposeB, from, row }: Shaped): boolean => !transposeB && areFours([row.b, from.b]);
+  const fits = (view: Shaped): boolean => view.M >= 8 && view.N >= 8 && (width === 1 || (isAlignedB(view) && isAlignedY(view)));
   return {
     name: width === 1 ? kernel : `${kernel}-vec4`,
     fits: (view, { software, subgroups }) => software && !isCoded(view) && (subgroups || kernel === 'blocked') && fits(view),
-    lower: (view) => [whole(view, { kernel, template: { WIDTH: width }, grid: groups(view, BLOCK) })],
+    casts: isAlignedY,
+    lower: (view) => [whole(view, { kernel, template: { QUAD: width, ...storedBy(view, width) }, grid: groups(view, BLOCK) })],
   };
 }
 
@@ -68,9 +70,15 @@ function areFours(counts: readonly number[]): boolean {
   return counts.every((count) => count % 4 === 0);
 }
 
+/** Whether every row of y as stored is whole vectors of four. */
+function isAlignedY({ N, from, row }: Shaped): boolean {
+  return areFours([N, row.y, from.y]);
+}
+
 /** Whether every row of A, B and y as stored is whole vectors of four, and where they are parts of larger rows, they begin on one. */
-function isAligned({ M, N, K, transposeA, transposeB, from, row }: Shaped): boolean {
-  return areFours([N, transposeA ? M : K, transposeB ? K : N, row.a, row.b, row.y, from.a, from.b, from.y]);
+function isAligned(view: Shaped): boolean {
+  const { M, N, K, transposeA, transposeB, from, row } = view;
+  return isAlignedY(view) && areFours([transposeA ? M : K, transposeB ? K : N, row.a, row.b, from.a, from.b]);
 }
 
 function isTiled(view: Shaped, caps: Caps, { x, y }: Tile, loads: Loads): boolean {
@@ -82,8 +90,8 @@ function isTiled(view: Shaped, caps: Caps, { x, y }: Tile, loads: Loads): boolea
   return !caps.software && !isSkinny(view) && caps.maxInvocations >= x * y && isLoaded();
 }
 
-function loadsOf(view: Shaped, loads: Loads): Template {
-  return { LOADS: loads === 'elements' ? kindOf(view) : loads };
+function templateOf(view: Loaded, loads: Loads): Template {
+  return { LOADS: loads === 'elements' ? kindOf(view) : loads, ...storedBy(view, loads === 'vec4' ? 4 : 1) };
 }
 
 /** The overrides of `lib/tile-f16`: codes are loaded without the scales of their tensors, which the sums are multiplied by. */
@@ -101,6 +109,7 @@ function tiled(name: string, tile: Tile, blockK: number, suits: (view: Shaped) =
     name: loads === 'elements' ? name : `${name}-${loads}`,
     fits: (view, caps) => isTiled(view, caps, tile, loads),
     suits: loads === 'f16' ? () => false : suits,
+    casts: isAlignedY,
     lower: (view) => [
       whole(view, {
         kernel: tile.rows === 8 ? 'tiled-8x8' : 'tiled',
@@ -110,7 +119,7 @@ function tiled(name: string, tile: Tile, blockK: number, suits: (view: Shaped) =
           BLOCK_K: blockK,
           ...(loads === 'f16' ? scaledLast(view) : {}),
         },
-        template: loadsOf(view, loads),
+        template: templateOf(view, loads),
         grid: groups(view, tile),
       }),
     ],
@@ -143,7 +152,7 @@ const splitK: readonly Way[] = (['vec4', 'elements'] as const).map((loads) => ({
         touches: { a: touched.a, b: touched.b },
         sizes: sizesOf({ ...view, y: partials, from: { ...view.from, y: 0 }, row: { ...view.row, y: N }, alpha: 1 }),
         overrides: { ...start.overrides, WORKGROUP_X: NARROW.x, WORKGROUP_Y: NARROW.y, SPLITS: splits, COLUMN_SUMS: columnSums },
-        template: loadsOf(view, loads),
+        template: templateOf(view, loads),
         grid: [x, y, batch * splits],
       },
       {
@@ -220,6 +229,10 @@ export const LOADING: readonly Way[] = [
 export const decoded: Way = {
   name: 'decoded',
   fits: (view, { software }) => software && isCoded(view),
+  casts: (view, caps) => {
+    const plain: Shaped = { ...view, aCodes: undefined, bCodes: undefined };
+    return bestOf(plain, caps).casts?.(plain, caps) === true;
+  },
   lower: (view, caps) => {
     const [a, decodeA] = decodedOperand('a', view.a, view.aCodes);
     const [b, decodeB] = decodedOperand('b', view.b, view.bCodes);

@@ -204,7 +204,7 @@ function overRows(
   const made = madeBy(y, alone);
   return {
     kernel,
-    bind: { ...bind, beside: made.beside },
+    bind: { ...bind, more: made.more },
     sizes: { rows, part: made.parts === undefined ? team.WORKGROUP / team.TEAM : made.parts.part / lastOf(y.type), columns },
     overrides: { ...team, ...made.overrides, CENTRED: centred(node), ...flags },
     template: { WIDTH: vec, ...made.template },

@@ -10,7 +10,7 @@ import type { Producer } from './made.ts';
 import { normProducers, rowVariants } from './norm.ts';
 import { addOp, requireShape, textAttr } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
-import { castOf, codeDtype, quantize } from './quantize.ts';
+import { castOf, castsAsStored, codeDtype, quantize, withoutCast } from './quantize.ts';
 import type { CastAttrs } from './quantize.ts';
 import { swigluProducers } from './swiglu.ts';
 
@@ -36,11 +36,11 @@ export function withCast(g: Graph, { op, inputs, attrs, name }: Plain, cast: Cas
   return addOp(g, WITH_CAST, producerOps.with_cast, inputs, { ...attrs, op, ...cast }, name);
 }
 
-/** Whether a node can cast its result as it makes it: to whole words of codes a vector, under no scale, with no random bits. */
-export function castsAlong({ op, inputs }: Plain, made: Type, { format, scaling, rounding }: CastAttrs): boolean {
+/** Whether a node can cast its result as it makes it. */
+export function castsAlong({ op, inputs }: Plain, made: Type, cast: CastAttrs): boolean {
   const columns = [made, ...inputs.slice(0, 1).map(({ type }) => type)].map(lastOf);
-  const whole = made.shape.length > 1 && columns.every((length) => length % 4 === 0) && codeDtype(formatNamed(format)) !== 'u4';
-  return PRODUCERS.has(op) && whole && scaling === 'none' && rounding !== 'stochastic';
+  const whole = made.shape.length > 1 && columns.every((length) => length % 4 === 0);
+  return PRODUCERS.has(op) && whole && castsAsStored(cast);
 }
 
 export const producerOps: Record<typeof WITH_AMAX | typeof WITH_CAST, Op> = {
@@ -90,25 +90,10 @@ function producerOf(node: Unshaped): Producer {
   return producer;
 }
 
-/** Attributes that say what is given beside the result. */
-const MORE: ReadonlySet<string> = new Set([
-  'op',
-  'amax',
-  'format',
-  'scaling',
-  'powerOfTwo',
-  'margin',
-  'rounding',
-  'saturate',
-  'tensor',
-  'blockScale',
-  'blockRows',
-  'blockColumns',
-]);
-
 /** The node without what it gives beside its result. */
 function bareOf(node: Unshaped): { readonly op: string; readonly attrs: Attrs } {
-  return { op: textAttr(node, 'op'), attrs: Object.fromEntries(Object.entries(node.attrs).filter(([key]) => !MORE.has(key))) };
+  const { op: _, amax: __, ...attrs } = withoutCast(node.attrs);
+  return { op: textAttr(node, 'op'), attrs };
 }
 
 /** What the bare node gives: the types, and that of its result. */

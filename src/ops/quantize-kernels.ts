@@ -1,12 +1,11 @@
 import { STREAM } from '../base/random.ts';
 import { sizeOf } from '../base/shape.ts';
 import { u32, wordsOf } from '../graph/types.ts';
-import type { Node, Type, Value } from '../graph/types.ts';
+import type { Type, Value } from '../graph/types.ts';
 import { bitsOf } from '../numerics/bits.ts';
 import { FORMATS, formatNamed } from '../numerics/format.ts';
 import type { Format } from '../numerics/format.ts';
 import { FLAT_WORKGROUP, flatGrid, foldGrid, lastOf, powerOfTwo } from './launch.ts';
-import { flagAttr, inputAt, numberAttr, outputAt } from './op.ts';
 import type { Dispatch, Scratch } from './op.ts';
 import type { CastAttrs, CastSources } from './quantize.ts';
 
@@ -74,18 +73,31 @@ function blocksOf(count: number, { scaling, blockRows, blockColumns }: CastAttrs
   return scaling === 'block' ? count / (blockRows * blockColumns) : 0;
 }
 
-/** One dispatch, behind another for the scales of blocks. `alone`: threads that share nothing, and have many elements each. */
-export function lowerQuantize(node: Node, cast: CastAttrs, sources: CastSources, alone: boolean): readonly Dispatch[] {
-  const [x, codes] = [inputAt(node, 0), outputAt(node, 0)];
+/** What `quantize` reads and gives; `values` where they are wanted. */
+interface QuantizeOperands {
+  readonly x: Value | Scratch;
+  readonly codes: Value;
+  readonly scales?: Value | undefined;
+  readonly values?: Value | Scratch | undefined;
+}
+
+/**
+ * One dispatch, behind another for the scales of blocks. `first`: as `quantize` says. `alone`: threads that share nothing, and have many
+ * elements each.
+ */
+export function lowerQuantize(
+  { x, codes, scales, values }: QuantizeOperands,
+  { first, ...cast }: CastAttrs & { readonly first: number },
+  sources: CastSources,
+  alone: boolean,
+): readonly Dispatch[] {
   const { overrides, sizes } = elements(x.type, cast);
-  const VALUES = flagAttr(node, 'values');
   const items = Math.ceil(sizeOf(x.type.shape) / packing(formatNamed(cast.format)).SPAN);
   const WORKGROUP = alone ? 16 : FLAT_WORKGROUP;
   const { amax, scale, draw } = sources;
   const partials = amax === undefined ? 0 : wordsOf(amax.type);
   // Threads that find the scale for themselves have the more elements the more partial maxima they read for it.
   const ITEMS = alone ? Math.max(16, Math.ceil(partials / 4)) : items > MANY_ITEMS ? 4 : 1;
-  const scales = cast.scaling === 'none' ? undefined : outputAt(node, 1);
   const isBlock = cast.scaling === 'block';
   const blocks: Scratch | undefined = isBlock
     ? { scratch: 'scales of blocks', type: u32(blocksOf(sizeOf(x.type.shape), cast), 2) }
@@ -100,13 +112,13 @@ export function lowerQuantize(node: Node, cast: CastAttrs, sources: CastSources,
       blocks,
       codes,
       scales: isBlock ? undefined : scales,
-      values: VALUES ? outputAt(node, node.outputs.length - 1) : undefined,
+      values,
     },
     sizes: {
       ...sizes,
       partials,
       shrink: bitsOf(2 ** -cast.margin),
-      first: numberAttr(node, 'first'),
+      first,
       tensor: cast.tensor,
       stream: STREAM.rounding,
     },
@@ -117,15 +129,14 @@ export function lowerQuantize(node: Node, cast: CastAttrs, sources: CastSources,
       ITEMS,
       ROUNDING: ROUNDING[cast.rounding],
       SATURATE: cast.saturate,
-      VALUES,
+      VALUES: values !== undefined,
     },
     grid: foldGrid(Math.ceil(items / (WORKGROUP * ITEMS))),
   };
-  return blocks === undefined ? [casts] : [blockScales(node, cast, { x, amax, scales, blocks }, alone), casts];
+  return blocks === undefined ? [casts] : [blockScales(x.type, cast, { x, amax, scales, blocks }, alone), casts];
 }
 
-function blockScales(node: Node, cast: CastAttrs, bind: Dispatch['bind'], alone: boolean): Dispatch {
-  const { type } = inputAt(node, 0);
+function blockScales(type: Type, cast: CastAttrs, bind: Dispatch['bind'], alone: boolean): Dispatch {
   const element = formatNamed(cast.format);
   const { blockScale, blockRows, blockColumns } = cast;
   const size = blockRows * blockColumns;

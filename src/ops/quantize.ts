@@ -3,7 +3,7 @@ import { sameShape, sizeOf } from '../base/shape.ts';
 import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DTYPE_BITS, f32, u32 } from '../graph/types.ts';
-import type { Dtype, Node, Type, Value } from '../graph/types.ts';
+import type { Attrs, Dtype, Node, Type, Value } from '../graph/types.ts';
 import type { BlockScale } from '../numerics/blocks.ts';
 import { bitsOf } from '../numerics/bits.ts';
 import { encode } from '../numerics/cast.ts';
@@ -159,7 +159,10 @@ export const quantizeOps: Record<'quantize' | 'dequantize', Op> = {
 
 function lower(node: Node, alone: boolean): readonly Dispatch[] {
   const cast = castOf(node);
-  return lowerQuantize(node, cast, sourcesOf(node, cast), alone);
+  const [codes, scales] = [outputAt(node, 0), cast.scaling === 'none' ? undefined : outputAt(node, 1)];
+  const values = flagAttr(node, 'values') ? outputAt(node, node.outputs.length - 1) : undefined;
+  const first = numberAttr(node, 'first');
+  return lowerQuantize({ x: inputAt(node, 0), codes, scales, values }, { ...cast, first }, sourcesOf(node, cast), alone);
 }
 
 /** Holds codes and scales against the cast that made them. @throws ShapeError */
@@ -207,6 +210,30 @@ export function castOf(node: Unshaped): CastAttrs {
     blockRows: numberAttr(node, 'blockRows'),
     blockColumns: numberAttr(node, 'blockColumns'),
   };
+}
+
+/** What {@link castOf} reads. */
+const CAST_ATTRS: ReadonlySet<string> = new Set<keyof CastAttrs>([
+  'format',
+  'scaling',
+  'powerOfTwo',
+  'margin',
+  'rounding',
+  'saturate',
+  'tensor',
+  'blockScale',
+  'blockRows',
+  'blockColumns',
+]);
+
+/** Attributes without those of a cast, for an op that casts what another one makes. */
+export function withoutCast(attrs: Attrs): Attrs {
+  return Object.fromEntries(Object.entries(attrs).filter(([key]) => !CAST_ATTRS.has(key)));
+}
+
+/** Whether a kernel can cast as it stores: under no scale, with no random bits, vectors of four to whole words of codes. */
+export function castsAsStored({ format, scaling, rounding }: CastAttrs): boolean {
+  return scaling === 'none' && rounding !== 'stochastic' && codeDtype(formatNamed(format)) !== 'u4';
 }
 
 function choice<T extends string>(node: Unshaped, key: string, choices: readonly T[]): T {

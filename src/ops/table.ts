@@ -9,6 +9,7 @@ import { embeddingOps } from './embedding.ts';
 import { headLossOps } from './head-loss.ts';
 import { headsOps } from './heads.ts';
 import { matmulAccumulateOps } from './matmul-accumulate.ts';
+import { matmulCastOps } from './matmul-cast.ts';
 import { matmulOps } from './matmul.ts';
 import { normOps } from './norm.ts';
 import type { Op } from './op.ts';
@@ -31,6 +32,7 @@ export const OPS = {
   ...positionOps,
   ...matmulOps,
   ...matmulAccumulateOps,
+  ...matmulCastOps,
   ...elementwiseOps,
   ...swigluOps,
   ...normOps,

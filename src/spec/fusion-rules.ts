@@ -22,6 +22,10 @@ export const FUSION_RULES = [
   ['cast-store', 'Writes the values that a cast gives beside their codes, instead of decoding the codes again.'],
   ['cast-producer', 'Casts a tensor as it is made, where the cast needs no scale, instead of reading it once more.'],
   ['matmul-decode', 'Decodes operands that are kept as codes while the matmul loads them.'],
+  [
+    'matmul-cast',
+    'Casts the result of a matmul as it writes it, where the cast needs no scale, instead of reading it once more.',
+  ],
   ['gradient-accumulation', 'Adds gradients of weights to the sum over micro-batches inside the matmuls that give them.'],
   ['optimizer-pass', 'Clips, decays, steps and rounds each parameter in one pass over all of them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];

@@ -10,6 +10,7 @@ const FORMS: Readonly<Record<string, readonly string[]>> = {
   LOADS: ['f32', 'coded', 'vec4', 'f16'],
   LOGITS: ['apart', 'in-place'],
   MADE: ['none', 'amax', 'cast'],
+  STORED: ['none', 'cast'],
   FLAT: ['items', 'parts'],
 };
 

@@ -184,7 +184,7 @@ describe('a matmul in half precision', () => {
   it('asks for the feature before all else, and only where it is used', () => {
     for (const kernel of ['matmul/tiled', 'matmul/tiled-8x8']) {
       const directives = (loads: string): readonly string[] =>
-        kernelSource(kernel, { LOADS: loads })
+        kernelSource(kernel, { LOADS: loads, WIDTH: 1, STORED: 'none' })
           .code.split('\n')
           .filter((line) => line !== '' && !line.startsWith('//'));
       expect(directives('f16')[0]).toBe('enable f16;');

@@ -154,6 +154,17 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     { inputs: [real([6, 4], 'a'), real([4, 5], 'b'), real([6, 10], 'pre')], attrs: product({ slope: 'swiglu', alpha: 0.5 }) },
     { inputs: [real([6, 4], 'a'), real([6, 5], 'b')], attrs: product({ transposeA: true, columnSums: true }) },
   ],
+  matmul_cast: [
+    {
+      inputs: [real([2, 3, 5], 'a'), real([5, 4], 'b'), real([4], 'bias'), real([2, 3, 4], 'residual')],
+      attrs: { ...product({ bias: true, residual: true, alpha: 0.5 }), ...uncast({ format: 'bf16', saturate: false }) },
+    },
+    {
+      inputs: [real([6, 5], 'a'), real([4, 5], 'b'), real([6, 8], 'pre')],
+      attrs: { ...product({ transposeB: true, slope: 'swiglu' }), ...uncast({ format: 'e5m2', rounding: 'zero' }) },
+    },
+    { inputs: [real([3, 5], 'a'), real([5, 8], 'b')], attrs: { ...product({ parts: [3, 5] }), ...uncast({ format: 'e4m3' }) } },
+  ],
   embedding_position: [{ inputs: [text.tokens, real([6, 4], 'table'), real([3, 4], 'positions')], attrs: {} }],
   residual_norm: ['layernorm', 'rmsnorm'].map((kind) => ({
     inputs: [real([2, 3, 5], 'a'), real([2, 3, 5], 'b', 2), real([5], 'gain', 1), real([5], 'bias')],

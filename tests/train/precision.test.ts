@@ -45,10 +45,10 @@ interface Run {
   readonly end: LaneState | undefined;
 }
 
-async function runAlone(spec: RunSpec, k: number): Promise<Run> {
+async function runAlone(spec: RunSpec, k: number, steps = STEPS): Promise<Run> {
   const trainer = await testTrainer([spec]);
   try {
-    const [own] = await trace(trainer, STEPS, k);
+    const [own] = await trace(trainer, steps, k);
     return { losses: own?.losses ?? [], end: (await laneStates(trainer))[0] };
   } finally {
     trainer.destroy();
@@ -93,7 +93,8 @@ describe.each([...KEPT])('a run in %s', (_, spec) => {
   });
 
   it('promise 4: gives the same bits with its casts on their own', async () => {
-    const fusion = { 'cast-store': false, 'matmul-decode': false, 'amax-producer': false, 'cast-producer': false };
+    const rules = ['cast-store', 'matmul-decode', 'amax-producer', 'cast-producer', 'matmul-cast'];
+    const fusion = Object.fromEntries(rules.map((rule) => [rule, false]));
     expect(await runAlone({ ...spec, fusion }, 3)).toEqual(await once());
   });
 
@@ -108,6 +109,19 @@ describe.each([...KEPT])('a run in %s', (_, spec) => {
       trainer.destroy();
     }
   });
+});
+
+it('promise 4: 20 steps of bf16 have the same bits where matmuls cast what they store and where casts follow them', async () => {
+  const spec = { ...specOf({ recipe: 'bf16' }), budget: { steps: 20 } };
+  const casts = async (fusion: RunSpec['fusion']): Promise<Run> => {
+    const made = trainingGraph({ ...spec, fusion }, 11).nodes.filter(({ op }) => op === 'matmul_cast');
+    // Four products forward, and the gradients of the inputs of these and of the head.
+    expect(made).toHaveLength(fusion === 'all' ? 9 : 0);
+    return runAlone({ ...spec, fusion }, 10, 20);
+  };
+  const [on, off] = [await casts('all'), await casts({ 'matmul-cast': false })];
+  expect(on.losses).toHaveLength(20);
+  expect(on).toEqual(off);
 });
 
 /** Values that are no number of the format under the scale of their own amax, a power of two; under 1 where it has none. */

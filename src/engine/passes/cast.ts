@@ -1,9 +1,11 @@
+import { castsProduct, matmulCast } from '../../ops/matmul-cast.ts';
 import { matmulNode, matmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
 import type { Codes } from '../../ops/matmul-view.ts';
 import { addOp, flagAttr, numberAttr } from '../../ops/op.ts';
 import { castsAlong, producedBy, withAmax, withCast } from '../../ops/producer.ts';
 import { castOf, quantizeOps } from '../../ops/quantize.ts';
+import type { CastAttrs } from '../../ops/quantize.ts';
 import type { Node, Value } from '../../graph/types.ts';
 import type { Rewriting, Rule } from '../rewrite.ts';
 
@@ -82,21 +84,45 @@ export const castProducer: Rule = {
   name: 'cast-producer',
   makes: 'with_cast',
   stage: 'whole',
-  apply(node, { g, get, readers, uses, replace }) {
+  apply(node, rewriting) {
     const result = producedBy(node.op);
     const made = result === undefined ? undefined : node.outputs[result];
-    const [reader] = made === undefined ? [] : readers(made);
-    if (made === undefined || reader?.op !== 'quantize' || uses(made) > 1 || reader.phase !== node.phase) return false;
-    const cast = castOf(reader);
-    const [codes, values] = reader.outputs;
-    if (codes === undefined || numberAttr(reader, 'first') !== 0 || !castsAlong(node, made.type, cast)) return false;
-    const outputs = withCast(g, { ...node, inputs: node.inputs.map(get) }, cast);
-    // What nothing read but the cast gives way to its values.
-    const stored = node.outputs.map((value) => (value === made ? (values ?? made) : value));
-    replaceAll([...stored, codes], outputs, replace);
+    const own = made === undefined ? undefined : ownCast(made, rewriting);
+    if (made === undefined || own === undefined || !castsAlong(node, made.type, own.cast)) return false;
+    const { get, g, replace } = rewriting;
+    const stored = node.outputs.map((value) => (value === made ? own.values : value));
+    replaceAll([...stored, own.codes], withCast(g, { ...node, inputs: node.inputs.map(get) }, own.cast), replace);
     return true;
   },
 };
+
+/** quantize(matmul(a, b)) of what nothing else reads, under no scale: the matmul casts what it stores. */
+export const castMatmul: Rule = {
+  name: 'matmul-cast',
+  makes: 'matmul_cast',
+  stage: 'whole',
+  apply(node, rewriting) {
+    const [product] = node.outputs;
+    if (node.op !== 'matmul' || product === undefined) return false;
+    const own = ownCast(product, rewriting);
+    if (own === undefined || !castsProduct(node, own.cast)) return false;
+    const { get, g, replace } = rewriting;
+    replaceAll([own.values, own.codes], matmulCast(g, { ...node, inputs: node.inputs.map(get) }, own.cast), replace);
+    return true;
+  },
+};
+
+/** The cast that alone reads what is made; its values, where it gives them, take the place of what nothing else read. */
+function ownCast(
+  made: Value,
+  { readers, uses }: Rewriting,
+): { readonly cast: CastAttrs; readonly codes: Value; readonly values: Value } | undefined {
+  const [reader] = uses(made) === 1 ? readers(made) : [];
+  if (reader?.op !== 'quantize' || reader.phase !== made.node.phase || numberAttr(reader, 'first') !== 0) return undefined;
+  const [codes] = reader.outputs;
+  const values = flagAttr(reader, 'values') ? reader.outputs.at(-1) : undefined;
+  return codes === undefined ? undefined : { cast: castOf(reader), codes, values: values ?? made };
+}
 
 function replaceAll(from: readonly Value[], to: readonly Value[], replace: Rewriting['replace']): void {
   for (const [i, value] of from.entries()) {

@@ -5,7 +5,7 @@ import type { Rule } from '../rewrite.ts';
 import { gradientAccumulation } from './accumulate.ts';
 import { attentionQk } from './attention-qk.ts';
 import { fusedAttention } from './attention.ts';
-import { amaxProducer, castProducer, castStore, matmulDecode } from './cast.ts';
+import { amaxProducer, castMatmul, castProducer, castStore, matmulDecode } from './cast.ts';
 import { fusedCrossEntropy, headLossRule } from './cross-entropy.ts';
 import { fusedPosition } from './embedding.ts';
 import { biasGradient, matmulActivation, matmulBias, matmulResidual, matmulSlope, qkvMatmul } from './matmul.ts';
@@ -31,6 +31,7 @@ export const FUSION_RULES: readonly Rule[] = [
   castStore,
   castProducer,
   matmulDecode,
+  castMatmul,
   gradientAccumulation,
   optimizerPass,
 ];

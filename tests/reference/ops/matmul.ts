@@ -82,4 +82,11 @@ const matmulAccumulate: Reference = (inputs, attrs) => {
   return [...optimizerReferences.accumulate([product, acc, micro], {}), ...sums];
 };
 
-export const matmulReferences = { matmul, matmul_accumulate: matmulAccumulate } satisfies Record<string, Reference>;
+/** The product as a cast leaves it, and the codes. */
+const matmulCast: Reference = (inputs, attrs) =>
+  matmul(inputs, attrs).flatMap((y) => quantizeReferences.quantize([y], { ...attrs, values: true, first: 0 }).toReversed());
+
+export const matmulReferences = { matmul, matmul_accumulate: matmulAccumulate, matmul_cast: matmulCast } satisfies Record<
+  string,
+  Reference
+>;
