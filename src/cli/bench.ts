@@ -1,4 +1,4 @@
-import { benchmarkSpecs, numericsReport, stepCost } from '../bench/index.ts';
+import { benchmarkSpecs, fitCosts, numericsReport, stepCost } from '../bench/index.ts';
 import type { StepCost } from '../bench/index.ts';
 import { readCorpus } from '../data/corpora-node.ts';
 import type { Dataset } from '../data/index.ts';
@@ -13,14 +13,14 @@ import { numericsText } from './bench-numerics.ts';
 import { gapsText, recipeStudy } from './bench-recipes.ts';
 import type { Command } from './command.ts';
 
-import { bytes, count, significant, table } from './format.ts';
+import { bytes, count, duration, significant, table } from './format.ts';
 import type { Io } from './io.ts';
 import { loadSpec } from './spec-file.ts';
 import { fail, readWords, wholeNumber } from './words.ts';
 
 export const bench: Command = {
   usage:
-    'bench step|kernels|fusion|lanes|numerics|recipes [SPEC.json...] [--tune] [--rounds N] [--words N] [--seeds N] [--save FILE] [--json]',
+    'bench step|kernels|fusion|lanes|numerics|recipes|fit [SPEC.json...] [--tune] [--rounds N] [--words N] [--seeds N] [--save FILE] [--json]',
   summary:
     'what a training step costs on this adapter, whether emulated formats are what they should be, and what recipes do to the loss',
   help: `step      trains each spec for some seconds and prints the wall time of a step as a run has it, then the time of every kernel
@@ -35,6 +35,7 @@ numerics  holds casts, products and delayed scaling against what they should be,
           casts fused and not, and prints what they cost. Without a spec: the default one.
 recipes   trains the spec to its end in every recipe, from the same weights and on the same batches, and prints how far each ends from f32.
           Without a spec: the default one.
+fit       fits the five-parameter law to 250 made-up points, from 500 starts and with 1,000 resamples, on one thread. It takes no spec.
 
   --tune   kernels first times the variants of every kernel that has several on the shapes of the step; the fastest are used from then on
   --rounds rounds of fusion, 3 or more; 7 when left out
@@ -53,6 +54,7 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
       return value === undefined ? undefined : wholeNumber(`--${flag}`, value, { min, max });
     };
     if (what === 'numerics') return benchNumerics(paths, number('words', 1e9), words.has('json'), io);
+    if (what === 'fit') return benchFit(paths, words.has('json'), io);
     if (what === 'recipes') {
       const spec = await oneSpec(paths, 'recipes', io);
       return benchRecipes(spec, number('seeds', 64) ?? 3, words.value('save') ?? null, words.has('json'), io);
@@ -89,7 +91,7 @@ recipes   trains the spec to its end in every recipe, from the same weights and 
   },
 };
 
-const BENCHMARKS = 'step, kernels, fusion, lanes, numerics, recipes';
+const BENCHMARKS = 'step, kernels, fusion, lanes, numerics, recipes, fit';
 
 /** Flags that one benchmark takes. */
 const FLAG_OF = { rounds: 'fusion', tune: 'kernels', words: 'numerics', seeds: 'recipes', save: 'recipes' } as const;
@@ -106,6 +108,19 @@ async function benchNumerics(paths: readonly string[], random: number | undefine
     else io.out(numericsText(report));
     return 0;
   });
+}
+
+function benchFit([surplus]: readonly string[], json: boolean, io: Io): number {
+  if (surplus !== undefined) fail({ where: `"${surplus}"`, rule: 'bench fit takes no spec' });
+  const costs = fitCosts();
+  const rows = costs.map(({ loss, ms, objective, agree, starts }) => [
+    loss,
+    duration(ms),
+    objective.toPrecision(8),
+    `${agree} of ${starts} starts agree`,
+  ]);
+  io.out(json ? `${JSON.stringify({ costs }, null, 2)}\n` : table(rows, (column) => column === 1));
+  return 0;
 }
 
 async function benchRecipes(spec: RunSpec, seeds: number, save: string | null, json: boolean, io: Io): Promise<number> {

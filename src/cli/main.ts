@@ -4,13 +4,15 @@ import { bench } from './bench.ts';
 import { cast } from './cast.ts';
 import type { Command } from './command.ts';
 import { device } from './device.ts';
+import { fit } from './fit.ts';
 import { init } from './init.ts';
 import { processIo } from './io.ts';
 import type { Io } from './io.ts';
+import { sweep } from './sweep.ts';
 import { train } from './train.ts';
 import { UsageError } from './words.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ device, train, init, cast, bench }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ device, train, sweep, init, fit, cast, bench }));
 const FAILED = 1;
 const MISUSED = 2;
 

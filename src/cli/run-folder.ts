@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpecError } from '../base/errors.ts';
 import type { RunSpec } from '../spec/index.ts';
@@ -6,9 +6,12 @@ import { encodeCheckpoint } from '../train/index.ts';
 import type { Checkpoint } from '../train/index.ts';
 import { makeFolder, onFile, readBytes, readTextIfAny, writeWhole } from './files.ts';
 
-const CHECKPOINT = 'checkpoint.safetensors';
-const METRICS = 'metrics.jsonl';
+export const CHECKPOINT = 'checkpoint.safetensors';
+export const METRICS = 'metrics.jsonl';
 const SPEC = 'spec.json';
+
+/** Whether the text of a `spec.json` is that of a run. */
+type SameRun = (text: string, spec: RunSpec) => boolean;
 
 /** The folder of `--out`: `spec.json`, `metrics.jsonl` with a line a step, and the last `checkpoint.safetensors`. */
 export class RunFolder {
@@ -28,10 +31,11 @@ export class RunFolder {
    * Makes the folder ready for a run that starts after `step`: metrics of later steps, of a run that went on past its checkpoint, are
    * dropped, as they will be measured again.
    *
+   * @param same what makes a folder that of this run; default: the very spec.
    * @throws SpecError when it cannot be written, or holds another run.
    */
-  static open(path: string, spec: RunSpec, step: number): RunFolder {
-    requireFolder(path, spec);
+  static open(path: string, spec: RunSpec, step: number, same: SameRun = isSpec): RunFolder {
+    requireFolder(path, spec, same);
     makeFolder(path);
     writeWhole(join(path, SPEC), `${JSON.stringify(spec, null, 2)}\n`);
     const metricsPath = join(path, METRICS);
@@ -47,8 +51,14 @@ export class RunFolder {
   }
 
   save(checkpoint: Checkpoint): void {
+    this.sync();
     writeWhole(this.checkpointPath, encodeCheckpoint(checkpoint));
     this.savedStep = checkpoint.step;
+  }
+
+  /** What is written next is to be on the disk after the metrics, so that it speaks of none that a crash has taken. */
+  sync(): void {
+    onFile(this.metricsPath, () => fsyncSync(this.metrics));
   }
 
   close(): void {
@@ -61,12 +71,12 @@ export class RunFolder {
  *
  * @throws SpecError when `path` is no folder, or holds another run.
  */
-export function requireFolder(path: string, spec: RunSpec): void {
+export function requireFolder(path: string, spec: RunSpec, same: SameRun = isSpec): void {
   const held = readTextIfAny(join(path, SPEC));
   const taken =
     held === null
       ? onFile(path, () => readable(path).some((name) => name === CHECKPOINT || name === METRICS))
-      : !isSpec(held, spec);
+      : !same(held, spec);
   if (!taken) return;
   throw new SpecError({
     where: `--out "${path}"`,

@@ -27,7 +27,8 @@ export function cachePath(kind: 'fast-paths' | 'tuned', adapter: AdapterReport):
   return join(cache, 'isoflop', `${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
 }
 
-function sourcesHash(): string {
+/** Equal exactly where the kernels and the code around them are: SHA-256 of their sources, 64 hex digits. */
+export function sourcesHash(): string {
   const hash = createHash('sha256');
   for (const folder of SOURCES) {
     const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) =>

@@ -65,3 +65,9 @@ function logGamma(x: number): number {
   const series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / x;
   return (x - 0.5) * Math.log(x) - x + Math.log(2 * Math.PI) / 2 + series - shift;
 }
+
+/** P(Z <= z) of the standard normal distribution, to 1e-9. */
+export function normalShare(z: number): number {
+  const upper = studentCdf(Math.abs(z), 1e9);
+  return z < 0 ? 1 - upper : upper;
+}

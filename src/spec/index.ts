@@ -6,7 +6,17 @@ export { defaultSpec, withDefaults } from './defaults.ts';
 export { parseSpec, specFaults, type SpecFault } from './validate.ts';
 export { FUSION_RULE_NAMES, FUSION_RULES, isFusionOn, type FusionRule } from './fusion-rules.ts';
 export { parameterShapes, vocabSize } from './shapes.ts';
-export { flopsPerToken, parameterCount } from './counts.ts';
+export {
+  COUNT_ALL,
+  COUNT_TERMS,
+  countedFlopsPerToken,
+  countedParameters,
+  flopsPerToken,
+  modelTerms,
+  parameterCount,
+  type Counting,
+} from './counts.ts';
+export { countRun } from './run-counts.ts';
 export { budgetAs, budgetKind, tokensPerStep, totalSteps, type BudgetKind } from './steps.ts';
 export { learningRate } from './schedule.ts';
 export { specFromHash, specToHash } from './url.ts';
@@ -18,3 +28,10 @@ export { ROLES } from '../numerics/index.ts';
 export type { Cast, Role } from '../numerics/index.ts';
 export { RECIPES } from './recipes.ts';
 export { anyCast, castSites } from './sites.ts';
+export type { AxisValue, Sweep, SweepRun } from './sweep.ts';
+export { expandSweep, parseSweep, sweepAxes, sweepFaults } from './sweep-read.ts';
+export { SWEEP_RECIPES } from './sweep-recipes.ts';
+export { runIdOf } from './sweep-id.ts';
+export { sweepFromHash, sweepToHash } from './sweep-url.ts';
+export { planSweep, runFlopsPerStep, type SweepGroup, type SweepPlan } from './sweep-plan.ts';
+export { shardRuns } from './sweep-shard.ts';

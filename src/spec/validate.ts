@@ -2,7 +2,7 @@ import type { Fault } from '../base/errors.ts';
 import { SpecError, unreachable } from '../base/errors.ts';
 import { parseCast } from './cast-text.ts';
 import { buildSpec, defaultSpec, isRecord } from './defaults.ts';
-import type { CastsField, Field, NumberField } from './field.ts';
+import type { CastsField, Field, NumberField, SpecPath } from './field.ts';
 import { FUSION_RULE_NAMES } from './fusion-rules.ts';
 import { parseSelector } from './precision.ts';
 import { RULES } from './rules.ts';
@@ -55,7 +55,7 @@ export function specFaults(value: unknown, options: ParseOptions = {}): readonly
 
 function read(value: unknown, { fusionRules = FUSION_RULE_NAMES, base = defaultSpec }: ParseOptions): Reading {
   const faults: SpecFault[] = [];
-  const report = (path: string, complaint: Complaint): void => {
+  const report: Report = (path, complaint) => {
     faults.push({ path, where: path === '' ? 'spec' : `spec ${onOneLine(path)}`, ...complaint });
   };
 
@@ -84,13 +84,7 @@ function read(value: unknown, { fusionRules = FUSION_RULE_NAMES, base = defaultS
   const spec = buildSpec((path) => {
     const given = valueAt(value, path);
     if (given === undefined) return path.startsWith('budget.') && budgets.length > 0 ? undefined : valueAt(base, path);
-    const field = fieldAt(path);
-    if (field.kind === 'rules') return checkRules(path, given, fusionRules, report);
-    if (field.kind === 'casts') return checkCasts(path, given, field, report);
-    const complaint = complaintAbout(field, given);
-    if (complaint !== undefined) report(path, complaint);
-    // -0 is not JSON; adding 0 makes it 0.
-    return typeof given === 'number' ? given + 0 : given;
+    return readField(path, given, fusionRules, report);
   });
 
   // A rule that another rule's fields break still speaks; one whose own fields are not what their rows ask for does not.
@@ -105,17 +99,26 @@ function read(value: unknown, { fusionRules = FUSION_RULE_NAMES, base = defaultS
   return { spec, faults };
 }
 
+type Report = (path: string, complaint: Complaint) => void;
+
+/** The value of one field, its faults reported; rules between fields are not asked. */
+export function readField(path: SpecPath, given: unknown, fusionRules: readonly string[], report: Report): unknown {
+  const field = fieldAt(path);
+  if (field.kind === 'rules') return checkRules(path, given, fusionRules, report);
+  if (field.kind === 'casts') return checkCasts(path, given, field, report);
+  const complaint = complaintAbout(field, given);
+  if (complaint !== undefined) report(path, complaint);
+  // -0 is not JSON; adding 0 makes it 0.
+  return typeof given === 'number' ? given + 0 : given;
+}
+
 /** True where `path` is `section` or lies in it. */
 function within(path: string, section: string): boolean {
   return path === section || path.startsWith(`${section}.`);
 }
 
 /** Reports unknown keys of a section and of the sections in it, and sections that are not objects. */
-function checkSection(
-  section: string,
-  value: Record<string, unknown>,
-  report: (path: string, complaint: Complaint) => void,
-): void {
+function checkSection(section: string, value: Record<string, unknown>, report: Report): void {
   const prefix = section === '' ? '' : `${section}.`;
   for (const key of Object.keys(value)) {
     const path = `${prefix}${key}`;
@@ -131,11 +134,20 @@ function checkSection(
 }
 
 /** Keys that a section may have; the empty section is the whole spec. */
-function keysOf(section: string): string[] {
-  const prefix = section === '' ? '' : `${section}.`;
-  const keys = SPEC_PATHS.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length).split('.')[0] ?? '');
-  return [...new Set(section === '' ? ['version', ...keys] : keys)];
+function keysOf(section: string): readonly string[] {
+  return SECTION_KEYS.get(section) ?? [];
 }
+
+/** Of every section, once: a sweep checks thousands of specs. */
+const SECTION_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
+  ['', ...SECTIONS].map((section) => {
+    const prefix = section === '' ? '' : `${section}.`;
+    const keys = SPEC_PATHS.filter((path) => path.startsWith(prefix)).map(
+      (path) => path.slice(prefix.length).split('.')[0] ?? '',
+    );
+    return [section, [...new Set(section === '' ? ['version', ...keys] : keys)]];
+  }),
+);
 
 function suggestion(section: string, key: string): Pick<Complaint, 'cure'> {
   const nested = `${section === '' ? '' : `${section}.`}${key}`;
@@ -143,11 +155,16 @@ function suggestion(section: string, key: string): Pick<Complaint, 'cure'> {
     return { cure: `Nest it: {"${key.replaceAll('.', '":{"')}": ...}${'}'.repeat(key.split('.').length - 1)}.` };
   const sibling = nearest(key, keysOf(section));
   if (sibling !== undefined) return { cure: `Did you mean "${sibling}"?` };
-  const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
-  const elsewhere = nearest(key.slice(key.lastIndexOf('.') + 1), SPEC_PATHS.map(last));
-  const path = SPEC_PATHS.find((candidate) => last(candidate) === elsewhere);
+  const path = nearestPath(key);
   if (path !== undefined) return { cure: `Did you mean "${path}"?` };
   return { cure: `Fields here are ${keysOf(section).join(', ')}.` };
+}
+
+/** The field whose own name, without its sections, is nearest to that of a path; `undefined` where none is near. */
+export function nearestPath(path: string): SpecPath | undefined {
+  const last = (candidate: string): string => candidate.slice(candidate.lastIndexOf('.') + 1);
+  const own = nearest(last(path), SPEC_PATHS.map(last));
+  return SPEC_PATHS.find((candidate) => last(candidate) === own);
 }
 
 function complaintAbout(field: Exclude<Field, { kind: 'rules' | 'casts' }>, value: unknown): Complaint | undefined {
@@ -196,12 +213,7 @@ function numberComplaint(field: NumberField, value: unknown): Complaint | undefi
   return undefined;
 }
 
-function checkRules(
-  path: string,
-  value: unknown,
-  names: readonly string[],
-  report: (path: string, complaint: Complaint) => void,
-): RunSpec['fusion'] {
+function checkRules(path: string, value: unknown, names: readonly string[], report: Report): RunSpec['fusion'] {
   if (value === 'all' || value === 'none') return value;
   const switches: Record<string, boolean> = {};
   if (!isRecord(value)) {
@@ -227,12 +239,7 @@ function checkRules(
   return switches;
 }
 
-function checkCasts(
-  path: string,
-  value: unknown,
-  { maxEntries }: CastsField,
-  report: (path: string, complaint: Complaint) => void,
-): OverridesSpec {
+function checkCasts(path: string, value: unknown, { maxEntries }: CastsField, report: Report): OverridesSpec {
   const casts: Record<string, string> = {};
   if (!isRecord(value)) {
     const expected = 'an object such as {"fprop.weight":"e4m3/current"}';

@@ -18,7 +18,7 @@ describe('isoflop', () => {
   it('names its commands, flags and version', async () => {
     const overview = await isoflop(['--help']);
     expect(overview).toMatchObject({ status: 0, err: '' });
-    for (const name of ['device', 'train', 'init', 'bench']) {
+    for (const name of ['device', 'train', 'sweep', 'init', 'fit', 'bench']) {
       expect(overview.out).toContain(`\n  ${name} `);
       expect(await isoflop([name, '--help'])).toMatchObject({
         status: 0,
@@ -31,7 +31,7 @@ describe('isoflop', () => {
   });
 
   it.each<{ words: string; status: number; says: string | RegExp }>([
-    { words: '', status: 2, says: 'isoflop: a command is missing, expected device, train, init' },
+    { words: '', status: 2, says: 'isoflop: a command is missing, expected device, train, sweep, init' },
     { words: 'fly', status: 2, says: 'isoflop: there is no such command: got fly, expected device' },
     { words: '--fly', status: 2, says: 'isoflop: there is no such command: got --fly' },
     { words: 'device --fast', status: 2, says: 'isoflop device: --fast: there is no such flag: expected --json.' },
@@ -57,7 +57,7 @@ describe('isoflop', () => {
     {
       words: 'bench speed',
       status: 2,
-      says: 'isoflop bench: bench: there is no such benchmark: got speed, expected step, kernels, fusion, lanes, numerics, recipes.',
+      says: 'isoflop bench: bench: there is no such benchmark: got speed, expected step, kernels, fusion, lanes, numerics, recipes, fit.',
     },
     { words: 'bench step none.json', status: 1, says: /file "[^"]*none.json": there is no such file/ },
     { words: 'init tiny.json', status: 2, says: 'isoflop init: --out: it is missing: expected a file name.' },

@@ -1,0 +1,159 @@
+import { basename } from 'node:path';
+import { SpecError } from '../base/errors.ts';
+import {
+  allocating,
+  allocationOf,
+  fitReport,
+  fitting,
+  inSlices,
+  lawNamed,
+  LAWS,
+  readPoints,
+  type Fit,
+  type FitReport,
+  type Law,
+  type Params,
+} from '../laws/index.ts';
+import type { Command } from './command.ts';
+import { readText } from './files.ts';
+import { count, significant, table } from './format.ts';
+import { fail, readWords, wholeNumber } from './words.ts';
+
+const MOST = 1_000_000;
+const PROCEDURES = ['chinchilla-envelope', 'chinchilla-isoflop'] as const;
+type Procedure = (typeof PROCEDURES)[number];
+
+export const fit: Command = {
+  usage: 'fit LAW POINTS.csv [--loss NAME] [--bootstrap N] [--starts N] [--seed N] [--tied] [--fix NAME=VALUE,...] [--json]',
+  summary: 'fits a scaling law to measured points, with intervals',
+  help: `Reads points by the names of their columns and prints parameters, 90 % intervals, the objective reached, how many starts agree, and in words
+what the points do not tell. Rows of one run, named in a column run, are resampled together.
+
+  LAW          ${fitted()
+    .map(({ id, columns, target }) => `${id} (${columnsOf(columns.map(({ name }) => name))}, ${target})`)
+    .join('\n               ')}
+  POINTS.csv   separated by commas, semicolons or tabs; C, D, N and M are worked out from the others by C = 6 N D and M = D / N
+  --loss       huber:1e-3, the default, or another threshold, lad, ls-log (all of ln L), or ls; objectives are sums
+  --bootstrap  resamples of runs for percentile intervals; without it they are of the profile likelihood
+  --starts     200 when left out
+  --seed       of starts and resamples; 0 when left out
+  --tied       one exponent for size and data
+  --fix        parameters that keep a value, as in E=1.69,alpha=0.34; their intervals are that value
+  --json       one JSON object: law, loss, objective, params, intervals, starts, points, warnings. An end of an interval that nothing
+               bounds is null, and there is a warning for it`,
+  run: async (argv, io) => {
+    const flags = {
+      loss: 'value',
+      bootstrap: 'value',
+      starts: 'value',
+      seed: 'value',
+      fix: 'value',
+      tied: 'switch',
+      json: 'switch',
+    } as const;
+    const words = readWords(argv, flags, ['LAW', 'POINTS.csv']);
+    const [id = '', path = ''] = words.operands;
+    const number = (flag: 'bootstrap' | 'starts' | 'seed', otherwise: number, min: number, max = MOST): number => {
+      const text = words.value(flag);
+      return text === undefined ? otherwise : wholeNumber(`--${flag}`, text, { min, max });
+    };
+    const options = {
+      loss: words.value('loss') ?? 'huber:1e-3',
+      bootstrap: number('bootstrap', 0, 0),
+      starts: number('starts', 200, 1),
+      seed: number('seed', 0, 0, 0xffffffff),
+      tied: words.has('tied'),
+      fixed: fixedOf(words.value('fix')),
+    };
+    const law = fittedNamed(id);
+    const procedure = PROCEDURES.find((name) => name === id);
+    if (procedure !== undefined)
+      for (const flag of ['loss', 'starts', 'tied', 'fix'] as const)
+        if (words.has(flag))
+          throw new SpecError({ where: `--${flag}`, rule: `law ${id} is fitted without it`, cure: 'Leave it out.' });
+    const points = readPoints(readText(path), law, basename(path));
+    return io.interruptible(async (signal) => {
+      try {
+        const work = procedure === undefined ? fitting(law, points, options) : allocating(procedure, points, options);
+        const found = await inSlices<unknown, Fit | FitReport>(work, { signal, sliceMs: 200 });
+        const report = isReport(found) ? reportOf(found) : fitReport(found);
+        io.out(words.has('json') ? `${JSON.stringify(report)}\n` : reportText(law, report, found));
+        return 0;
+      } catch (error) {
+        if (signal.aborted) return Number(signal.reason);
+        throw error;
+      }
+    });
+  },
+};
+
+/** `E=1.69,alpha=0.34` as parameters. @throws UsageError */
+function fixedOf(text: string | undefined): Params {
+  const parts = text === undefined ? [] : text.split(',');
+  const fixed: Record<string, number> = {};
+  for (const part of parts) {
+    const [name = '', value = '', more] = part.split('=').map((word) => word.trim());
+    const number = value === '' ? NaN : Number(value);
+    if (name === '' || more !== undefined || !Number.isFinite(number) || fixed[name] !== undefined)
+      fail({ where: '--fix', rule: 'it gives no parameter a value', got: part, expected: 'NAME=VALUE, separated by commas' });
+    fixed[name] = number;
+  }
+  return fixed;
+}
+
+function fitted(): Law[] {
+  return LAWS.filter((law) => law.model !== null || isProcedure(law.id));
+}
+
+function isProcedure(id: string): id is Procedure {
+  return PROCEDURES.some((name) => name === id);
+}
+
+function fittedNamed(id: string): Law {
+  const laws = fitted();
+  const calculated = LAWS.some((row) => row.id === id) && !laws.some((row) => row.id === id);
+  if (!calculated) return lawNamed(id, laws);
+  throw new SpecError({
+    where: 'law',
+    rule: 'it is calculated, not fitted',
+    got: id,
+    expected: laws.map((row) => row.id).join(', '),
+  });
+}
+
+function columnsOf(names: readonly string[]): string {
+  return names.includes('S1') ? 'step, lr' : names.join(', ');
+}
+
+function isReport(found: Fit | FitReport): found is FitReport {
+  return typeof found.law === 'string';
+}
+
+/** Nothing but what the report promises. */
+function reportOf({ law, loss, objective, params, intervals, starts, points, warnings }: FitReport): FitReport {
+  return { law, loss, objective, params, intervals, starts, points, warnings };
+}
+
+function reportText(law: Law, report: FitReport, found: Fit | FitReport): string {
+  const rows = law.parameters.map(({ name, unit, meaning }) => {
+    const [lo = null, hi = null] = report.intervals[name] ?? [];
+    const end = (value: number | null, sign: string): string => (value === null ? `${sign}Inf` : significant(value, 5));
+    return [name, significant(report.params[name] ?? NaN, 6), end(lo, '-'), end(hi, ''), unit, meaning];
+  });
+  const { total, agree } = report.starts;
+  const facts = [
+    ['objective', `${report.objective.toPrecision(10)} (${report.loss}, summed over ${count(report.points)} points)`],
+    ...(isReport(found) ? [] : [['R2', found.r2.toFixed(4)]]),
+    ...(total > 1 ? [['starts', `${count(agree)} of ${count(total)} agree`]] : []),
+    ...(report.law === 'chinchilla' ? [['compute-optimal', optimumWords(report)]] : []),
+  ];
+  const titles = ['', 'value', '90 % from', 'to', '', ''];
+  const head = `${law.title}: ${law.formula}\n\n`;
+  const notes = report.warnings.map((warning) => `${warning}\n`).join('');
+  return `${head}${table([titles, ...rows], (column) => column > 0 && column < 4)}\n${table(facts)}${notes === '' ? '' : `\n${notes}`}`;
+}
+
+function optimumWords({ params }: FitReport): string {
+  const { G, a, b } = allocationOf(params);
+  return `N = ${significant(G, 4)} (C/6)^${significant(a, 4)}, D = ${significant(1 / G, 4)} (C/6)^${significant(b, 4)}`;
+}

@@ -1,0 +1,284 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { IsoflopError, SpecError } from '../base/errors.ts';
+import type { AdapterReport } from '../gpu/index.ts';
+import { parseSpec, runIdOf } from '../spec/index.ts';
+import type { RunSpec, SweepRun } from '../spec/index.ts';
+import { decodeCheckpoint } from '../train/index.ts';
+import type { Checkpoint } from '../train/index.ts';
+import { makeFolder, onFile, readBytes, readTextIfAny, writeWhole } from './files.ts';
+import { CHECKPOINT, METRICS, requireFolder, RunFolder } from './run-folder.ts';
+import { jsonLine } from './step-lines.ts';
+import type { StepLine } from './step-lines.ts';
+
+/** What came of a run: `result.json` of its folder, and a line of `sweep --json`. Losses are nats per token. */
+export interface RunResult {
+  readonly version: 1;
+  readonly id: string;
+  /** `diverged`: a loss or a gradient was not finite, and the run was stopped there. */
+  readonly status: 'finished' | 'diverged';
+  readonly name: string;
+  /** What the sweep's axes set, by path. */
+  readonly values: SweepRun['values'];
+  /** Steps measured. */
+  readonly steps: number;
+  readonly tokens: number;
+  readonly epochs: number;
+  readonly uniqueTokens: number;
+  readonly parameters: number;
+  readonly nonEmbeddingParameters: number;
+  readonly flopsPerToken: number;
+  /** Training loss of the last step, and its mean over the last tenth of the steps. */
+  readonly loss: number;
+  readonly meanLoss: number;
+  /** Held-out losses at the end; absent where there is nothing held out, or the spec never evaluates. */
+  readonly validation?: number;
+  readonly ood?: number;
+  readonly diverged?: Divergence;
+  readonly data: DataFacts;
+  readonly adapter: string;
+  readonly software: boolean;
+  /** Lanes that trained together at the end, and wall time of a step of them all, evaluations included. */
+  readonly lanes: number;
+  readonly msPerStep: number;
+  /** Milliseconds since the epoch. */
+  readonly endedAt: number;
+}
+
+/** The first figure of a run that was not finite. */
+export interface Divergence {
+  readonly step: number;
+  readonly what: 'loss' | 'gradNorm';
+  readonly value: string;
+}
+
+interface DataFacts {
+  readonly name: string;
+  readonly hash: string;
+  readonly vocab: number;
+  readonly trainTokens: number;
+  readonly bytesPerToken: number;
+  readonly unigramNats: number;
+  /** The lowest reachable loss where it is known, else null. */
+  readonly entropyRateNats: number | null;
+}
+
+/** What a run was computed with: `environment.json` of its folder. With another one it would have other bits. */
+export interface Environment {
+  readonly build: string;
+  /** SHA-256 of the kernels' sources. */
+  readonly sources: string;
+  readonly runtime: string;
+  readonly adapter: AdapterReport;
+}
+
+/** What {@link Environment} leads to: fusion rules and kernels in use. */
+export interface Kernels {
+  readonly fusion: RunSpec['fusion'];
+  /** Switched off, for they failed their check on the adapter. */
+  readonly disabled: readonly string[];
+  /** Every op with the variant that the step uses, the tuner's choices among them. */
+  readonly variants: readonly string[];
+}
+
+const RESULT = 'result.json';
+const ENVIRONMENT = 'environment.json';
+const INDEX = 'index.json';
+
+/**
+ * The folder of a sweep: a folder for each run, named by its id, and `index.json`, which is made of them and only for people's comfort.
+ * A run's folder has `spec.json`, `environment.json`, `metrics.jsonl`, `checkpoint.safetensors` while it trains, and `result.json`
+ * once it has ended: written last, so that no other folder looks finished. Nothing in it names its place or its sweep's other runs,
+ * so sweeps merge by copying folders together.
+ */
+export class SweepFolder {
+  readonly path: string;
+  /** Whether a run that has ended keeps its last state. */
+  readonly keepsCheckpoints: boolean;
+
+  constructor(path: string, { keepCheckpoints }: { keepCheckpoints: boolean }) {
+    this.path = path;
+    this.keepsCheckpoints = keepCheckpoints;
+  }
+
+  /** @throws SpecError when it cannot be made. */
+  make(): void {
+    makeFolder(this.path);
+  }
+
+  /** What came of a run; null where it has not ended. @throws SpecError when its folder holds another run. */
+  resultOf({ id, spec }: SweepRun): RunResult | null {
+    const path = join(this.path, id);
+    requireFolder(path, spec, sameRun);
+    const result = readResult(path);
+    return result?.id === id ? result : null;
+  }
+
+  /**
+   * The state that a run stopped in, exact to go on from: of the same data and the same environment, with every step up to it measured.
+   * Null where there is none, and then the run is to begin anew.
+   *
+   * @throws SpecError when it was trained on other data.
+   */
+  checkpointOf({ id }: SweepRun, environment: Environment, dataHash: string): Checkpoint | null {
+    const path = join(this.path, id);
+    const checkpoint = readCheckpoint(join(path, CHECKPOINT));
+    if (checkpoint === null) return null;
+    if (checkpoint.dataHash !== dataHash) throw otherData(path);
+    const [spec] = checkpoint.specs;
+    const sound = checkpoint.specs.length === 1 && spec !== undefined && runIdOf(spec) === id;
+    if (!sound || !sameEnvironment(readTextIfAny(join(path, ENVIRONMENT)), environment)) return null;
+    return measuredSteps(join(path, METRICS)) >= checkpoint.step ? checkpoint : null;
+  }
+
+  /** Opens a run's folder to go on after `step`. @throws SpecError */
+  open({ id, spec }: SweepRun, step: number, environment: Environment, kernels: Kernels): RunFolder {
+    const path = join(this.path, id);
+    requireFolder(path, spec, sameRun);
+    // A checkpoint that is not gone on from would be mistaken for one of the new attempt.
+    if (step === 0) onFile(path, () => rmSync(join(path, CHECKPOINT), { force: true }));
+    const folder = RunFolder.open(path, spec, step, sameRun);
+    writeWhole(join(path, ENVIRONMENT), `${JSON.stringify({ ...environment, ...kernels }, null, 2)}\n`);
+    return folder;
+  }
+
+  /** Training losses of the last steps of a run, its metrics being written. */
+  lastLosses({ id }: SweepRun, steps: number): readonly number[] {
+    return metricLines(join(this.path, id, METRICS))
+      .slice(-steps)
+      .map(({ loss }) => loss);
+  }
+
+  /** What was measured last of a run; null where nothing was. */
+  lastLine({ id }: SweepRun): StepLine | null {
+    return metricLines(join(this.path, id, METRICS)).at(-1) ?? null;
+  }
+
+  /** Ends a run, all at once. @throws SpecError when the metrics are not those of its steps. */
+  end(run: SweepRun, folder: RunFolder, result: RunResult): void {
+    folder.sync();
+    folder.close();
+    const path = join(this.path, run.id);
+    const lines = metricLines(join(path, METRICS));
+    if (lines.length !== result.steps || lines.some(({ step }, i) => step !== i + 1)) {
+      throw new SpecError({
+        where: `folder "${path}"`,
+        rule: 'another process writes there too',
+        got: `${lines.length} lines of metrics`,
+        expected: `${result.steps}, one a step`,
+        cure: 'Let one process at a time train a shard, then start this one again.',
+      });
+    }
+    writeWhole(join(path, RESULT), `${jsonLine(result)}\n`);
+    if (!this.keepsCheckpoints) onFile(path, () => rmSync(join(path, CHECKPOINT), { force: true }));
+  }
+
+  /** Writes down what is in the folder, whoever put it there. */
+  writeIndex(): void {
+    const runs = onFile(this.path, () => readdirSync(this.path, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .toSorted()
+      .flatMap((name) => readResult(join(this.path, name)) ?? []);
+    const lines = runs.map((result) => `  ${jsonLine(result)}`).join(',\n');
+    writeWhole(join(this.path, INDEX), `{"version":1,"runs":[\n${lines}\n]}\n`);
+  }
+
+  /** @throws SpecError unless an ended run was trained on this data. */
+  requireData({ id }: SweepRun, { data }: RunResult, dataHash: string): void {
+    if (data.hash !== dataHash) throw otherData(join(this.path, id));
+  }
+}
+
+function otherData(path: string): SpecError {
+  return new SpecError({
+    where: `folder "${path}"`,
+    rule: 'its run was trained on other data',
+    cure: 'Name the data that it was started on with --data, or another folder with --out.',
+  });
+}
+
+/** Whether a `spec.json` computes the same; names decide nothing. */
+function sameRun(text: string, spec: RunSpec): boolean {
+  try {
+    return runIdOf(parseSpec(JSON.parse(text))) === runIdOf(spec);
+  } catch {
+    return false;
+  }
+}
+
+function readResult(folder: string): RunResult | null {
+  const value = parsed(readTextIfAny(join(folder, RESULT)));
+  return isResult(value) ? value : null;
+}
+
+function isResult(value: unknown): value is RunResult {
+  if (typeof value !== 'object' || value === null) return false;
+  const status: unknown = Reflect.get(value, 'status');
+  const data: unknown = Reflect.get(value, 'data');
+  return (
+    Reflect.get(value, 'version') === 1 &&
+    typeof Reflect.get(value, 'id') === 'string' &&
+    (status === 'finished' || status === 'diverged') &&
+    typeof data === 'object' &&
+    data !== null
+  );
+}
+
+/** Null for a file that is missing, or cannot be read as one: the run begins anew. */
+function readCheckpoint(path: string): Checkpoint | null {
+  try {
+    return decodeCheckpoint(readBytes(path).buffer, `file "${path}"`);
+  } catch (error) {
+    if (error instanceof IsoflopError) return null;
+    throw error;
+  }
+}
+
+function sameEnvironment(text: string | null, { build, sources, runtime, adapter }: Environment): boolean {
+  const held = parsed(text);
+  if (typeof held !== 'object' || held === null) return false;
+  const same = (key: string, value: unknown): boolean => JSON.stringify(Reflect.get(held, key)) === JSON.stringify(value);
+  return same('build', build) && same('sources', sources) && same('runtime', runtime) && same('adapter', adapter);
+}
+
+/** Steps 1 .. n that the leading whole lines are about. */
+function measuredSteps(path: string): number {
+  const lines = metricLines(path);
+  const gap = lines.findIndex(({ step }, i) => step !== i + 1);
+  return gap < 0 ? lines.length : gap;
+}
+
+/** The leading lines of a metrics file that are whole; a number that is not finite is null there, and NaN here. */
+function metricLines(path: string): readonly StepLine[] {
+  const lines: StepLine[] = [];
+  for (const text of (readTextIfAny(path) ?? '').split('\n')) {
+    const line = parsed(text);
+    if (typeof line !== 'object' || line === null) break;
+    const number = (key: string): number => {
+      const value: unknown = Reflect.get(line, key);
+      return typeof value === 'number' ? value : NaN;
+    };
+    const held = (key: 'validation' | 'ood'): { [K in typeof key]?: number } => (key in line ? { [key]: number(key) } : {});
+    lines.push({
+      step: number('step'),
+      tokens: number('tokens'),
+      loss: number('loss'),
+      gradNorm: number('gradNorm'),
+      lr: number('lr'),
+      ms: number('ms'),
+      epochs: number('epochs'),
+      ...held('validation'),
+      ...held('ood'),
+    });
+  }
+  return lines;
+}
+
+function parsed(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,247 @@
+import { SpecError } from '../base/errors.ts';
+import { resample, rowsByRun } from './bootstrap.ts';
+import { quantile } from '../base/quantile.ts';
+import { solve } from './dense.ts';
+import type { FitOptions, FitProgress, FitReport } from './fit.ts';
+import { columnOf, type Params, type Points } from './law.ts';
+import { rowName } from './points.ts';
+import { studentQuantile } from './student.ts';
+import type { Work } from './slices.ts';
+
+/** Approaches 1 and 2 of Chinchilla: the best size of each budget, then a power law through those. */
+
+/** The best of one budget. FLOPs, parameters, tokens, nats. */
+export interface Optimum {
+  readonly C: number;
+  readonly N: number;
+  readonly D: number;
+  readonly loss: number;
+}
+
+/** One budget's runs, and the parabola loss = c0 + c1 ln N + c2 (ln N)^2 through them. */
+export interface Parabola extends Optimum {
+  readonly coefficients: readonly [number, number, number];
+  /** Where the minimum lies among the sizes that were run: 0 at the smallest, 1 at the largest, in ln N. */
+  readonly place: number;
+}
+
+/** Budgets that differ by less than this are one. */
+const SAME_BUDGET = 0.1;
+/** The minimum lies well inside the sizes between these; nearer to an end, the parabola is biased. */
+const CENTRE = [0.25, 0.75] as const;
+
+/** Rows of each budget, from the smallest budget up; budgets within 10 % of their neighbour are one. */
+export function budgetsOf(points: Points): number[][] {
+  const compute = columnOf(points, 'C');
+  const order = [...compute.keys()].toSorted((a, b) => (compute[a] ?? 0) - (compute[b] ?? 0));
+  const groups: number[][] = [];
+  let last = NaN;
+  for (const row of order) {
+    const value = compute[row] ?? NaN;
+    if (value <= last * (1 + SAME_BUDGET)) groups.at(-1)?.push(row);
+    else groups.push([row]);
+    last = value;
+  }
+  return groups;
+}
+
+/** The parabola of one budget's rows; null where there are fewer than three sizes or it has no minimum. */
+export function parabolaOf(points: Points, rows: readonly number[], weights?: Float64Array): Parabola | null {
+  const [N, C, L] = [columnOf(points, 'N'), columnOf(points, 'C'), columnOf(points, 'loss')];
+  const used = rows.filter((row) => (weights?.[row] ?? 1) > 0);
+  const x = used.map((row) => Math.log(N[row] ?? NaN));
+  if (new Set(x).size < 3) return null;
+  const [least, most] = [Math.min(...x), Math.max(...x)];
+  const middle = (least + most) / 2;
+  // Centred, so that the normal equations keep their digits.
+  const gram = new Float64Array(9);
+  const right = new Float64Array(3);
+  let [logC, total] = [0, 0];
+  used.forEach((row, i) => {
+    const weight = weights?.[row] ?? 1;
+    const z = (x[i] ?? 0) - middle;
+    const powers = [1, z, z * z];
+    powers.forEach((a, p) => {
+      right[p] = (right[p] ?? 0) + weight * a * (L[row] ?? NaN);
+      powers.forEach((b, q) => (gram[3 * p + q] = (gram[3 * p + q] ?? 0) + weight * a * b));
+    });
+    logC += weight * Math.log(C[row] ?? NaN);
+    total += weight;
+  });
+  if (!solve(gram, right, 3)) return null;
+  const [c0 = NaN, c1 = NaN, c2 = NaN] = right;
+  if (!(c2 > 0)) return null;
+  const best = middle - c1 / (2 * c2);
+  const budget = Math.exp(logC / total);
+  const size = Math.exp(best);
+  return {
+    C: budget,
+    N: size,
+    D: budget / (6 * size),
+    loss: c0 - c1 ** 2 / (4 * c2),
+    coefficients: [c0 - c1 * middle + c2 * middle ** 2, c1 - 2 * c2 * middle, c2],
+    place: (best - least) / (most - least),
+  };
+}
+
+/** Budgets of approach 1: evenly spaced in ln C, as many as Hoffmann et al. took. */
+const ENVELOPE = 1500;
+
+/**
+ * The lower envelope of training curves: for each of 1,500 budgets the run of lowest loss there, losses straight in ln C between
+ * the points of a run. Curves should be smoothed before, for noise looks like a lower loss.
+ */
+export function envelopeOf(points: Points, weights?: Float64Array): Optimum[] {
+  const [N, C, L] = [columnOf(points, 'N'), columnOf(points, 'C'), columnOf(points, 'loss')];
+  const curves = rowsByRun(points.runs, C.length)
+    .filter(([row = 0]) => (weights?.[row] ?? 1) > 0)
+    .map((rows) => rows.toSorted((a, b) => (C[a] ?? 0) - (C[b] ?? 0)))
+    .filter((rows) => rows.length > 1);
+  const logs = C.map(Math.log);
+  const ends = curves.flatMap((rows) => [logs[rows[0] ?? 0] ?? NaN, logs[rows.at(-1) ?? 0] ?? NaN]);
+  const [from, to] = [Math.min(...ends), Math.max(...ends)];
+  const cursors = curves.map(() => 0);
+  return Array.from({ length: ENVELOPE }, (_, i) => from + ((to - from) * i) / (ENVELOPE - 1)).flatMap((log) => {
+    let best: Optimum | null = null;
+    curves.forEach((rows, c) => {
+      let k = cursors[c] ?? 0;
+      while (k + 2 < rows.length && (logs[rows[k + 1] ?? 0] ?? NaN) < log) k += 1;
+      cursors[c] = k;
+      const [a, b] = [rows[k] ?? 0, rows[k + 1] ?? 0];
+      const share = (log - (logs[a] ?? NaN)) / ((logs[b] ?? NaN) - (logs[a] ?? NaN));
+      if (!(share >= 0 && share <= 1)) return;
+      const loss = (L[a] ?? NaN) + share * ((L[b] ?? NaN) - (L[a] ?? NaN));
+      const size = N[a] ?? NaN;
+      if (best === null || loss < best.loss) best = { C: Math.exp(log), N: size, D: Math.exp(log) / (6 * size), loss };
+    });
+    return best === null ? [] : [best];
+  });
+}
+
+/** ln N = ln k_N + a ln C by least squares, D with it; null with fewer than two budgets. */
+function powerThrough(optima: readonly Optimum[]): { params: Params; objective: number; error: number } | null {
+  const x = optima.map(({ C }) => Math.log(C));
+  const y = optima.map(({ N }) => Math.log(N));
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [mx, my] = [mean(x), mean(y)];
+  const spread = x.reduce((sum, value) => sum + (value - mx) ** 2, 0);
+  if (!(spread > 0)) return null;
+  const a = x.reduce((sum, value, i) => sum + (value - mx) * ((y[i] ?? 0) - my), 0) / spread;
+  const log = my - a * mx;
+  const objective = x.reduce((sum, value, i) => sum + ((y[i] ?? 0) - log - a * value) ** 2, 0);
+  const error = Math.sqrt(objective / Math.max(1, optima.length - 2) / spread);
+  // D = C / 6 N.
+  return { params: { k_N: Math.exp(log), a, k_D: Math.exp(-log) / 6, b: 1 - a }, objective, error };
+}
+
+export interface AllocationFit extends FitReport {
+  readonly level: number;
+  readonly optima: readonly Optimum[];
+}
+
+/**
+ * Approach 1 (`chinchilla-envelope`) or 2 (`chinchilla-isoflop`) as a piece of {@link Work}. The objective is the sum of squares of ln N_opt
+ * about the power law. Intervals are percentiles over resampled runs; without a bootstrap, Student's of the line for exponents of at
+ * least three budgets of approach 2, and none otherwise.
+ *
+ * @throws SpecError where the points do not give two optima.
+ */
+export function* allocating(
+  id: 'chinchilla-envelope' | 'chinchilla-isoflop',
+  points: Points,
+  { bootstrap = 0, seed = 0, level = 0.9 }: Pick<FitOptions, 'bootstrap' | 'seed' | 'level'> = {},
+): Work<FitProgress, AllocationFit> {
+  const budgets = id === 'chinchilla-isoflop' ? budgetsOf(points) : [];
+  const optimaOf = (weights?: Float64Array): Optimum[] =>
+    id === 'chinchilla-envelope'
+      ? envelopeOf(points, weights)
+      : budgets.flatMap((rows) => parabolaOf(points, rows, weights) ?? []);
+  checkPositive(points);
+  const optima = optimaOf();
+  const whole = powerThrough(optima);
+  if (whole === null)
+    throw new SpecError({
+      where: 'points',
+      rule: `law ${id} found no two budgets with a best size`,
+      got: `${optima.length} of ${id === 'chinchilla-isoflop' ? budgets.length : 'all'}`,
+      expected:
+        id === 'chinchilla-isoflop'
+          ? 'two budgets or more, each with three sizes around the best'
+          : 'two runs or more, each with a curve',
+    });
+  const runs = id === 'chinchilla-envelope' ? rowsByRun(points.runs, columnOf(points, 'C').length) : [];
+  const weights = new Float64Array(columnOf(points, 'C').length);
+  const replicates: Params[] = [];
+  for (let i = 0; i < bootstrap; i++) {
+    // Budgets keep their runs apart: those of one are drawn among themselves.
+    if (id === 'chinchilla-envelope') resample(runs, seed, i, weights);
+    else resampleWithin(budgets, seed, i, weights);
+    const found = powerThrough(optimaOf(weights));
+    if (found !== null) replicates.push(found.params);
+    yield { stage: 'bootstrap', done: i + 1, total: bootstrap };
+  }
+  const intervals = Object.fromEntries(
+    Object.entries(whole.params).map(([name, value]) => {
+      const values = replicates.map((params) => params[name] ?? NaN);
+      const half = studentQuantile((1 + level) / 2, Math.max(1, optima.length - 2)) * whole.error;
+      const straight = id === 'chinchilla-isoflop' && optima.length > 2 && (name === 'a' || name === 'b');
+      if (values.length > 0) return [name, [quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)] as const];
+      return [name, straight ? ([value - half, value + half] as const) : ([null, null] as const)];
+    }),
+  );
+  return {
+    law: id,
+    loss: 'ls-log',
+    objective: whole.objective,
+    params: whole.params,
+    intervals,
+    level,
+    starts: { total: 1, agree: 1 },
+    points: columnOf(points, 'C').length,
+    warnings: id === 'chinchilla-isoflop' ? parabolaWarnings(points, budgets) : [],
+    optima,
+  };
+}
+
+function resampleWithin(groups: readonly (readonly number[])[], seed: number, index: number, weights: Float64Array): void {
+  const own = new Float64Array(weights.length);
+  weights.fill(0);
+  groups.forEach((rows, g) => {
+    resample(
+      rows.map((row) => [row]),
+      seed,
+      index * groups.length + g,
+      own,
+    );
+    for (const row of rows) weights[row] = own[row] ?? 0;
+  });
+}
+
+function parabolaWarnings(points: Points, budgets: readonly (readonly number[])[]): string[] {
+  const found = budgets.map((rows) => ({ rows, parabola: parabolaOf(points, rows) }));
+  const lost = found.filter(({ parabola }) => parabola === null).length;
+  const off = found.flatMap(({ parabola }) =>
+    parabola !== null && !(parabola.place >= CENTRE[0] && parabola.place <= CENTRE[1]) ? [parabola.C] : [],
+  );
+  return [
+    ...(lost > 0 ? [`${lost} of ${budgets.length} budgets have no parabola with a minimum, and are left out.`] : []),
+    ...(off.length > 0
+      ? [
+          `The minimum is off-centre among the sizes of ${off.length} of ${budgets.length} budgets (${off.map((C) => C.toPrecision(2)).join(', ')} FLOPs), which biases a parabola: add sizes, or fit chinchilla by variable projection.`,
+        ]
+      : []),
+    ...(found.length - lost === 2 ? ['Two budgets only: the exponents have no interval.'] : []),
+  ];
+}
+
+function checkPositive(points: Points): void {
+  for (const name of ['N', 'C', 'loss'])
+    columnOf(points, name).forEach((value, row) => {
+      if (value > 0 && value < Infinity) return;
+      throw new SpecError({
+        where: `${rowName(points, row)}, column ${name}`,
+        rule: 'it is not a number above 0',
+        got: String(value),
+      });
+    });
+}
