@@ -387,7 +387,7 @@ describe('tuning', { timeout: 120_000 }, () => {
     if (row === undefined) throw new Error('no row');
     const failed = { ...row, signature: 'f', candidates: row.candidates.map((each) => ({ ...each, ms: null, spreadMs: null })) };
     const files = new MemoryFiles();
-    const put = vi.spyOn(Vault.prototype, 'put');
+    const put = vi.spyOn(Vault.prototype, 'update');
     const h = await withData({
       files,
       measurers: {
