@@ -9,6 +9,9 @@ describe('a trainer', () => {
     const spec = tinySpec({ data: { gradAccum: 40 } });
     const slow = await testTrainer([spec]);
     const submit = vi.spyOn(gpu.device.queue, 'submit');
+    // A machine on which everything takes a millisecond, however busy this one is.
+    let nowMs = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs++);
     const counts: number[] = [];
     const losses: number[] = [];
     for (let i = 0; i < 3; i++) {
@@ -16,6 +19,7 @@ describe('a trainer', () => {
       losses.push(...((await trace(slow, 1))[0]?.losses ?? []));
       counts.push(submit.mock.calls.length - before);
     }
+    clock.mockRestore();
     submit.mockRestore();
     slow.destroy();
     // One micro-batch a submit at first; more as they prove short.
