@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { SpecError } from '../base/errors.ts';
 
 const RULES: Readonly<Record<string, string>> = {
@@ -44,6 +44,11 @@ export function readTextIfAny(path: string): string | null {
       throw error;
     }
   });
+}
+
+/** False where nothing is there, too. */
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Makes a folder and those above it where they are missing. @throws SpecError */

@@ -14,9 +14,10 @@ import {
   type Law,
   type Params,
 } from '../laws/index.ts';
+import type { ParametersCounted } from '../spec/index.ts';
 import type { Command } from './command.ts';
-import { readText } from './files.ts';
 import { count, significant, table } from './format.ts';
+import { COUNTED, pointsAt } from './sweep-points.ts';
 import { fail, readWords, wholeNumber } from './words.ts';
 
 const MOST = 1_000_000;
@@ -24,7 +25,7 @@ const PROCEDURES = ['chinchilla-envelope', 'chinchilla-isoflop'] as const;
 type Procedure = (typeof PROCEDURES)[number];
 
 export const fit: Command = {
-  usage: 'fit LAW POINTS.csv [--loss NAME] [--bootstrap N] [--starts N] [--seed N] [--tied] [--fix NAME=VALUE,...] [--json]',
+  usage: 'fit LAW POINTS.csv|DIR [--loss NAME] [--bootstrap N] [--starts N] [--seed N] [--tied] [--fix NAME=VALUE,...] [--json]',
   summary: 'fits a scaling law to measured points, with intervals',
   help: `Reads points by the names of their columns and prints parameters, 90 % intervals, the objective reached, how many starts agree, and in words
 what the points do not tell. Rows of one run, named in a column run, are resampled together.
@@ -32,13 +33,14 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
   LAW          ${fitted()
     .map(({ id, columns, target }) => `${id} (${columnsOf(columns.map(({ name }) => name))}, ${target})`)
     .join('\n               ')}
-  POINTS.csv   separated by commas, semicolons or tabs; C, D, N and M are worked out from the others by C = 6 N D and M = D / N
+  POINTS.csv   a folder of sweep --out, whose runs that have finished are the points; or a file of cells separated by commas, semicolons or tabs; C, D, N and M are worked out from the others by C = 6 N D and M = D / N
   --loss       huber:1e-3, the default, or another threshold, lad, ls-log (all of ln L), or ls; objectives are sums
   --bootstrap  resamples of runs for percentile intervals; without it they are of the profile likelihood
   --starts     200 when left out
   --seed       of starts and resamples; 0 when left out
   --tied       one exponent for size and data
   --fix        parameters that keep a value, as in E=1.69,alpha=0.34; their intervals are that value
+  --count      of the runs of a folder, N counts all parameters, the default, or non-embedding ones, or those of blocks
   --json       one JSON object: law, loss, objective, params, intervals, starts, points, warnings. An end of an interval that nothing
                bounds is null, and there is a warning for it`,
   run: async (argv, io) => {
@@ -48,6 +50,7 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
       starts: 'value',
       seed: 'value',
       fix: 'value',
+      count: 'value',
       tied: 'switch',
       json: 'switch',
     } as const;
@@ -71,12 +74,15 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
       for (const flag of ['loss', 'starts', 'tied', 'fix'] as const)
         if (words.has(flag))
           throw new SpecError({ where: `--${flag}`, rule: `law ${id} is fitted without it`, cure: 'Leave it out.' });
-    const points = readPoints(readText(path), law, basename(path));
+    const counted = countedNamed(words.value('count') ?? 'all');
+    const { text, notes } = pointsAt(path, counted);
+    const points = readPoints(text, law, basename(path));
     return io.interruptible(async (signal) => {
       try {
         const work = procedure === undefined ? fitting(law, points, options) : allocating(procedure, points, options);
         const found = await inSlices<unknown, Fit | FitReport>(work, { signal, sliceMs: 200 });
-        const report = isReport(found) ? reportOf(found) : fitReport(found);
+        const plain = isReport(found) ? reportOf(found) : fitReport(found);
+        const report = { ...plain, warnings: [...notes, ...plain.warnings] };
         io.out(words.has('json') ? `${JSON.stringify(report)}\n` : reportText(law, report, found));
         return 0;
       } catch (error) {
@@ -86,6 +92,14 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
     });
   },
 };
+
+/** @throws UsageError */
+function countedNamed(name: string): ParametersCounted {
+  return (
+    COUNTED.find((one) => one === name) ??
+    fail({ where: '--count', rule: 'N is not counted so', got: name, expected: COUNTED.join(', ') })
+  );
+}
 
 /** `E=1.69,alpha=0.34` as parameters. @throws UsageError */
 function fixedOf(text: string | undefined): Params {

@@ -8,7 +8,7 @@ import { makeFolder, onFile, readBytes, readTextIfAny, writeWhole } from './file
 
 export const CHECKPOINT = 'checkpoint.safetensors';
 export const METRICS = 'metrics.jsonl';
-const SPEC = 'spec.json';
+export const SPEC = 'spec.json';
 
 /** Whether the text of a `spec.json` is that of a run. */
 type SameRun = (text: string, spec: RunSpec) => boolean;

@@ -6,8 +6,8 @@ import { parseSpec, runIdOf } from '../spec/index.ts';
 import type { RunSpec, SweepRun } from '../spec/index.ts';
 import { decodeCheckpoint } from '../train/index.ts';
 import type { Checkpoint } from '../train/index.ts';
-import { makeFolder, onFile, readBytes, readTextIfAny, writeWhole } from './files.ts';
-import { CHECKPOINT, METRICS, requireFolder, RunFolder } from './run-folder.ts';
+import { makeFolder, onFile, readBytes, readText, readTextIfAny, writeWhole } from './files.ts';
+import { CHECKPOINT, METRICS, requireFolder, RunFolder, SPEC } from './run-folder.ts';
 import { jsonLine } from './step-lines.ts';
 import type { StepLine } from './step-lines.ts';
 
@@ -79,6 +79,12 @@ export interface Kernels {
   readonly disabled: readonly string[];
   /** Every op with the variant that the step uses, the tuner's choices among them. */
   readonly variants: readonly string[];
+}
+
+/** A run that has ended, and its spec as it was written down. */
+export interface Ended {
+  readonly result: RunResult;
+  readonly spec: string;
 }
 
 const RESULT = 'result.json';
@@ -173,14 +179,23 @@ export class SweepFolder {
     if (!this.keepsCheckpoints) onFile(path, () => rmSync(join(path, CHECKPOINT), { force: true }));
   }
 
-  /** Writes down what is in the folder, whoever put it there. */
-  writeIndex(): void {
-    const runs = onFile(this.path, () => readdirSync(this.path, { withFileTypes: true }))
+  /** All runs that have ended, whoever put them there, by id. @throws SpecError when the folder cannot be read. */
+  ended(): readonly Ended[] {
+    return onFile(this.path, () => readdirSync(this.path, { withFileTypes: true }))
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
+      .map(({ name }) => join(this.path, name))
       .toSorted()
-      .flatMap((name) => readResult(join(this.path, name)) ?? []);
-    const lines = runs.map((result) => `  ${jsonLine(result)}`).join(',\n');
+      .flatMap((path) => {
+        const result = readResult(path);
+        return result === null ? [] : [{ result, spec: readText(join(path, SPEC)) }];
+      });
+  }
+
+  /** Writes down what is in the folder. */
+  writeIndex(): void {
+    const lines = this.ended()
+      .map(({ result }) => `  ${jsonLine(result)}`)
+      .join(',\n');
     writeWhole(join(this.path, INDEX), `{"version":1,"runs":[\n${lines}\n]}\n`);
   }
 

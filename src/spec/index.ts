@@ -15,6 +15,7 @@ export {
   modelTerms,
   parameterCount,
   type Counting,
+  type ParametersCounted,
 } from './counts.ts';
 export { countRun } from './run-counts.ts';
 export { budgetAs, budgetKind, tokensPerStep, totalSteps, type BudgetKind } from './steps.ts';

@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { countedParameters, type ParametersCounted, runIdOf, withDefaults } from '../../src/spec/index.ts';
 import { isoflop, Scratch } from './run-cli.ts';
 
 const ROWS = [1e5, 1e6, 1e7, 1e8].flatMap((N, i) =>
@@ -154,5 +157,68 @@ describe('isoflop fit', () => {
     expect(said).toMatchObject({ status, out: '' });
     expect(said.err.trimEnd().split('\n').length).toBe(1);
     expect(said.err).toContain(says);
+  });
+});
+
+interface FolderReport {
+  readonly points: number;
+  readonly params: { readonly E: number; readonly alpha: number; readonly beta: number };
+  readonly warnings: readonly string[];
+}
+
+describe('isoflop fit on the folder of a sweep', () => {
+  const scratch = new Scratch('suite');
+  afterAll(() => scratch.remove());
+
+  /** Runs of four sizes and four horizons whose loss follows a law in N counted without embeddings, one that diverged, and one that has not ended. */
+  function folder(name: string, validation: boolean): string {
+    const path = scratch.at(name);
+    for (const [i, width] of [16, 32, 64, 128, 256].entries()) {
+      for (const steps of [100, 400, 1600, 6400]) {
+        const spec = withDefaults({ model: { width }, schedule: { warmupSteps: 10 }, budget: { steps } });
+        const id = runIdOf(spec);
+        const N = countedParameters(spec, 256, 'non-embedding');
+        const tokens = 1000 * steps;
+        const loss = 1.5 + 40 / N ** 0.3 + 90 / tokens ** 0.35;
+        mkdirSync(join(path, id), { recursive: true });
+        writeFileSync(join(path, id, 'spec.json'), JSON.stringify(spec));
+        if (i === 4 && steps > 400) continue;
+        const status = i === 4 && steps === 400 ? 'diverged' : 'finished';
+        const losses = { loss: 9, meanLoss: loss, ...(validation ? { validation: loss } : {}) };
+        const counts = { steps, tokens, epochs: 1, uniqueTokens: tokens, parameters: 0, nonEmbeddingParameters: 0 };
+        const result = { version: 1, id, status, name: '', values: {}, ...losses, ...counts, data: { vocab: 256 } };
+        writeFileSync(join(path, id, 'result.json'), JSON.stringify(result));
+      }
+    }
+    return path;
+  }
+
+  it.each([
+    [true, 'the loss is the validation loss at the end'],
+    [false, 'the loss is the mean training loss of the last tenth of the steps'],
+  ])('takes its runs that have finished as points, and says what they are made of (held out: %s)', async (validation, words) => {
+    const path = folder(`runs-${validation}`, validation);
+    const told = async (counted: ParametersCounted): Promise<FolderReport> => {
+      const said = await isoflop(['fit', 'chinchilla', path, '--loss', 'ls', '--starts', '20', '--json', '--count', counted]);
+      expect(said.err).toBe('');
+      return JSON.parse(said.out) as FolderReport;
+    };
+    const report = await told('non-embedding');
+    expect(report.points).toBe(17);
+    expect(report.params.E).toBeCloseTo(1.5, 4);
+    expect(report.params.alpha).toBeCloseTo(0.3, 3);
+    expect(report.params.beta).toBeCloseTo(0.35, 3);
+    expect(report.warnings.slice(0, 2)).toEqual([
+      `N counts parameters without embeddings; ${words}.`,
+      '1 run that diverged is left out.',
+    ]);
+    expect(Math.abs((await told('all')).params.E - 1.5)).toBeGreaterThan(1e-3);
+  });
+
+  it('is refused where nothing has finished, and where N is not counted so', async () => {
+    const empty = scratch.at('empty');
+    mkdirSync(empty);
+    expect((await isoflop(['fit', 'chinchilla', empty])).err).toContain('no run in it has finished');
+    expect(await isoflop(['fit', 'chinchilla', empty, '--count', 'some'])).toMatchObject({ status: 2 });
   });
 });

@@ -1,14 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
 
 /** What the command remembers of the adapter between processes stays with the tests. */
 const cache = mkdtempSync(join(tmpdir(), 'isoflop-cache-'));
 process.env['XDG_CACHE_HOME'] = cache;
-afterAll(() => rmSync(cache, { recursive: true, force: true }));
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 export interface Said {
   readonly status: number;
