@@ -92,26 +92,19 @@ export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics
 export { Observable } from './observable.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
 export { align, Column, decimate, lowerBound, Smoother, type Points } from './series.ts';
-export { bandOf, groupRuns, spreadOf, type Band, type RunGroup, type Spread } from './store/groups.ts';
+export { bandOf, groupRuns, spreadOf, type RunGroup } from './store/groups.ts';
 export { cellOf, columnLabel, isColumnId, RUN_COLUMN_IDS, SHOWN_PATHS, type ColumnId, type RunCell } from './store/columns.ts';
-export type { Curves, EvalCurve, TrainCurve } from './store/curves.ts';
-export type { ImportOutcome, KeptRun } from './store/kept-run.ts';
-export { pointsFromCsv, type ForeignPoints } from './store/points-csv.ts';
+export type { Curves } from './store/curves.ts';
+export type { KeptRun } from './store/kept-run.ts';
+export { pointsFromCsv } from './store/points-csv.ts';
 export { browserPorts, whenPageLeaves } from './store/ports.ts';
-export {
-  flopsOf,
-  isRunnable,
-  tokensOf,
-  type KeptState,
-  type NewRun,
-  type RunEdit,
-  type RunRecord,
-  type SweepPlace,
-} from './store/record.ts';
+export { flopsOf, isActive, isRunnable, KEPT_STATES, tokensOf, type RunRecord } from './store/record.ts';
 export { RunRecorder } from './store/recorder.ts';
 export { runsCsv, runsMarkdown, stepsCsv, stepsParquet } from './store/runs-files.ts';
 export { runsFromJson, runsJson } from './store/runs-json.ts';
 export { RESTORABLE_MS, RunStore } from './store/store.ts';
-export { differing, filterRuns, sortRuns, type Condition } from './store/table.ts';
+export { differing, filterRuns, sortRuns } from './store/table.ts';
+export { MOST_CURVES, RunsDesk } from './runs-desk.ts';
+export { recordTitle, RUNS_VIEW_START, runsQuery, runsViewOf, shownColumns, shownRuns, type RunsView } from './runs-view.ts';
 export { SpecDraft } from './spec-draft.ts';
 export { webgpuAdvice } from './webgpu-advice.ts';

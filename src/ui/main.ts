@@ -33,4 +33,8 @@ const lab: Lab = new Lab({ connect: startWorker, storage: storage(), store, when
 const app = document.createElement('lab-app');
 app.lab = lab;
 document.body.append(app);
+// A page that is left stores what is not stored yet; where the store cannot, leaving would lose it.
+addEventListener('beforeunload', (event) => {
+  if (lab.recorder?.unsaved === true && store.trouble !== null) event.preventDefault();
+});
 void lab.open();

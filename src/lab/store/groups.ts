@@ -1,6 +1,5 @@
 import { lowerBound } from '../series.ts';
 import { cellOf, type ColumnId, type RunCell } from './columns.ts';
-import type { TrainCurve } from './curves.ts';
 import type { RunRecord } from './record.ts';
 
 /** A figure over the runs of a group. Only finite values count; `broken` says how many were not. */
@@ -72,7 +71,7 @@ export interface Band {
 }
 
 /** What is drawn of a group of runs: at each step that any of them has, over those whose value there is finite. */
-export function bandOf(curves: readonly Pick<TrainCurve, 'steps' | 'lossNats'>[]): Band {
+export function bandOf(curves: readonly { readonly steps: Float64Array; readonly lossNats: ArrayLike<number> }[]): Band {
   const steps = Float64Array.from(new Set(curves.flatMap((curve) => [...curve.steps]))).sort();
   const spreads = Array.from(steps, (step) =>
     spread(
