@@ -11,6 +11,14 @@ async function texts(lab: LabPage, selector: string): Promise<string[]> {
   return Promise.all(found.map((element) => element.evaluate(({ textContent }) => textContent.replaceAll(/\s+/g, ' ').trim())));
 }
 
+/** The page of runs in a browser that has none. */
+async function empty(): Promise<LabPage> {
+  const lab = await suite.blank();
+  await lab.page.goto(`${suite.build.url}#runs`);
+  await lab.appears('lab-runs-files');
+  return lab;
+}
+
 async function rows(lab: LabPage, count: number): Promise<string[]> {
   await expect.poll(() => texts(lab, '.title'), { timeout: 20_000 }).toHaveLength(count);
   return texts(lab, '.title');
@@ -54,12 +62,14 @@ describe('the Runs page', () => {
     const { name, bytes } = await lab.saved('runs-json');
     expect(name).toBe('isoflop-runs.json');
 
+    expect((await lab.saved('steps-parquet')).bytes.subarray(0, 4)).toEqual(new TextEncoder().encode('PAR1'));
+
     await lab.press('delete-runs');
     await rows(lab, 1);
     await lab.press('undo-delete');
     expect(await rows(lab, 2)).toContain('slow, “one”');
 
-    const other = await suite.open('#runs');
+    const other = await empty();
     await other.uploadTo('lab-runs-files >>> input[type=file]', 'broken.json', bytes.slice(0, 500));
     const { alerts } = await other.until('one clear message', (sight) => sight.alerts.length > 0);
     expect(alerts).toEqual([expect.stringContaining('broken.json')]);
@@ -81,7 +91,7 @@ describe('the Runs page', () => {
   });
 
   it('is one that axe finds nothing wrong in, dark and light, wide and on a phone, empty and with runs', async () => {
-    const lab = await suite.open('#runs');
+    const lab = await empty();
     const { page } = lab;
     expect(await violations(page), 'empty').toEqual([]);
     await train(lab, hashOf(tiny(20)));
@@ -90,7 +100,9 @@ describe('the Runs page', () => {
     await mark(lab, 0);
     await lab.press('pin-run');
     for (const theme of ['dark', 'light']) {
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+      // Without transitions: axe would see colours that are half way.
+      const calm = { name: 'prefers-reduced-motion', value: 'reduce' };
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }, calm]);
       for (const width of [1280, 390]) {
         await page.setViewport({ width, height: 900 });
         expect(await violations(page), `${theme}, ${width}`).toEqual([]);
