@@ -121,7 +121,8 @@ export function shownRuns(runs: readonly RunRecord[], view: RunsView): readonly 
   return sortRuns(found, view.sort, view.descending);
 }
 
-const FIGURES: readonly ColumnId[] = ['state', 'step', 'smoothTrainNats', 'validationNats', 'tokens', 'parameters', 'created'];
+/** Losses first: a phone shows few columns. */
+const FIGURES: readonly ColumnId[] = ['smoothTrainNats', 'validationNats', 'state', 'step', 'tokens', 'parameters', 'created'];
 
 /** The columns of a table of these runs, beside their names. */
 export function shownColumns(runs: readonly RunRecord[], everything: readonly ColumnId[] | null): readonly ColumnId[] {

@@ -55,6 +55,7 @@ export class LabRunsChart extends LabRunsElement {
   @query('lab-plot') private readonly plot!: LabPlot | null;
   readonly #frames = new RunsFrames();
   #owners: readonly (readonly string[])[] = [];
+  #near: readonly string[] = [];
   #end = (): void => {};
 
   override connectedCallback(): void {
@@ -114,11 +115,13 @@ export class LabRunsChart extends LabRunsElement {
   readonly frame = (): PlotFrame => {
     const { frame, owners } = this.#frames.frame(this.runs, (id) => this.desk.curvesOf(id), this.view);
     this.#owners = owners;
+    this.highlight(this.#near);
     return frame;
   };
 
   /** Makes the curve of these runs stand out. */
   highlight(ids: readonly string[]): void {
+    this.#near = ids;
     const place = this.#owners.findIndex((owner) => ids.some((id) => owner.includes(id)));
     if (this.plot !== null) this.plot.highlight = place < 0 ? null : place;
   }

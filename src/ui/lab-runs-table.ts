@@ -76,23 +76,16 @@ export class LabRunsTable extends LabRunsElement {
 
   #nameHead(all: boolean): unknown {
     const everyone = (): void => this.say('lab-runs-chosen', all ? [] : this.runs.map(({ id }) => id));
-    return html`<th scope="col" aria-sort=${this.#order('name')}>
-      <span
-        ><input type="checkbox" aria-label="Mark all shown runs" .checked=${all} @change=${everyone} /><button
-          type="button"
-          class="sort"
-          data-sort="name"
-          @click=${(): void => this.#sort('name')}
-        >
-          Run<i aria-hidden="true">${arrow(this.#order('name'))}</i>
-        </button></span
-      >
-    </th>`;
+    return this.#head(
+      'name',
+      'Run',
+      html`<input type="checkbox" aria-label="Mark all shown runs" .checked=${all} @change=${everyone} />`,
+    );
   }
 
-  #head(column: ColumnId): unknown {
+  #head(column: ColumnId, label = headOf(column), before: unknown = nothing): unknown {
     const press = (): void => this.#sort(column);
-    return sortHead({ sort: column, label: headOf(column), help: columnLabel(column), order: this.#order(column), press });
+    return sortHead({ sort: column, label, help: columnLabel(column), order: this.#order(column), press }, before);
   }
 
   #order(column: ColumnId): 'ascending' | 'descending' | 'none' {
@@ -159,10 +152,6 @@ export class LabRunsTable extends LabRunsElement {
     if (!chosen.delete(id)) chosen.add(id);
     this.say('lab-runs-chosen', [...chosen]);
   }
-}
-
-function arrow(order: 'ascending' | 'descending' | 'none'): string {
-  return order === 'none' ? '' : order === 'descending' ? '▼' : '▲';
 }
 
 function badge({ state }: RunRecord): string {

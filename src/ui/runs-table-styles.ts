@@ -21,11 +21,6 @@ export const runsTableStyles = css`
   thead th:first-child {
     padding: 0 0 0 10px;
   }
-  thead th:first-child > span {
-    display: flex;
-    align-items: center;
-    gap: 4px;
-  }
   tbody th label {
     display: flex;
     align-items: center;

@@ -1,4 +1,4 @@
-import { css, html } from 'lit';
+import { css, html, nothing } from 'lit';
 
 export interface SortHead {
   /** What the button orders by. */
@@ -9,12 +9,13 @@ export interface SortHead {
   readonly press: () => void;
 }
 
-/** The head of a column, which orders the table by it. */
-export function sortHead({ sort, label, help, order, press }: SortHead): unknown {
+/** The head of a column, which orders the table by it. @param before stands in front of the button. */
+export function sortHead({ sort, label, help, order, press }: SortHead, before: unknown = nothing): unknown {
+  const button = html`<button type="button" class="sort" data-sort=${sort} title=${help} @click=${press}>
+    ${label}<i aria-hidden="true">${order === 'none' ? '' : order === 'descending' ? '▼' : '▲'}</i>
+  </button>`;
   return html`<th scope="col" aria-sort=${order}>
-    <button type="button" class="sort" data-sort=${sort} title=${help} @click=${press}>
-      ${label}<i aria-hidden="true">${order === 'none' ? '' : order === 'descending' ? '▼' : '▲'}</i>
-    </button>
+    ${before === nothing ? button : html`<span class="head">${before}${button}</span>`}
   </th>`;
 }
 
@@ -37,6 +38,11 @@ export const sortStyles = css`
   }
   tbody tr {
     background: var(--surface);
+  }
+  .head {
+    display: flex;
+    align-items: center;
+    gap: 4px;
   }
   .sort {
     display: inline-flex;
