@@ -197,9 +197,10 @@ export class LabPlot extends LitElement {
 
   #painted(plot: uPlot): void {
     const curve = this.highlight === null ? undefined : this.#frame.curves[this.highlight];
-    const column = this.highlight === null ? undefined : this.#drawn.data[this.highlight + 1];
+    const [xs, ...columns] = this.#drawn.data;
+    const column = columns[this.highlight ?? -1];
     if (curve === undefined || column === undefined) this.#highlight.clear();
-    else this.#highlight.draw(plot, column, curve);
+    else this.#highlight.draw(plot, xs, column, curve);
   }
 
   #key(event: KeyboardEvent): void {

@@ -1,17 +1,19 @@
 import type uPlot from 'uplot';
 import type { Curve } from './plot-data.ts';
 
+type Column = readonly (number | null | undefined)[];
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** One curve over a plot, so that it stands out: the plot itself, with hundreds of others, is not drawn again for it. */
 export class PlotHighlight {
   #svg: SVGSVGElement | null = null;
 
-  /** @param column of the plot's data: the curve's values, `undefined` where it has none. */
-  draw(plot: uPlot, column: readonly (number | null | undefined)[], { color }: Curve): void {
+  /** @param column values of the curve at `xs`, `undefined` where it has none. */
+  draw(plot: uPlot, xs: readonly number[], column: Column, { color }: Curve): void {
     const svg = (this.#svg ??= make());
     if (svg.parentNode !== plot.over) plot.over.append(svg);
-    const path = pathOf(plot, column);
+    const path = pathOf(plot, xs, column);
     [...svg.children].forEach((line, i) => {
       line.setAttribute('d', path);
       line.setAttribute('stroke', i === 0 ? 'var(--surface)' : `var(${color})`);
@@ -36,15 +38,16 @@ function make(): SVGSVGElement {
   return svg;
 }
 
-function pathOf(plot: uPlot, column: readonly (number | null | undefined)[]): string {
-  const [xs] = plot.data;
+function pathOf(plot: uPlot, xs: readonly number[], column: Column): string {
   let broken = true;
   let path = '';
   column.forEach((value, i) => {
     if (value === undefined) return;
-    if (value !== null)
-      path += `${broken ? 'M' : 'L'}${plot.valToPos(xs[i] ?? 0, 'x').toFixed(1)} ${plot.valToPos(value, 'y').toFixed(1)}`;
-    broken = value === null;
+    // A plot that has just been made has no scales yet: it is painted again once it has.
+    const [x, y] = [plot.valToPos(xs[i] ?? Number.NaN, 'x'), plot.valToPos(value ?? Number.NaN, 'y')];
+    const drawable = value !== null && Number.isFinite(x) && Number.isFinite(y);
+    if (drawable) path += `${broken ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`;
+    broken = !drawable;
   });
   return path;
 }
