@@ -30,6 +30,8 @@ export interface FileForm<T> {
   readonly earlier?: readonly number[];
   /** What it holds, as an object: `comparison`. */
   readonly holds: string;
+  /** What to do about a file of a later version; left out, it is refused as any other. */
+  readonly later?: string;
   /** Reads its content; whatever it throws makes the file unreadable. */
   readonly read: (content: unknown) => T;
 }
@@ -40,7 +42,11 @@ export interface FileForm<T> {
  * @param fileName named in errors.
  * @throws SpecError for any other file.
  */
-export function readJsonFile<T>(text: string, fileName: string, { format, version, earlier = [], holds, read }: FileForm<T>): T {
+export function readJsonFile<T>(
+  text: string,
+  fileName: string,
+  { format, version, earlier = [], holds, later, read }: FileForm<T>,
+): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -48,7 +54,12 @@ export function readJsonFile<T>(text: string, fileName: string, { format, versio
     throw unreadable(fileName, 'it is not JSON', cause);
   }
   if (get(value, 'format') !== format) throw unreadable(fileName, `it holds no ${holds}`);
-  if (![version, ...earlier].some((known) => known === get(value, 'version')))
+  const written = get(value, 'version');
+  if (later !== undefined && typeof written === 'number' && written > version) {
+    const [got, expected] = [`version ${written}`, `version ${version} at most`];
+    throw new SpecError({ where: fileName, rule: 'it was written by a later build', got, expected, cure: later });
+  }
+  if (![version, ...earlier].some((known) => known === written))
     throw unreadable(fileName, 'it is of a version that this build does not read');
   try {
     return read(value);

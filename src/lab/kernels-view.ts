@@ -1,7 +1,7 @@
-import { SpecError } from '../base/errors.ts';
 import type { MeasureOptions } from '../worker/protocol.ts';
 import { KERNEL_SORT_KEYS, type KernelSortKey } from './kernel-figures.ts';
 import { KERNELS_START } from './kernels-desk.ts';
+import { choiceIn, onlySettings, refusedSetting } from './query-settings.ts';
 
 /** What the Kernels page shows, and what it is set to measure; a link says what differs from {@link KERNELS_VIEW_START}. */
 export interface KernelsView {
@@ -13,6 +13,7 @@ export interface KernelsView {
 
 export const KERNELS_VIEW_START: KernelsView = { sort: 'share', descending: true, settings: KERNELS_START };
 
+const PAGE = 'Kernels';
 const KEYS: readonly string[] = ['sort', 'order', 'rounds', 'lanes', 'unfused'];
 /** Fewer than three rounds have no interval. */
 const ROUNDS = [3, 100] as const;
@@ -38,43 +39,23 @@ export function kernelsQuery({ sort, descending, settings }: KernelsView): URLSe
 
 /** @throws SpecError for a setting that the page has not, and for the first whose value makes no sense. */
 export function kernelsViewOf(query: URLSearchParams): KernelsView {
-  for (const key of query.keys()) if (!KEYS.includes(key)) throw refused('setting', key, KEYS.join(', '));
+  onlySettings(PAGE, query, KEYS);
   const { settings } = KERNELS_VIEW_START;
-  const sort = query.get('sort') ?? KERNELS_VIEW_START.sort;
-  const known = KERNEL_SORT_KEYS.find((each) => each === sort);
-  if (known === undefined) throw refused('sort', sort, KERNEL_SORT_KEYS.join(', '));
   return {
-    sort: known,
-    descending: oneOf(query, 'order', ['down', 'up'], 'down') === 'down',
+    sort: choiceIn(PAGE, query, 'sort', KERNEL_SORT_KEYS, KERNELS_VIEW_START.sort),
+    descending: choiceIn(PAGE, query, 'order', ['down', 'up'], 'down') === 'down',
     settings: {
       ...settings,
       rounds: whole(query, 'rounds', ROUNDS, settings.rounds),
       lanes: lanesUpTo(whole(query, 'lanes', LANES, settings.lanes.at(-1) ?? LANES[1])),
-      unfused: oneOf(query, 'unfused', ['true', 'false'], String(settings.unfused)) === 'true',
+      unfused: choiceIn(PAGE, query, 'unfused', ['true', 'false'], settings.unfused ? 'true' : 'false') === 'true',
     },
   };
-}
-
-function oneOf(query: URLSearchParams, key: string, choices: readonly string[], start: string): string {
-  const text = query.get(key) ?? start;
-  if (!choices.includes(text)) throw refused(key, text, choices.join(', '));
-  return text;
 }
 
 function whole(query: URLSearchParams, key: string, [least, most]: readonly [number, number], start: number): number {
   const text = query.get(key) ?? String(start);
   const value = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) throw refused(key, text, `${least}..${most}`);
+  if (!(value >= least && value <= most)) throw refusedSetting(PAGE, key, text, `${least}..${most}`);
   return value;
-}
-
-function refused(key: string, text: string, expected: string): SpecError {
-  const got = JSON.stringify(text.slice(0, 40));
-  return new SpecError({
-    where: 'URL',
-    rule: `the Kernels page of this build cannot show the setting ${key}`,
-    got,
-    expected,
-    cure: 'Copy the whole link again.',
-  });
 }

@@ -18,6 +18,9 @@ import { Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { orderStored, Run, runTitle, type Progress } from './run.ts';
 import { SpecDraft, type FormValue } from './spec-draft.ts';
+import { RunRecorder, type RecorderPorts } from './store/recorder.ts';
+import type { RunStore } from './store/store.ts';
+import { openStore } from './store/tell.ts';
 import { InterruptedRun, type KeyValue } from './storage.ts';
 
 export type LabTopic = 'spec' | 'forecast' | 'device' | 'run' | 'data' | 'stored' | 'messages' | 'progress';
@@ -30,6 +33,10 @@ export interface LabOptions {
   readonly connect: () => WorkerPort;
   /** Where the interrupted run's name is kept; `null` keeps nothing. */
   readonly storage: KeyValue | null;
+  /** Where runs are kept; without it they are gone with the page, which is said once. */
+  readonly store?: RunStore;
+  /** Tells the store when the page is left. */
+  readonly whenLeaving?: RecorderPorts['whenLeaving'];
 }
 
 /** A checkpoint file that was read and waits for the user's word. */
@@ -86,16 +93,27 @@ export class Lab extends Observable<LabTopic> {
   });
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
+  readonly store: RunStore | null;
+  /** null without a store. */
+  readonly recorder: RunRecorder | null;
   readonly #connect: () => WorkerPort;
   readonly #interrupted: InterruptedRun;
   #client: WorkerClient | null = null;
   #forecastTimer: ReturnType<typeof setTimeout> | undefined;
   #forecastId = 0;
+  #saidNotKept = false;
 
-  constructor({ connect, storage }: LabOptions) {
+  constructor({ connect, storage, store, whenLeaving = () => () => undefined }: LabOptions) {
     super();
     this.#connect = connect;
     this.#interrupted = new InterruptedRun(storage);
+    this.store = store ?? null;
+    const notice = (text: string): void => this.notice(text);
+    this.recorder = store === undefined ? null : new RunRecorder({ store, device: () => this.device, notice, whenLeaving });
+    if (store !== undefined) {
+      const settled = (error: WireError): boolean => this.messages.settled(error);
+      openStore(store, { alert: (error) => this.#alert(error, null), settled, notice });
+    }
     // Whether a run can be started hangs on it.
     this.comparisons.on('comparison', () => this.emit('run'));
     this.kernels.on('state', () => this.emit('run'));
@@ -109,6 +127,19 @@ export class Lab extends Observable<LabTopic> {
   /** The run that was training when the page went away, if storage still holds it. */
   get interruptedRunId(): string | null {
     return this.#interrupted.runId;
+  }
+
+  /** Forgets the oldest checkpoint that no run of this page needs. @returns whether there was one. */
+  async makeRoom(): Promise<boolean> {
+    await this.listStored();
+    const oldest = this.stored.filter(({ runId }) => runId !== this.run?.runId && runId !== this.interruptedRunId);
+    const last = oldest.sort((a, b) => a.savedAt - b.savedAt)[0];
+    if (last === undefined || (await this.#ask({ type: 'forget', runId: last.runId })) === undefined) return false;
+    this.notice(
+      `Storage is full: the checkpoint of ${runTitle(last.spec)} at step ${last.step} was removed. What was measured is kept.`,
+    );
+    await this.listStored();
+    return true;
   }
 
   /** Starts the worker and opens the device; again after a crash. */
@@ -238,6 +269,8 @@ export class Lab extends Observable<LabTopic> {
     if (this.run !== null && this.run.steps.length > 0 && this.run.runId !== runId) this.earlier.push(this.run);
     const run = new Run(runId, spec);
     this.run = run;
+    if (this.recorder === null) this.#sayNotKept();
+    else this.recorder.follow(run);
     this.emit('run');
     try {
       const request: Request = { type: 'start', runId, specs: [spec], ...how };
@@ -251,6 +284,12 @@ export class Lab extends Observable<LabTopic> {
       this.emit('run');
       this.#alert(wire, runId);
     }
+  }
+
+  #sayNotKept(): void {
+    if (this.#saidNotKept) return;
+    this.#saidNotKept = true;
+    this.notice('Runs are not stored: they are gone with this page. Export what you want to keep.');
   }
 
   async #command(type: 'pause' | 'resume' | 'step' | 'stop'): Promise<void> {

@@ -39,6 +39,13 @@ export class Messages {
     this.alerts = this.alerts.filter((alert) => alert.id !== id);
   }
 
+  /** Forgets an alert whose reason is over; true where it was there. */
+  settled(error: WireError): boolean {
+    const before = this.alerts.length;
+    this.alerts = this.alerts.filter((alert) => alert.error.message !== error.message);
+    return this.alerts.length < before;
+  }
+
   /** Forgets alerts that said "recovering" of a run, or of the device (null), that is recovering no more; true where there was one. */
   recovered(runId: string | null): boolean {
     const before = this.alerts.length;
@@ -55,6 +62,8 @@ export function adviceFor(error: WireError): string {
     case 'SpecError':
       if (error.where === 'URL') return 'The settings are what they were before; nothing else changed.';
       return error.where.startsWith('spec') ? 'Change the setting and start again.' : 'Nothing that was here before is lost.';
+    case 'StoreError':
+      return 'Training goes on; what was stored before is kept.';
     case 'ProtocolError':
       return 'Reload the page; checkpoints in this browser are kept.';
     default:

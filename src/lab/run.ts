@@ -13,13 +13,16 @@ export interface LaneSeries {
   readonly learningRate: Column;
 }
 
-/** Evaluations of one split, lane 0; steps ascend. */
+/** Evaluations of one split; steps ascend. */
 export interface EvalSeries {
   readonly steps: Column;
   readonly lossNats: Column;
 }
 
 export type Split = 'validation' | 'ood';
+
+/** Evaluations of one lane. */
+export type LaneEvals = { readonly [S in Split]: EvalSeries };
 
 export interface Sample {
   readonly step: number;
@@ -62,7 +65,9 @@ export class Run extends Observable<RunTopic> {
   readonly timeMs = new Column();
   readonly epochs = new Column();
   readonly lanes: LaneSeries[] = [newLane()];
-  readonly evals: { readonly [S in Split]: EvalSeries } = { validation: newEval(), ood: newEval() };
+  /** Of lane 0. */
+  readonly evals: LaneEvals = newEvals();
+  readonly laneEvals: LaneEvals[] = [this.evals];
   /** Losses of lane 0 that are not finite. */
   readonly broken: Broken[] = [];
   #lastMetricsAt: number | null = null;
@@ -111,7 +116,7 @@ export class Run extends Observable<RunTopic> {
         this.emit('series');
         break;
       case 'eval':
-        this.#appendEval(event.split, event.step, event.lossNats[0] ?? Number.NaN);
+        event.lossNats.forEach((lossNats, lane) => this.#appendEval(lane, event.split, event.step, lossNats));
         this.emit('series');
         break;
       case 'state':
@@ -216,28 +221,37 @@ export class Run extends Observable<RunTopic> {
       for (const column of [this.steps, this.timeMs, this.epochs]) column.truncate(keep);
       for (const lane of this.lanes)
         for (const column of [lane.lossNats, lane.gradNorm, lane.learningRate]) column.truncate(keep);
+      for (const evals of this.laneEvals) for (const series of [evals.validation, evals.ood]) truncateEvals(series, firstStep);
       while ((this.broken.at(-1)?.step ?? -1) >= firstStep) this.broken.pop();
       this.step = firstStep - 1;
     }
   }
 
-  #appendEval(split: Split, step: number, lossNats: number): void {
-    const series = this.evals[split];
-    let keep = series.steps.length;
-    while (keep > 0 && series.steps.at(keep - 1) >= step) keep--;
-    series.steps.truncate(keep);
-    series.lossNats.truncate(keep);
+  #appendEval(lane: number, split: Split, step: number, lossNats: number): void {
+    while (this.laneEvals.length <= lane) this.laneEvals.push(newEvals());
+    const series = this.laneEvals[lane]?.[split];
+    if (series === undefined) return;
+    truncateEvals(series, step);
     series.steps.push(step);
     series.lossNats.push(lossNats);
   }
+}
+
+/** Forgets evaluations from `step` on. */
+function truncateEvals({ steps, lossNats }: EvalSeries, step: number): void {
+  let keep = steps.length;
+  while (keep > 0 && steps.at(keep - 1) >= step) keep--;
+  steps.truncate(keep);
+  lossNats.truncate(keep);
 }
 
 function newLane(): LaneSeries {
   return { lossNats: new Column(), gradNorm: new Column(), learningRate: new Column() };
 }
 
-function newEval(): EvalSeries {
-  return { steps: new Column(), lossNats: new Column() };
+function newEvals(): LaneEvals {
+  const series = (): EvalSeries => ({ steps: new Column(), lossNats: new Column() });
+  return { validation: series(), ood: series() };
 }
 
 /** A run's name for people: its own, or what it trains on. */

@@ -36,13 +36,16 @@ export class Column {
   }
 }
 
+/** What a moving average is taken of; a curve that grows no more is one too. */
+type Smoothable = Pick<Column, 'losses'> & { view(): ArrayLike<number> };
+
 /**
  * Debiased exponential moving average of a column, kept up to date as the column grows.
  * `m = w m + (1 - w) x`, shown as `m / (1 - w^n)` (the correction of Adam, arXiv:1412.6980), so that the first values are not pulled to 0.
  * Values that are not finite are left out of the average and stay what they are in the result.
  */
 export class Smoother {
-  readonly #source: Column;
+  readonly #source: Smoothable;
   readonly #result = new Column();
   #weight: number;
   #losses = 0;
@@ -51,7 +54,7 @@ export class Smoother {
   #remaining = 1;
 
   /** `weight` in 0..1: 0 is no smoothing. */
-  constructor(source: Column, weight: number) {
+  constructor(source: Smoothable, weight: number) {
     this.#source = source;
     this.#weight = weight;
   }

@@ -4,35 +4,41 @@ import {
   kernelsViewOf,
   NUMERICS_START,
   Observable,
+  RUNS_VIEW_START,
+  runsQuery,
+  runsViewOf,
   viewOf,
   viewQuery,
   type KernelsView,
   type Lab,
   type NumericsView,
+  type RunsView,
 } from '../lab/index.ts';
 import { specFromHash, specToHash, withDefaults } from '../spec/index.ts';
 
 /** Pages of the lab, in the order of their links. */
 export const PAGES = [
   { id: 'train', label: 'Train' },
+  { id: 'runs', label: 'Runs' },
   { id: 'numerics', label: 'Numerics' },
   { id: 'kernels', label: 'Kernels' },
 ] as const;
 export type PageId = (typeof PAGES)[number]['id'];
 
-const WITH_VIEW = /^#(numerics|kernels)(?:\?(.*))?$/;
+const WITH_VIEW = /^#(runs|numerics|kernels)(?:\?(.*))?$/;
 const SPEC_KEY = 'spec';
 
 /**
  * The hash of the address: which page is shown, the spec, and what the page shows of it. Nobody else reads or writes it.
  *
- * `#spec1.…`, or nothing, is the Train page; `#numerics?a=bf16&spec=spec1.…` the Numerics page and `#kernels?…` the Kernels page, where settings
+ * `#spec1.…`, or nothing, is the Train page; `#numerics?a=bf16&spec=spec1.…` the Numerics page, and so `#runs?…` and `#kernels?…`, where settings
  * that are as at the start, and a spec that is the default, are left out. A hash that cannot be read becomes an alert and changes nothing.
  */
 export class Address extends Observable<'page' | 'view'> {
   page: PageId = 'train';
   view: NumericsView = NUMERICS_START;
   kernels: KernelsView = KERNELS_VIEW_START;
+  runs: RunsView = RUNS_VIEW_START;
   readonly #lab: Lab;
   #endSpec = (): void => {};
 
@@ -57,7 +63,7 @@ export class Address extends Observable<'page' | 'view'> {
   href(page: PageId): string {
     const spec = specToHash(this.#lab.form.spec);
     if (page === 'train') return `#${spec}`;
-    const query = page === 'numerics' ? viewQuery(this.view) : kernelsQuery(this.kernels);
+    const query = this.#query(page);
     if (spec !== specToHash(withDefaults({}))) query.set(SPEC_KEY, spec);
     return query.size === 0 ? `#${page}` : `#${page}?${query.toString()}`;
   }
@@ -74,6 +80,12 @@ export class Address extends Observable<'page' | 'view'> {
     this.emit('view');
   }
 
+  setRuns(change: Partial<RunsView>): void {
+    this.runs = { ...this.runs, ...change };
+    this.write();
+    this.emit('view');
+  }
+
   /** Puts what is shown into the address, without a new entry in the history. Settings that make no spec stay out of it. */
   write(): void {
     if (this.#lab.form.valid) history.replaceState(null, '', this.href(this.page));
@@ -82,7 +94,7 @@ export class Address extends Observable<'page' | 'view'> {
   readonly #read = (): void => {
     const { hash } = location;
     const [, page, query = ''] = WITH_VIEW.exec(hash) ?? [];
-    this.page = page === 'numerics' || page === 'kernels' ? page : 'train';
+    this.page = PAGES.find(({ id }) => id === page)?.id ?? 'train';
     try {
       if (this.page !== 'train') this.#readView(this.page, new URLSearchParams(query));
       else if (hash.length > 1) this.#readSpec(hash);
@@ -92,10 +104,22 @@ export class Address extends Observable<'page' | 'view'> {
     this.emit('page', 'view');
   };
 
+  #query(page: Exclude<PageId, 'train'>): URLSearchParams {
+    switch (page) {
+      case 'runs':
+        return runsQuery(this.runs);
+      case 'numerics':
+        return viewQuery(this.view);
+      case 'kernels':
+        return kernelsQuery(this.kernels);
+    }
+  }
+
   #readView(page: Exclude<PageId, 'train'>, query: URLSearchParams): void {
     const spec = query.get(SPEC_KEY);
     query.delete(SPEC_KEY);
     if (page === 'numerics') this.view = viewOf(query);
+    else if (page === 'runs') this.runs = runsViewOf(query);
     else this.kernels = kernelsViewOf(query);
     if (spec !== null) this.#readSpec(spec);
   }

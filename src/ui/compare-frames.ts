@@ -9,12 +9,13 @@ export type HiddenArms = ReadonlySet<string>;
 
 const DASHES: readonly (readonly number[])[] = [[], [9, 4], [2, 3], [12, 3, 2, 3], [5, 3], [14, 5], [2, 6], [7, 2, 2, 2, 2, 2]];
 
-/** Colour and dash of the arm at a place: told apart by both. */
+/** Colour and dash of the arm at a place: told apart by both. Beyond eight a colour comes again with other dashes: 64 pairs. */
 export function armStyle(place: number): { readonly color: string; readonly dash: readonly number[] } {
-  return { color: `--arm-${place % DASHES.length}`, dash: DASHES[place % DASHES.length] ?? [] };
+  const colors = DASHES.length;
+  return { color: `--arm-${place % colors}`, dash: DASHES[(place + Math.floor(place / colors)) % colors] ?? [] };
 }
 
-function styled(place: number): Pick<Curve, 'color' | 'dash'> | Pick<Curve, 'color'> {
+export function styled(place: number): Pick<Curve, 'color' | 'dash'> | Pick<Curve, 'color'> {
   const { color, dash } = armStyle(place);
   return dash.length === 0 ? { color } : { color, dash };
 }

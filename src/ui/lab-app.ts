@@ -8,6 +8,7 @@ import './lab-drop-zone.ts';
 import './lab-header.ts';
 import './lab-kernels-page.ts';
 import './lab-numerics-page.ts';
+import './lab-runs-page.ts';
 import './lab-train-page.ts';
 
 declare global {
@@ -67,6 +68,11 @@ export class LabApp extends LabElement {
       <lab-drop-zone .lab=${lab}></lab-drop-zone>
       <lab-alerts .lab=${lab}></lab-alerts>
       ${this.#shown.has('train') ? html`<lab-train-page .lab=${lab} ?hidden=${page !== 'train'}></lab-train-page>` : nothing}
+      ${
+        this.#shown.has('runs')
+          ? html`<lab-runs-page .lab=${lab} .address=${address} ?hidden=${page !== 'runs'}></lab-runs-page>`
+          : nothing
+      }
       ${
         this.#shown.has('numerics')
           ? html`<lab-numerics-page .lab=${lab} .address=${address} ?hidden=${page !== 'numerics'}></lab-numerics-page>`

@@ -222,6 +222,8 @@ export class LabHeader extends LabElement {
     switch (page) {
       case 'train':
         return run?.state === 'running' ? 'A run is training' : '';
+      case 'runs':
+        return '';
       case 'numerics':
         return comparisons.started?.state === 'running' ? 'A comparison is training' : '';
       case 'kernels':

@@ -6,6 +6,7 @@ import { kindOf } from './kernel-kinds.ts';
 import { kindStyles, markIcon } from './kernel-mark.ts';
 import { kernelName, nodesWords, rate, shortMs, spreadMs } from './kernel-words.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { sortHead, sortStyles } from './sort-head.ts';
 import { tableStyles } from './table-styles.ts';
 
 declare global {
@@ -40,70 +41,20 @@ export class LabKernelTable extends LitElement {
   static override readonly styles = [
     sharedStyles,
     tableStyles,
+    sortStyles,
     kindStyles,
     css`
       .scroll {
         max-height: 520px;
       }
-      th:first-child {
-        position: sticky;
-        left: 0;
-        background: inherit;
-      }
-      thead tr {
-        background: var(--raised);
-      }
-      thead th {
-        padding: 0;
-        z-index: 1;
-      }
-      thead th:first-child {
-        z-index: 2;
-      }
       thead th.plain {
         padding: 5px 12px;
       }
       tbody tr {
-        background: var(--surface);
         cursor: pointer;
       }
       tbody tr:hover {
         background: var(--accent-soft);
-      }
-      .sort {
-        display: inline-flex;
-        gap: 4px;
-        width: 100%;
-        min-height: 30px;
-        padding: 5px 12px;
-        justify-content: flex-end;
-        align-items: center;
-        border: 0;
-        border-radius: 0;
-        background: transparent;
-        color: inherit;
-        font-size: 12px;
-        font-weight: 600;
-        white-space: nowrap;
-      }
-      .sort:hover {
-        color: var(--text);
-      }
-      .sort:focus-visible,
-      .open:focus-visible {
-        outline-offset: -2px;
-      }
-      th:first-child .sort {
-        justify-content: flex-start;
-      }
-      .sort i {
-        width: 8px;
-        font-style: normal;
-        font-size: 9px;
-      }
-      [aria-sort='descending'],
-      [aria-sort='ascending'] {
-        color: var(--text);
       }
       .open {
         display: grid;
@@ -209,11 +160,7 @@ export class LabKernelTable extends LitElement {
   #head([sort, head, help]: (typeof COLUMNS)[number]): unknown {
     const chosen = sort === this.sort;
     const order = chosen ? (this.descending ? 'descending' : 'ascending') : 'none';
-    return html`<th scope="col" aria-sort=${order}>
-      <button type="button" class="sort" data-sort=${sort} title=${help} @click=${(): void => this.#order(sort)}>
-        ${head}<i aria-hidden="true">${chosen ? (this.descending ? '▼' : '▲') : ''}</i>
-      </button>
-    </th>`;
+    return sortHead({ sort, label: head, help, order, press: () => this.#order(sort) });
   }
 
   #row(row: KernelRow, at: number): unknown {

@@ -2,7 +2,8 @@ import { css, html, LitElement, unsafeCSS, type PropertyValues } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import uPlot from 'uplot';
 import plotStyles from 'uplot/dist/uPlot.min.css?inline';
-import { draw, NO_FRAME, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
+import { draw, nearestCurve, NO_FRAME, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
+import { PlotHighlight } from './plot-highlight.ts';
 import { plotOptions } from './plot-options.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { onThemeChange } from './theme.ts';
@@ -16,6 +17,8 @@ declare global {
     'lab-zoom': CustomEvent<Range | null>;
     /** The pointer or the arrow keys are at this x (`null`: nowhere). */
     'lab-cursor': CustomEvent<number | null>;
+    /** The pointer is near the curve of this place in the frame (`null`: near none). */
+    'lab-near': CustomEvent<number | null>;
   }
 }
 
@@ -47,6 +50,8 @@ export class LabPlot extends LitElement {
   @property({ type: Number }) height = 360;
   @property({ type: Boolean }) compact = false;
   @property({ attribute: false }) zoom: Range | null = null;
+  /** Place in the frame of the curve that stands out. */
+  @property({ attribute: false }) highlight: number | null = null;
   @query('.plot') private readonly box!: HTMLDivElement;
 
   #plot: uPlot | null = null;
@@ -54,6 +59,8 @@ export class LabPlot extends LitElement {
   #frame: PlotFrame = NO_FRAME;
   #drawn: Drawn = { data: [[]], x: [0, 1], y: [0, 1] };
   #zoomY: Range | null = null;
+  readonly #highlight = new PlotHighlight();
+  #near: number | null = null;
   #request = 0;
   #width = 0;
   #colors = new Map<string, string>();
@@ -108,7 +115,9 @@ export class LabPlot extends LitElement {
   override updated(changed: PropertyValues<this>): void {
     if (changed.has('zoom') && this.zoom === null) this.#zoomY = null;
     this.#resize.observe(this.box);
-    this.invalidate();
+    // What stands out lies over the plot: nothing else is drawn for it.
+    if (changed.size === 1 && changed.has('highlight') && this.#plot !== null) this.#painted(this.#plot);
+    else this.invalidate();
   }
 
   override disconnectedCallback(): void {
@@ -145,6 +154,7 @@ export class LabPlot extends LitElement {
       color: (name: string): string => this.#color(name),
       selected: (plot: uPlot): void => this.#selected(plot),
       hovered: (plot: uPlot): void => this.#hovered(plot),
+      painted: (plot: uPlot): void => this.#painted(plot),
     };
     this.#plot = new uPlot(plotOptions(owner, this.#width, this.height, this.compact), undefined, this.box);
   }
@@ -177,6 +187,20 @@ export class LabPlot extends LitElement {
     const { idx } = plot.cursor;
     const x = idx === null || idx === undefined ? null : (plot.data[0]?.[idx] ?? null);
     this.dispatchEvent(new CustomEvent('lab-cursor', { detail: x, bubbles: true, composed: true }));
+    const { left = -1, top = -1 } = plot.cursor;
+    const toPixels = { x: (value: number) => plot.valToPos(value, 'x'), y: (value: number) => plot.valToPos(value, 'y') };
+    const near = left < 0 ? null : nearestCurve(this.#drawn.data, { left, top }, toPixels);
+    if (near === this.#near) return;
+    this.#near = near;
+    this.dispatchEvent(new CustomEvent('lab-near', { detail: near, bubbles: true, composed: true }));
+  }
+
+  #painted(plot: uPlot): void {
+    const curve = this.highlight === null ? undefined : this.#frame.curves[this.highlight];
+    const [xs, ...columns] = this.#drawn.data;
+    const column = columns[this.highlight ?? -1];
+    if (curve === undefined || column === undefined) this.#highlight.clear();
+    else this.#highlight.draw(plot, xs, column, curve);
   }
 
   #key(event: KeyboardEvent): void {

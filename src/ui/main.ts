@@ -1,4 +1,4 @@
-import { Lab } from '../lab/index.ts';
+import { browserPorts, Lab, RunStore, whenPageLeaves } from '../lab/index.ts';
 import './lab-app.ts';
 import { startTheme } from './theme.ts';
 
@@ -28,8 +28,13 @@ function storage(): Storage | null {
 }
 
 startTheme();
-const lab = new Lab({ connect: startWorker, storage: storage() });
+const store = new RunStore(browserPorts(storage(), () => lab.makeRoom()));
+const lab: Lab = new Lab({ connect: startWorker, storage: storage(), store, whenLeaving: whenPageLeaves });
 const app = document.createElement('lab-app');
 app.lab = lab;
 document.body.append(app);
+// A page that is left stores what is not stored yet; where the store cannot, leaving would lose it.
+addEventListener('beforeunload', (event) => {
+  if (lab.recorder?.unsaved === true && store.trouble !== null) event.preventDefault();
+});
 void lab.open();

@@ -79,7 +79,12 @@ export interface Drawn {
 /** Chooses the points that a plot of `width` pixels needs; a zoom narrows the ranges. */
 export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY: Range | null): Drawn {
   const x = zoomX ?? extentOfX(frame);
-  const curves = frame.curves.map((curve) => visible(curve, x, frame.xLog, Math.max(32, width)));
+  const buckets = Math.max(32, width);
+  const curves = isCrowded(frame)
+    ? frame.curves.map((curve) =>
+        snapped(visible(curve, x, frame.xLog, Math.ceil((2 * buckets) / SLOTS)), x, frame.xLog, 2 * buckets),
+      )
+    : frame.curves.map((curve) => visible(curve, x, frame.xLog, buckets));
   const edges = (frame.bands ?? []).flatMap((band) => bandEdges(band, frame, x, width));
   return { data: align(curves), x, y: zoomY ?? limited(extentOfY(frame, [...curves, ...edges], zoomX === null), frame.limitY) };
 }
@@ -95,6 +100,64 @@ export function bandEdges({ x, low, high }: PlotBand, { xLog }: PlotFrame, range
     y: indices.map((i) => y[i] ?? Number.NaN),
   });
   return [edge(low), edge(high)];
+}
+
+const CROWD = 24;
+/** Points that a bucket keeps at most. */
+const SLOTS = 5;
+
+/** So many curves that they share few places on x: with places of its own for each, hundreds would take seconds to draw. */
+export function isCrowded({ curves }: PlotFrame): boolean {
+  return curves.length > CROWD;
+}
+
+/** Points moved to the nearest of `slots` places along x, half a pixel wide each; those for whom none is free nearby are left out. */
+function snapped(points: Points, [min, max]: Range, log: boolean, slots: number): Points {
+  const position = log ? Math.log : (value: number): number => value;
+  const value = log ? Math.exp : (at: number): number => at;
+  const width = (position(max) - position(min)) / slots;
+  if (!(width > 0)) return points;
+  const [x, y]: [number[], number[]] = [[], []];
+  let last = -Infinity;
+  points.x.forEach((at, i) => {
+    const near = Math.round((position(at) - position(min)) / width);
+    const slot = Math.max(near, last + 1);
+    if (slot - near > SLOTS) return;
+    last = slot;
+    x.push(value(position(min) + slot * width));
+    y.push(points.y[i] ?? Number.NaN);
+  });
+  return { x, y };
+}
+
+/**
+ * The drawn curve that passes nearest to a place, in pixels from the top left of what is drawn; null where none is near.
+ *
+ * @param toPixels of values of x and y.
+ */
+export function nearestCurve(
+  [xs, ...columns]: Drawn['data'],
+  place: { readonly left: number; readonly top: number },
+  toPixels: { readonly x: (value: number) => number; readonly y: (value: number) => number },
+  reach = 24,
+): number | null {
+  const at = lowerBound(xs.map(toPixels.x), place.left);
+  let [nearest, least]: [number | null, number] = [null, reach];
+  columns.forEach((column, i) => {
+    let [before, after] = [at - 1, at];
+    while (before >= 0 && column[before] === undefined) before--;
+    while (after < xs.length && column[after] === undefined) after++;
+    const [from, to] = [column[before], column[after]];
+    const ends = [from, to].filter((end) => typeof end === 'number');
+    if (ends.length === 0) return;
+    const [x0, x1] = [toPixels.x(xs[before] ?? Number.NaN), toPixels.x(xs[after] ?? Number.NaN)];
+    const share = typeof from === 'number' && typeof to === 'number' && x1 > x0 ? (place.left - x0) / (x1 - x0) : 0;
+    const y = toPixels.y((ends[0] ?? 0) + share * ((ends.at(-1) ?? 0) - (ends[0] ?? 0)));
+    const aside = ends.length === 2 ? 0 : Math.abs(place.left - (typeof from === 'number' ? x0 : x1));
+    const distance = Math.hypot(aside, y - place.top);
+    if (distance < least) [nearest, least] = [i, distance];
+  });
+  return nearest;
 }
 
 function limited([low, high]: Range, limit: Range | undefined): Range {

@@ -1,7 +1,7 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import type uPlot from 'uplot';
 import { short } from './format.ts';
-import { bandEdges, type PlotBand, type PlotFrame, type Range } from './plot-data.ts';
+import { bandEdges, isCrowded, type PlotBand, type PlotFrame, type Range } from './plot-data.ts';
 
 /** What the options ask of the element that owns the plot. */
 export interface PlotOwner {
@@ -12,6 +12,8 @@ export interface PlotOwner {
   color(name: string): string;
   selected(plot: uPlot): void;
   hovered(plot: uPlot): void;
+  /** The plot was drawn. */
+  painted(plot: uPlot): void;
 }
 
 const FONT = '11px system-ui, sans-serif';
@@ -69,7 +71,8 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
     padding: [10, 12, 0, 0],
     cursor: {
       drag: { x: true, y: true, uni: 24, setScale: false },
-      points: { size: 6 },
+      // One element a curve, each moved with the pointer.
+      points: isCrowded(frame) ? { show: false } : { size: 6 },
       focus: { prox: -1 },
       sync: { key: 'isoflop', setSeries: false },
     },
@@ -90,7 +93,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
     ],
     hooks: {
       drawAxes: [(plot): void => drawBands(plot, owner), (plot): void => drawLines(plot, owner)],
-      draw: [(plot): void => drawMarks(plot, owner)],
+      draw: [(plot): void => drawMarks(plot, owner), (plot): void => owner.painted(plot)],
       setSelect: [(plot): void => owner.selected(plot)],
       setCursor: [(plot): void => owner.hovered(plot)],
     },

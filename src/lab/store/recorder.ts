@@ -1,0 +1,183 @@
+import type { DeviceReport } from '../../worker/protocol.ts';
+import { runTitle, type Run } from '../run.ts';
+import { Followed } from './followed.ts';
+import type { Outcome } from './progress.ts';
+import type { NewRun } from './record.ts';
+import type { RunStore } from './store.ts';
+import { troubleOf } from './trouble.ts';
+
+/** `hidden`: the page may go away without another word; `gone`: it goes. */
+export type Leaving = 'hidden' | 'gone';
+
+export interface RecorderPorts {
+  readonly store: RunStore;
+  /** What runs train on, for their records. */
+  readonly device: () => DeviceReport | null;
+  /** Something that the user should know and that stops nothing. */
+  readonly notice: (text: string) => void;
+  /** Tells when the page is left; returns what ends it. */
+  readonly whenLeaving: (listener: (leaving: Leaving) => void) => () => void;
+}
+
+const EVERY_MS = 2000;
+/** A save that failed is tried again after this long at first, and after twice as long each time until {@link LATEST_MS}. */
+const LATEST_MS = 30_000;
+
+/**
+ * Stores what the page's runs measure: at most every two seconds, and at once when a run's state changes or the page is left. Between saves
+ * it costs a comparison of a few numbers; a save copies what is new.
+ */
+export class RunRecorder {
+  readonly #ports: RecorderPorts;
+  readonly #followed: Followed[] = [];
+  readonly #ends: (() => void)[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waitMs = EVERY_MS;
+  #saving: Promise<void> | null = null;
+  /** Something is to be stored at once, as soon as the save that goes on is over. */
+  #again = false;
+
+  constructor(ports: RecorderPorts) {
+    this.#ports = ports;
+    this.#ends = [ports.whenLeaving((leaving) => this.#leave(leaving)), ports.store.watch((ids) => this.#changed(ids))];
+  }
+
+  /** True while something that was measured is not stored; leaving the page would lose it. */
+  get unsaved(): boolean {
+    return this.#followed.some((followed) => followed.dirty && !followed.removed);
+  }
+
+  /** Stores a run from now on; `lanes` are the runs that its lanes are, where there is more than one or a sweep it belongs to. */
+  follow(run: Run, lanes: readonly NewRun[] = [{ id: run.runId, spec: run.spec }]): void {
+    const followed = new Followed(run, lanes);
+    this.#followed.push(followed);
+    followed.ends.push(
+      run.on('state', () => (followed.turned ? void this.save() : this.#arm())),
+      run.on('series', () => this.#arm()),
+    );
+  }
+
+  /** Stores everything that is not stored. Never rejects: what fails is tried again, and the store says why. */
+  save(): Promise<void> {
+    if (this.#saving !== null) {
+      this.#again = true;
+      return this.#saving;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#saving = this.#saveAll().finally(() => {
+      this.#saving = null;
+      if (this.#again) {
+        this.#again = false;
+        void this.save();
+      } else if (this.#followed.some(({ run, over, asleep, dirty }) => !asleep && ((run.active && !over) || dirty))) {
+        this.#arm();
+      }
+    });
+    return this.#saving;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const end of [...this.#ends, ...this.#followed.flatMap(({ ends }) => ends)]) end();
+  }
+
+  #arm(): void {
+    if (this.#saving !== null) return;
+    this.#timer ??= setTimeout(() => void this.save(), this.#waitMs);
+  }
+
+  async #saveAll(): Promise<void> {
+    let failed = false;
+    // The store has told the user; what cannot be saved keeps nothing else from it.
+    const fail = (): void => void (failed = true);
+    // One after another: the same run may be here twice, as it was and as it goes on from its checkpoint.
+    for (const followed of this.#followed) if (followed.dirty && !followed.asleep) await this.#saveOne(followed).catch(fail);
+    await this.#ports.store.beat().catch(fail);
+    this.#waitMs = failed ? Math.min(LATEST_MS, this.#waitMs * 2) : EVERY_MS;
+    const last = this.#followed.at(-1);
+    const done = this.#followed.filter((followed) => followed !== last && !followed.run.active && !followed.dirty);
+    for (const followed of done) {
+      for (const end of followed.ends) end();
+      this.#followed.splice(this.#followed.indexOf(followed), 1);
+    }
+  }
+
+  async #saveOne(followed: Followed): Promise<void> {
+    const { run } = followed;
+    const { store, device } = this.#ports;
+    if (run.report === null) return;
+    if (!followed.begun) {
+      try {
+        const records = await store.begin(followed.beginnings(run.report, device()));
+        records.forEach(({ summary }, i) => {
+          const lane = followed.lanes[i];
+          if (lane !== undefined) lane.baseMs = summary.trainedMs;
+        });
+        followed.begun = true;
+      } catch (error) {
+        const failure = troubleOf(error);
+        if (failure.kind !== 'owned') throw failure;
+        followed.over = true;
+        this.#ports.notice(`Nothing of ${runTitle(run.spec)} is stored from here. ${failure.message}`);
+        return;
+      }
+    }
+    await this.#advance(followed);
+    if (!run.active && !followed.dirty && !followed.removed) await store.release(followed.lanes.map((lane) => lane.run.id));
+  }
+
+  /** Its transaction has begun when this returns. */
+  #advance(followed: Followed): Promise<void> {
+    const { state, step, totalSteps } = followed.run;
+    const lanes = [...followed.lanes.entries()].filter(([, { taken }]) => !taken);
+    const parts = lanes.map(([i, lane]) => ({ lane, ...followed.advance(i) }));
+    return this.#ports.store.append(parts.map(({ advance }) => advance)).then((outcomes) => {
+      for (const [i, { lane, marks }] of parts.entries()) {
+        if (outcomes[i] === 'saved') lane.marks = marks;
+        if (outcomes[i] === 'taken') lane.taken = true;
+      }
+      if (outcomes.includes('saved')) followed.stored = { state, step, totalSteps };
+      this.#say(followed, outcomes);
+    });
+  }
+
+  #say(followed: Followed, outcomes: readonly Outcome[]): void {
+    const title = runTitle(followed.run.spec);
+    const { notice } = this.#ports;
+    if (outcomes.includes('taken')) {
+      followed.over = followed.lanes.every(({ taken }) => taken);
+      notice(`${title} goes on in another tab: what this one trains of it is not stored.`);
+    }
+    if (outcomes.includes('gone')) {
+      followed.forget();
+      this.#again = true;
+      notice(`The browser has removed what was stored. ${title} is stored anew, as far as this page knows it.`);
+    }
+    const removed = outcomes.includes('removed');
+    if (removed && !followed.removed)
+      notice(`${title} was removed while it trains: nothing more of it is stored until it is restored.`);
+    if (!removed && followed.removed) notice(`${title} was restored, with everything since.`);
+    followed.removed = removed;
+    followed.asleep = removed;
+  }
+
+  /** A run that was removed may have been restored: it is stored from where it was. */
+  #changed(ids: readonly string[]): void {
+    for (const followed of this.#followed) {
+      if (!followed.asleep || (ids.length > 0 && !followed.lanes.some(({ run }) => ids.includes(run.id)))) continue;
+      followed.asleep = false;
+      this.#arm();
+    }
+  }
+
+  /** Saves without waiting for a save that goes on: storing the same twice does no harm. */
+  #leave(leaving: Leaving): void {
+    const begun = this.#followed.filter((followed) => followed.begun && !followed.over && !followed.removed);
+    const advanced = begun.filter((followed) => followed.dirty).map((followed) => this.#advance(followed));
+    // A tab that is gone trains nothing; one that comes back says so with its next save.
+    if (leaving === 'gone')
+      advanced.push(this.#ports.store.release(begun.flatMap(({ lanes }) => lanes.map(({ run }) => run.id))));
+    void Promise.allSettled(advanced);
+  }
+}

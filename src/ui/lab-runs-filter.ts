@@ -1,0 +1,125 @@
+import { css, html, nothing } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import {
+  columnLabel,
+  differing,
+  isColumnId,
+  KEPT_STATES,
+  RUNS_VIEW_START,
+  SHOWN_PATHS,
+  type ColumnId,
+  type RunRecord,
+  type RunsView,
+} from '../lab/index.ts';
+import { LabRunsElement } from './lab-runs-element.ts';
+import { typed } from './number-input.ts';
+import { sharedStyles } from './shared-styles.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lab-runs-filter': LabRunsFilter;
+  }
+}
+
+const OTHER_GROUPS: readonly ColumnId[] = ['sweep', 'state', 'tags', 'data', 'adapter', 'build'];
+
+/** Which runs are shown, by what they are grouped, and which columns they have. */
+@customElement('lab-runs-filter')
+export class LabRunsFilter extends LabRunsElement {
+  static override readonly styles = [
+    sharedStyles,
+    css`
+      .bar {
+        gap: 8px 14px;
+        font-size: 12px;
+        color: var(--muted);
+      }
+      label {
+        display: inline-flex;
+        align-items: center;
+        gap: 6px;
+      }
+      select {
+        width: auto;
+        max-width: 220px;
+        min-height: 28px;
+        font-size: 12px;
+      }
+      input[type='search'] {
+        width: 190px;
+        min-height: 28px;
+        font-size: 12px;
+      }
+    `,
+  ];
+
+  /** All runs, shown or not. */
+  @property({ attribute: false }) runs: readonly RunRecord[] = [];
+  @property({ attribute: false }) view: RunsView = RUNS_VIEW_START;
+
+  override render(): unknown {
+    const { runs, view } = this;
+    const states = KEPT_STATES.filter((state) => state === view.state || runs.some((run) => run.state === state));
+    const tags = [...new Set([...runs.flatMap((run) => run.tags), ...(view.tag === '' ? [] : [view.tag])])].sort();
+    const hidden = runs.filter((run) => run.hidden).length;
+    return html`<div class="bar">
+      <input
+        type="search"
+        aria-label="Name, tag or note"
+        placeholder="Name, tag or note"
+        .value=${view.text}
+        @input=${(event: Event): void => this.say('lab-runs-view', { text: typed(event) })}
+      />
+      ${this.#select('state', 'State', states)} ${tags.length === 0 ? nothing : this.#select('tag', 'Tag', tags)}
+      <label
+        >Group by
+        <select name="group" @change=${(event: Event): void => this.#group(typed(event))}>
+          <option value="" .selected=${view.group === ''}>nothing</option>
+          ${this.#groups('What differs', differing(runs))} ${this.#groups('Of the run', OTHER_GROUPS)}
+          ${this.#groups('All settings', SHOWN_PATHS)}
+        </select></label
+      >
+      ${this.#switch('everything', 'Only what differs', !view.everything, { everything: !view.everything })}
+      ${hidden === 0 && !view.hidden ? nothing : this.#switch('hidden', `Show hidden (${hidden})`, view.hidden, { hidden: !view.hidden })}
+    </div>`;
+  }
+
+  #select(name: 'state' | 'tag', label: string, choices: readonly string[]): unknown {
+    const choose = (choice: string): void => {
+      const state = KEPT_STATES.find((known) => known === choice) ?? '';
+      this.say('lab-runs-view', name === 'state' ? { state } : { tag: choice });
+    };
+    return html`<label
+      >${label}
+      <select name=${name} @change=${(event: Event): void => choose(typed(event))}>
+        <option value="" .selected=${this.view[name] === ''}>any</option>
+        ${choices.map((choice) => html`<option value=${choice} .selected=${this.view[name] === choice}>${choice}</option>`)}
+      </select></label
+    >`;
+  }
+
+  #groups(label: string, columns: readonly ColumnId[]): unknown {
+    if (columns.length === 0) return nothing;
+    return html`<optgroup label=${label}>
+      ${columns.map(
+        (column) => html`<option value=${column} .selected=${this.view.group === column}>${columnLabel(column)}</option>`,
+      )}
+    </optgroup>`;
+  }
+
+  #switch(name: string, label: string, on: boolean, change: Partial<RunsView>): unknown {
+    return html`<label
+      ><input
+        type="checkbox"
+        role="switch"
+        name=${name}
+        .checked=${on}
+        @change=${(): void => this.say('lab-runs-view', change)}
+      />${label}</label
+    >`;
+  }
+
+  #group(column: string): void {
+    this.say('lab-runs-view', { group: isColumnId(column) ? column : '' });
+  }
+}

@@ -1,0 +1,153 @@
+import { css, html, nothing } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
+import { RunsDesk, SHOWN_PATHS, shownColumns, shownRuns, type RunRecord, type RunsView } from '../lab/index.ts';
+import type { Address } from './address.ts';
+import { LabElement } from './lab-element.ts';
+import type { LabRunsChart } from './lab-runs-chart.ts';
+import type { LabRunsTable } from './lab-runs-table.ts';
+import { placesOf } from './runs-frames.ts';
+import { sharedStyles } from './shared-styles.ts';
+import './lab-notices.ts';
+import './lab-runs-actions.ts';
+import './lab-runs-chart.ts';
+import './lab-runs-files.ts';
+import './lab-runs-filter.ts';
+import './lab-runs-table.ts';
+import './lab-runs-undo.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lab-runs-page': LabRunsPage;
+  }
+}
+
+/** The kept runs: their curves one over the other, a table of what they came to, and files of both. */
+@customElement('lab-runs-page')
+export class LabRunsPage extends LabElement {
+  static override readonly styles = [
+    sharedStyles,
+    css`
+      main,
+      .rows {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 14px;
+      }
+      main {
+        max-width: 1760px;
+        margin: 0 auto;
+        padding: 16px 20px 48px;
+      }
+      .rows {
+        gap: 10px;
+      }
+      @media (max-width: 960px) {
+        main {
+          padding: 12px 14px 40px;
+        }
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) address!: Address;
+  @query('lab-runs-chart') private readonly chart!: LabRunsChart | null;
+  @query('lab-runs-table') private readonly table!: LabRunsTable | null;
+  #desk: RunsDesk | null = null;
+  #ends: (() => void)[] = [];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const { lab, address } = this;
+    if (lab.store !== null) {
+      const report = (error: unknown, where: string): void => lab.report(error, where);
+      const desk = (this.#desk ??= new RunsDesk({ store: lab.store, report, notice: (text) => lab.notice(text) }));
+      this.#ends = [
+        desk.on('runs', () => this.requestUpdate()),
+        desk.on('chosen', () => this.requestUpdate()),
+        address.on('view', () => this.requestUpdate()),
+        address.on('page', () => (desk.asleep = address.page !== 'runs')),
+        () => desk.close(),
+      ];
+      desk.open();
+    }
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const end of this.#ends) end();
+    this.#ends = [];
+  }
+
+  override render(): unknown {
+    const desk = this.#desk;
+    if (desk === null) return html`<main><p class="card">Runs are not stored: they are gone with this page.</p></main>`;
+    const { runs } = desk;
+    if (runs === null) return html`<main>${this.#files(desk, [], [])}</main>`;
+    const view = this.address.runs;
+    const shown = shownRuns(runs, view);
+    return html`<main
+      @lab-runs-view=${(event: CustomEvent<Partial<RunsView>>): void => this.address.setRuns(event.detail)}
+      @lab-runs-chosen=${(event: CustomEvent<readonly string[]>): void => desk.choose(event.detail)}
+      @lab-runs-near=${(event: CustomEvent<readonly string[]>): void => this.#near(event.detail)}
+    >
+      ${runs.length === 0 ? this.#empty(desk) : this.#shown(desk, runs, shown, view)} ${this.#files(desk, runs, shown)}
+      <lab-notices .lab=${this.lab}></lab-notices>
+    </main>`;
+  }
+
+  override updated(): void {
+    const runs = this.#desk?.runs ?? null;
+    if (runs !== null) void this.#desk?.draw(shownRuns(runs, this.address.runs).map(({ id }) => id));
+  }
+
+  #empty(desk: RunsDesk): unknown {
+    return html`<section class="card rows" aria-label="Runs">
+      <h2>Runs</h2>
+      <p>Runs that you train are kept here, in this browser.</p>
+      <p class="muted">
+        Start one on the <a href=${this.address.href('train')}>Train page</a>, or import a file of runs that was saved before.
+      </p>
+      <lab-runs-undo .desk=${desk} .ids=${desk.undoable}></lab-runs-undo>
+    </section>`;
+  }
+
+  #shown(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[], view: RunsView): unknown {
+    const left = runs.length - shown.length;
+    return html`<lab-runs-chart .desk=${desk} .runs=${shown} .view=${view}></lab-runs-chart>
+      <section class="card rows" aria-label="Runs">
+        <header class="bar">
+          <h2>Runs <span class="muted">${shown.length}${left === 0 ? nothing : ` of ${runs.length}`}</span></h2>
+        </header>
+        <lab-runs-filter .runs=${runs} .view=${view}></lab-runs-filter>
+        <lab-runs-actions
+          .lab=${this.lab}
+          .address=${this.address}
+          .desk=${desk}
+          .chosen=${runs.filter(({ id }) => desk.chosen.has(id))}
+        ></lab-runs-actions>
+        <lab-runs-undo .desk=${desk} .ids=${desk.undoable}></lab-runs-undo>
+        ${
+          shown.length === 0
+            ? html`<p class="muted">None of the ${runs.length} runs is what you look for.</p>`
+            : html`<lab-runs-table
+                .runs=${shown}
+                .columns=${shownColumns(shown, view.everything ? SHOWN_PATHS : null)}
+                .view=${view}
+                .baseline=${runs.find(({ baseline }) => baseline) ?? null}
+                .chosen=${desk.chosen}
+                .places=${placesOf(shown, view)}
+              ></lab-runs-table>`
+        }
+      </section>`;
+  }
+
+  #files(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[]): unknown {
+    const columns = shownColumns(shown, null);
+    return html`<lab-runs-files .desk=${desk} .all=${runs} .shown=${shown} .columns=${columns}></lab-runs-files>`;
+  }
+
+  #near(ids: readonly string[]): void {
+    this.chart?.highlight(ids);
+    this.table?.highlight(ids);
+  }
+}
