@@ -153,6 +153,7 @@ export class LabHeader extends LabElement {
           display: block;
           flex-basis: 100%;
           order: 1;
+          white-space: normal;
         }
         .device {
           order: 2;
@@ -200,7 +201,7 @@ export class LabHeader extends LabElement {
         <h1>Isoflop</h1>
       </div>
       <nav aria-label="Pages">${PAGES.map(({ id, label }) => this.#link(id, label))}</nav>
-      <span class="tagline">Train micro-transformers on your own GPU, in this tab. Nothing leaves the machine.</span>
+      <span class="tagline">Micro-transformers on your own GPU. Nothing leaves the machine.</span>
       <span class="push device"
         ><span class="dot ${this.lab.deviceState}"></span><span>${this.#deviceWords()}</span>${this.#badge()}</span
       >
