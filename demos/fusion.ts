@@ -4,7 +4,7 @@ import { pairedRatio, ratioWords } from '../src/laws/index.ts';
 import { adapterName, draw, element, say } from './page.ts';
 
 const [ROWS, INNER, COLUMNS] = [1024, 32, 256];
-const ROUNDS = 15;
+const ROUNDS = 9;
 /** Layers a submit, so that a submit's own cost is shared. */
 const REPEATS = 4;
 

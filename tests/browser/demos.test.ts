@@ -40,7 +40,7 @@ describe('demos', () => {
   it('fusion.html: one kernel gives every bit that three give, and the page says what that is worth', async () => {
     const { page } = await suite.blank();
     await page.goto(`${suite.build.url}demos/fusion.html`);
-    await until(page, /^Round 15 of 15/);
+    await until(page, /^Round 9 of 9/);
     expect(await textOf(page, '#verdict')).toMatch(/^One kernel instead of three: (?:\d.* time|no measurable difference.*)\.$/);
     expect(await textOf(page, '#apart')).toMatch(/ms, 5\.4 MB moved$/);
     expect(await textOf(page, '#fused')).toMatch(/ms, 1\.2 MB moved$/);

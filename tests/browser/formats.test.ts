@@ -160,24 +160,27 @@ describe('the format explorer', () => {
   });
 });
 
-describe.each(['dark', 'light'] as const)('axe finds nothing wrong in the %s Numerics page', (theme) => {
+describe('axe finds nothing wrong', () => {
   it.each([
-    ['wide', 1280, 900],
-    ['on a phone', 390, 844],
-  ])('%s: codes on marks and as density, with an error, with the table', async (_name, width, height) => {
-    const lab = await suite.blank();
-    const { page } = lab;
-    await page.setViewport({ width, height });
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
-    await page.goto(`${suite.build.url}#numerics?a=e3m4-fn&b=bf16&round=stochastic`);
-    await lab.appears('lab-cast-panel');
-    expect(await violations(page), 'marks and density').toEqual([]);
-    await (await lab.find('lab-format-explorer >>> summary')).click();
-    await lab.choose('lab-format-picker.a >>> #own', 'e0m7');
-    await lab.choose('lab-format-picker.b >>> #format', 'mxfp4');
-    await lab.choose('lab-cast-controls >>> #round', 'nearest');
-    expect(await violations(page), 'an error and the tables').toEqual([]);
-    const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(scrollWidth, 'nothing sticks out to the side').toBeLessThanOrEqual(width);
-  });
+    ['light', 'wide', 1280, 900],
+    ['dark', 'on a phone', 390, 844],
+  ])(
+    'in the %s Numerics page, %s: codes on marks and as density, with an error, with the table',
+    async (theme, _name, width, height) => {
+      const lab = await suite.blank();
+      const { page } = lab;
+      await page.setViewport({ width, height });
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+      await page.goto(`${suite.build.url}#numerics?a=e3m4-fn&b=bf16&round=stochastic`);
+      await lab.appears('lab-cast-panel');
+      expect(await violations(page), 'marks and density').toEqual([]);
+      await (await lab.find('lab-format-explorer >>> summary')).click();
+      await lab.choose('lab-format-picker.a >>> #own', 'e0m7');
+      await lab.choose('lab-format-picker.b >>> #format', 'mxfp4');
+      await lab.choose('lab-cast-controls >>> #round', 'nearest');
+      expect(await violations(page), 'an error and the tables').toEqual([]);
+      const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(scrollWidth, 'nothing sticks out to the side').toBeLessThanOrEqual(width);
+    },
+  );
 });
