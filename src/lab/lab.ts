@@ -401,6 +401,7 @@ export class Lab extends Observable<LabTopic> {
   #receive(event: WorkerEvent): void {
     if (event.type === 'notice') this.notice(event.text);
     if (event.type === 'fault') this.#faulted(event.error, event.runId, event.recovering);
+    if (event.type === 'dataAtHand') this.#askForecast();
     if (event.type === 'recovered' && this.messages.recovered(null)) this.notice('Recovered: the GPU is there again.');
     if (event.type === 'progress' && event.runId === null) {
       this.progress = { task: event.task, done: event.done, total: event.total };

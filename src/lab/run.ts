@@ -150,6 +150,7 @@ export class Run extends Observable<RunTopic> {
       // Notices are the page's; comparisons and measurements have a model of their own.
       case 'notice':
       case 'recovered':
+      case 'dataAtHand':
       case 'comparisonState':
       case 'armState':
       case 'armMetrics':

@@ -181,6 +181,7 @@ const EVENTS: { readonly [T in Event['type']]: Shape } = {
   notice: { runId: nullOr(string), text: string },
   fault: { runId: nullOr(string), error: wireError, recovering: boolean },
   recovered: {},
+  dataAtHand: {},
 };
 
 /** True where a message has the form of an event of this build. */

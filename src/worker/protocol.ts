@@ -174,7 +174,9 @@ export type Event =
   /** The run stopped, or the device is gone (`runId` null). `recovering`: the worker is already restarting from a checkpoint. */
   | { readonly type: 'fault'; readonly runId: string | null; readonly error: WireError; readonly recovering: boolean }
   /** There is a device again after one was lost that no run held. A run says by its state that it is back. */
-  | { readonly type: 'recovered' };
+  | { readonly type: 'recovered' }
+  /** The data of a forecast that could not wait for them are there: another forecast would know them. */
+  | { readonly type: 'dataAtHand' };
 
 /** Steps `firstStep .. firstStep + n - 1`, 1-based, contiguous. Arrays are `[n, lanes]`, transferred. */
 export interface MetricsEvent {

@@ -228,7 +228,14 @@ export class TrainingHost {
     if (known === null && (busy || (data.tokenizer === 'bpe' && data.source !== 'markov') || data.source === 'file')) return null;
     const late = this.ports.sleep(FORECAST_DATA_MS).then(() => null);
     // What is being prepared for a run may be given up with that run; why, is no business of a forecast's.
-    return Promise.race([known === null ? this.library.open(data) : known.catch(() => null), late]);
+    const wanted = known === null ? this.library.open(data) : known.catch(() => null);
+    const first = await Promise.race([wanted, late]);
+    if (first === null && known === null)
+      wanted.then(
+        () => this.post({ type: 'dataAtHand' }),
+        () => undefined,
+      );
+    return first;
   }
 
   private async start({ runId, specs, checkpoint, stored, hold }: Of<'start'>): Promise<Answer> {

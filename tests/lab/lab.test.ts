@@ -85,6 +85,14 @@ describe('Lab', () => {
     expect(lab.forecast?.parameters).toBeGreaterThan(0);
   });
 
+  it('asks for a forecast again when its data, which took their time, are there', async () => {
+    const { lab, workers } = await opened();
+    await vi.waitFor(() => expect(lab.forecast).not.toBeNull());
+    const before = sent(workers[0], 'forecast');
+    await say(workers[0], { type: 'dataAtHand' });
+    expect(sent(workers[0], 'forecast')).toBe(before + 1);
+  });
+
   it('promise 6: a refused start leaves the run failed and says why', async () => {
     const { lab, workers } = await opened();
     const host = workers[0]?.host;
