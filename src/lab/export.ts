@@ -1,7 +1,8 @@
 import type { DeviceReport, PeakReport } from '../worker/protocol.ts';
 import type { EvalSeries, Run } from './run.ts';
 
-const COLUMNS = [
+/** What a table of steps has of a step. */
+export const STEP_COLUMNS = [
   'step',
   'tokens',
   'flops',
@@ -16,7 +17,7 @@ const COLUMNS = [
 
 /** One row a step of lane 0, and a row for an evaluation before the first one; values that do not exist are empty. */
 export function runCsv(run: Run): string {
-  const rows = [COLUMNS.join(',')];
+  const rows = [STEP_COLUMNS.join(',')];
   const validation = byStep(run.evals.validation);
   const ood = byStep(run.evals.ood);
   const steps = new Set([...run.steps.view(), ...validation.keys(), ...ood.keys()]);

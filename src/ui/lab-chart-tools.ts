@@ -4,6 +4,7 @@ import { sliderOf, UNITS, weightOf, type ChartView } from './chart-view.ts';
 import type { XUnit } from '../lab/index.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { toolStyles } from './tool-styles.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -16,6 +17,7 @@ declare global {
 export class LabChartTools extends LitElement {
   static override readonly styles = [
     sharedStyles,
+    toolStyles,
     css`
       div {
         display: flex;
@@ -24,16 +26,6 @@ export class LabChartTools extends LitElement {
         gap: 6px 14px;
         font-size: 12px;
         color: var(--muted);
-      }
-      label {
-        display: inline-flex;
-        align-items: center;
-        gap: 6px;
-      }
-      select {
-        width: auto;
-        min-height: 28px;
-        font-size: 12px;
       }
       input[type='range'] {
         width: 110px;

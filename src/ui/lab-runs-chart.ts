@@ -11,6 +11,7 @@ import { savePlot } from './plot-svg.ts';
 import { placesOf, RunsFrames } from './runs-frames.ts';
 import type { PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { toolStyles } from './tool-styles.ts';
 import './lab-chart-tools.ts';
 import './lab-plot.ts';
 
@@ -29,21 +30,12 @@ const MOST_NAMES = 5;
 export class LabRunsChart extends LabRunsElement {
   static override readonly styles = [
     sharedStyles,
+    toolStyles,
     css`
       .tools {
         margin-bottom: 8px;
         font-size: 12px;
         color: var(--muted);
-      }
-      label {
-        display: inline-flex;
-        align-items: center;
-        gap: 6px;
-      }
-      select {
-        width: auto;
-        min-height: 28px;
-        font-size: 12px;
       }
     `,
   ];

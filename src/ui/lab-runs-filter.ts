@@ -14,6 +14,7 @@ import {
 import { LabRunsElement } from './lab-runs-element.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { toolStyles } from './tool-styles.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -28,22 +29,15 @@ const OTHER_GROUPS: readonly ColumnId[] = ['sweep', 'state', 'tags', 'data', 'ad
 export class LabRunsFilter extends LabRunsElement {
   static override readonly styles = [
     sharedStyles,
+    toolStyles,
     css`
       .bar {
         gap: 8px 14px;
         font-size: 12px;
         color: var(--muted);
       }
-      label {
-        display: inline-flex;
-        align-items: center;
-        gap: 6px;
-      }
       select {
-        width: auto;
         max-width: 220px;
-        min-height: 28px;
-        font-size: 12px;
       }
       input[type='search'] {
         width: 190px;

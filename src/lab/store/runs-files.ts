@@ -1,4 +1,5 @@
 import { csv, type Cell } from '../csv.ts';
+import { STEP_COLUMNS } from '../export.ts';
 import { cellOf, columnLabel, RUN_COLUMN_IDS, SHOWN_PATHS, type ColumnId, type RunCell } from './columns.ts';
 import { NO_CURVES } from './curves.ts';
 import type { KeptRun } from './kept-run.ts';
@@ -15,20 +16,7 @@ export function runsCsv(runs: readonly RunRecord[]): string {
   return csv([ALL, ...runs.map((run) => ALL.map((id) => cell(cellOf(run, id))))]);
 }
 
-const STEP_COLUMNS = [
-  'run',
-  'name',
-  'step',
-  'tokens',
-  'flops',
-  'seconds',
-  'epochs',
-  'learningRate',
-  'gradNorm',
-  'trainNats',
-  'validationNats',
-  'oodNats',
-] as const;
+const RUN_STEP_COLUMNS = ['run', 'name', ...STEP_COLUMNS] as const;
 
 /** One row a run and step; null where nothing was measured. */
 type StepRow = readonly [string, string, ...(number | null)[]];
@@ -64,12 +52,12 @@ function* stepRows({ record, curves: { train, validation, ood } }: KeptRun): Gen
 
 /** One row a run and step, in pieces that follow each other: the head, then each run. */
 export function* stepsCsv(runs: Iterable<KeptRun>): Generator<string> {
-  yield csv([STEP_COLUMNS]);
+  yield csv([RUN_STEP_COLUMNS]);
   for (const run of runs) yield csv([...stepRows(run)].map((row) => row.map(cell)));
 }
 
 /** Column types of Parquet: what was measured in f32 is stored as f32. */
-const TYPES: { readonly [C in (typeof STEP_COLUMNS)[number]]: 'STRING' | 'FLOAT' | 'DOUBLE' } = {
+const TYPES: { readonly [C in (typeof RUN_STEP_COLUMNS)[number]]: 'STRING' | 'FLOAT' | 'DOUBLE' } = {
   run: 'STRING',
   name: 'STRING',
   step: 'DOUBLE',
@@ -91,7 +79,7 @@ const TYPES: { readonly [C in (typeof STEP_COLUMNS)[number]]: 'STRING' | 'FLOAT'
 export async function stepsParquet(runs: readonly KeptRun[]): Promise<ArrayBuffer> {
   // Of use to few: fetched from the page's own files when it is asked for.
   const { parquetWriteBuffer } = await import('hyparquet-writer');
-  const columns = STEP_COLUMNS.map((name) => ({ name, type: TYPES[name], data: new Array<string | number | null>() }));
+  const columns = RUN_STEP_COLUMNS.map((name) => ({ name, type: TYPES[name], data: new Array<string | number | null>() }));
   for (const run of runs) for (const row of stepRows(run)) row.forEach((value, i) => columns[i]?.data.push(value));
   const bare = runs.map(({ record }) => ({ record, curves: NO_CURVES }));
   return parquetWriteBuffer({
