@@ -88,6 +88,7 @@ export { type KernelsResults, type Measured, type MeasuredWith, type MeasuredSte
 export { Lab, type LabTopic } from './lab.ts';
 export { adviceFor, type Alert } from './messages.ts';
 export { cellWords, errorWords, f32Words, numberWords, power } from './number-words.ts';
+export { LAWS_VIEW_START, lawsQuery, lawsViewOf, type LawsView } from './laws-view.ts';
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
 export { Observable } from './observable.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
@@ -106,5 +107,6 @@ export { RESTORABLE_MS, RunStore } from './store/store.ts';
 export { differing, filterRuns, sortRuns } from './store/table.ts';
 export { MOST_CURVES, RunsDesk } from './runs-desk.ts';
 export { recordTitle, RUNS_VIEW_START, runsQuery, runsViewOf, shownColumns, shownRuns, type RunsView } from './runs-view.ts';
+export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
 export { webgpuAdvice } from './webgpu-advice.ts';

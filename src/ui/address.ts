@@ -2,30 +2,40 @@ import {
   KERNELS_VIEW_START,
   kernelsQuery,
   kernelsViewOf,
+  LAWS_VIEW_START,
+  lawsQuery,
+  lawsViewOf,
   NUMERICS_START,
   Observable,
   RUNS_VIEW_START,
   runsQuery,
   runsViewOf,
+  SWEEPS_VIEW_START,
+  sweepsQuery,
+  sweepsViewOf,
   viewOf,
   viewQuery,
   type KernelsView,
   type Lab,
+  type LawsView,
   type NumericsView,
   type RunsView,
+  type SweepsView,
 } from '../lab/index.ts';
 import { specFromHash, specToHash, withDefaults } from '../spec/index.ts';
 
 /** Pages of the lab, in the order of their links. */
 export const PAGES = [
   { id: 'train', label: 'Train' },
+  { id: 'sweeps', label: 'Sweeps' },
   { id: 'runs', label: 'Runs' },
+  { id: 'laws', label: 'Laws' },
   { id: 'numerics', label: 'Numerics' },
   { id: 'kernels', label: 'Kernels' },
 ] as const;
 export type PageId = (typeof PAGES)[number]['id'];
 
-const WITH_VIEW = /^#(runs|numerics|kernels)(?:\?(.*))?$/;
+const WITH_VIEW = /^#(sweeps|runs|laws|numerics|kernels)(?:\?(.*))?$/;
 const SPEC_KEY = 'spec';
 
 /**
@@ -39,6 +49,8 @@ export class Address extends Observable<'page' | 'view'> {
   view: NumericsView = NUMERICS_START;
   kernels: KernelsView = KERNELS_VIEW_START;
   runs: RunsView = RUNS_VIEW_START;
+  sweeps: SweepsView = SWEEPS_VIEW_START;
+  laws: LawsView = LAWS_VIEW_START;
   readonly #lab: Lab;
   #endSpec = (): void => {};
 
@@ -86,6 +98,18 @@ export class Address extends Observable<'page' | 'view'> {
     this.emit('view');
   }
 
+  setSweeps(change: Partial<SweepsView>): void {
+    this.sweeps = { ...this.sweeps, ...change };
+    this.write();
+    this.emit('view');
+  }
+
+  setLaws(change: Partial<LawsView>): void {
+    this.laws = { ...this.laws, ...change };
+    this.write();
+    this.emit('view');
+  }
+
   /** Puts what is shown into the address, without a new entry in the history. Settings that make no spec stay out of it. */
   write(): void {
     if (this.#lab.form.valid) history.replaceState(null, '', this.href(this.page));
@@ -106,8 +130,12 @@ export class Address extends Observable<'page' | 'view'> {
 
   #query(page: Exclude<PageId, 'train'>): URLSearchParams {
     switch (page) {
+      case 'sweeps':
+        return sweepsQuery(this.sweeps);
       case 'runs':
         return runsQuery(this.runs);
+      case 'laws':
+        return lawsQuery(this.laws);
       case 'numerics':
         return viewQuery(this.view);
       case 'kernels':
@@ -118,9 +146,22 @@ export class Address extends Observable<'page' | 'view'> {
   #readView(page: Exclude<PageId, 'train'>, query: URLSearchParams): void {
     const spec = query.get(SPEC_KEY);
     query.delete(SPEC_KEY);
-    if (page === 'numerics') this.view = viewOf(query);
-    else if (page === 'runs') this.runs = runsViewOf(query);
-    else this.kernels = kernelsViewOf(query);
+    switch (page) {
+      case 'sweeps':
+        this.sweeps = sweepsViewOf(query);
+        break;
+      case 'runs':
+        this.runs = runsViewOf(query);
+        break;
+      case 'laws':
+        this.laws = lawsViewOf(query);
+        break;
+      case 'numerics':
+        this.view = viewOf(query);
+        break;
+      case 'kernels':
+        this.kernels = kernelsViewOf(query);
+    }
     if (spec !== null) this.#readSpec(spec);
   }
 

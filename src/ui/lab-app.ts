@@ -7,8 +7,10 @@ import './lab-alerts.ts';
 import './lab-drop-zone.ts';
 import './lab-header.ts';
 import './lab-kernels-page.ts';
+import './lab-laws-page.ts';
 import './lab-numerics-page.ts';
 import './lab-runs-page.ts';
+import './lab-sweeps-page.ts';
 import './lab-train-page.ts';
 
 declare global {
@@ -71,6 +73,16 @@ export class LabApp extends LabElement {
       ${
         this.#shown.has('runs')
           ? html`<lab-runs-page .lab=${lab} .address=${address} ?hidden=${page !== 'runs'}></lab-runs-page>`
+          : nothing
+      }
+      ${
+        this.#shown.has('sweeps')
+          ? html`<lab-sweeps-page .lab=${lab} .address=${address} ?hidden=${page !== 'sweeps'}></lab-sweeps-page>`
+          : nothing
+      }
+      ${
+        this.#shown.has('laws')
+          ? html`<lab-laws-page .lab=${lab} .address=${address} ?hidden=${page !== 'laws'}></lab-laws-page>`
           : nothing
       }
       ${

@@ -223,7 +223,9 @@ export class LabHeader extends LabElement {
     switch (page) {
       case 'train':
         return run?.state === 'running' ? 'A run is training' : '';
+      case 'sweeps':
       case 'runs':
+      case 'laws':
         return '';
       case 'numerics':
         return comparisons.started?.state === 'running' ? 'A comparison is training' : '';

@@ -149,6 +149,14 @@ export function flopsOf({ counts, step }: RunRecord): number | null {
   return counts === null ? null : step * counts.tokensPerStep * counts.flopsPerToken;
 }
 
+/**
+ * The loss that a run came to, in nats per token: the last held-out one; where nothing is held out, the smoothed training loss. null before
+ * there is either, and for a run that diverged.
+ */
+export function endLossOf({ summary }: RunRecord): number | null {
+  return summary.divergedStep === null ? (summary.validationNats ?? summary.smoothLossNats) : null;
+}
+
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 const isNumberOrNull = (value: unknown): boolean => value === null || isNumber(value);
 
