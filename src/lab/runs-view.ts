@@ -15,7 +15,10 @@ export interface RunsView {
   readonly text: string;
   readonly state: KeptState | '';
   readonly tag: string;
-  readonly group: ColumnId | '';
+  /** By what runs are joined into mean and band, the first the slowest; none: each stands for itself. */
+  readonly group: readonly ColumnId[];
+  /** Only the runs of this sweep, by its id; empty: all. */
+  readonly sweep: string;
   /** Fields of the spec in which the runs do not differ are columns too. */
   readonly everything: boolean;
   /** Runs that the user has hidden are shown too. */
@@ -26,6 +29,10 @@ export interface RunsView {
   readonly yLog: boolean;
   /** Weight of the moving average, 0 (off) to 0.999. */
   readonly smoothing: number;
+  /** What x the curves are drawn over, in {@link unit}; null: all. */
+  readonly zoom: readonly [number, number] | null;
+  /** Axes of the parallel coordinates that are logarithmic. */
+  readonly logAxes: readonly ColumnId[];
 }
 
 export const RUNS_VIEW_START: RunsView = {
@@ -34,7 +41,8 @@ export const RUNS_VIEW_START: RunsView = {
   text: '',
   state: '',
   tag: '',
-  group: '',
+  group: [],
+  sweep: '',
   everything: false,
   hidden: false,
   split: 'train',
@@ -42,12 +50,32 @@ export const RUNS_VIEW_START: RunsView = {
   xLog: false,
   yLog: false,
   smoothing: 0.9,
+  zoom: null,
+  logAxes: [],
 };
 
 const PAGE = 'Runs';
 const UNITS: readonly XUnit[] = ['step', 'tokens', 'flops', 'time'];
+/** Digits of an end of the zoom: a thousandth of a pixel at any width. */
+const ZOOM_DIGITS = 7;
 const LOGS = ['none', 'x', 'y', 'xy'] as const;
-const KEYS = ['sort', 'order', 'text', 'state', 'tag', 'group', 'columns', 'hidden', 'loss', 'x', 'log', 'smoothing'] as const;
+const KEYS = [
+  'sort',
+  'order',
+  'text',
+  'state',
+  'tag',
+  'sweep',
+  'group',
+  'columns',
+  'hidden',
+  'loss',
+  'x',
+  'log',
+  'smoothing',
+  'zoom',
+  'axes',
+] as const;
 type Key = (typeof KEYS)[number];
 
 /** Each setting as the link has it. */
@@ -58,13 +86,16 @@ function written(view: RunsView): { readonly [K in Key]: string } {
     text: view.text,
     state: view.state,
     tag: view.tag,
-    group: view.group,
+    sweep: view.sweep,
+    group: view.group.join(','),
     columns: view.everything ? 'all' : 'differing',
     hidden: view.hidden ? 'shown' : 'left-out',
     loss: view.split,
     x: view.unit,
     log: `${view.xLog ? 'x' : ''}${view.yLog ? 'y' : ''}` || 'none',
     smoothing: String(view.smoothing),
+    zoom: view.zoom === null ? '' : view.zoom.map((end) => Number(end.toPrecision(ZOOM_DIGITS))).join('..'),
+    axes: view.logAxes.join(','),
   };
 }
 
@@ -78,20 +109,24 @@ export function runsViewOf(query: URLSearchParams): RunsView {
   onlySettings(PAGE, query, KEYS);
   const start = written(RUNS_VIEW_START);
   const log = choiceIn(PAGE, query, 'log', LOGS, 'none');
-  const column = (key: 'sort' | 'group'): ColumnId | '' => {
-    const text = query.get(key) ?? start[key];
-    if (text !== '' && !isColumnId(text)) throw refusedSetting(PAGE, key, text, 'a column such as created or optimizer.lr');
+  const column = (key: Key, text: string): ColumnId => {
+    if (!isColumnId(text)) throw refusedSetting(PAGE, key, text, 'a column such as created or optimizer.lr');
     return text;
+  };
+  const columns = (key: 'group' | 'axes'): readonly ColumnId[] => {
+    const text = query.get(key) ?? start[key];
+    return text === '' ? [] : [...new Set(text.split(',').map((each) => column(key, each)))];
   };
   const smoothing = Number(query.get('smoothing') ?? start.smoothing);
   if (!(smoothing >= 0 && smoothing <= 0.999)) throw refusedSetting(PAGE, 'smoothing', query.get('smoothing') ?? '', '0..0.999');
   return {
-    sort: column('sort') || RUNS_VIEW_START.sort,
+    sort: column('sort', query.get('sort') ?? start.sort),
     descending: choiceIn(PAGE, query, 'order', ['down', 'up'], 'down') === 'down',
     text: query.get('text') ?? '',
     state: choiceIn(PAGE, query, 'state', ['', ...KEPT_STATES], ''),
     tag: query.get('tag') ?? '',
-    group: column('group'),
+    sweep: query.get('sweep') ?? '',
+    group: columns('group'),
     everything: choiceIn(PAGE, query, 'columns', ['all', 'differing'], 'differing') === 'all',
     hidden: choiceIn(PAGE, query, 'hidden', ['shown', 'left-out'], 'left-out') === 'shown',
     split: choiceIn(PAGE, query, 'loss', ['train', 'validation', 'both'], 'train'),
@@ -99,7 +134,18 @@ export function runsViewOf(query: URLSearchParams): RunsView {
     xLog: log.includes('x'),
     yLog: log.includes('y'),
     smoothing,
+    zoom: zoomIn(query.get('zoom') ?? ''),
+    logAxes: columns('axes'),
   };
+}
+
+function zoomIn(text: string): RunsView['zoom'] {
+  if (text === '') return null;
+  const ends = text.split('..').map(Number);
+  const [low = Number.NaN, high = Number.NaN] = ends;
+  if (ends.length !== 2 || !(low < high && high < Infinity))
+    throw refusedSetting(PAGE, 'zoom', text, 'two numbers such as 100..2000');
+  return [low, high];
 }
 
 /** A run's name, else what it is. */
@@ -116,6 +162,7 @@ export function shownRuns(runs: readonly RunRecord[], view: RunsView): readonly 
   const found = filterRuns(runs, conditions).filter(
     (run) =>
       (view.tag === '' || run.tags.includes(view.tag)) &&
+      (view.sweep === '' || run.sweep?.id === view.sweep) &&
       (wanted === '' || [recordTitle(run), run.note, ...run.tags].some((text) => text.toLowerCase().includes(wanted))),
   );
   return sortRuns(found, view.sort, view.descending);

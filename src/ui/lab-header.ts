@@ -135,7 +135,7 @@ export class LabHeader extends LabElement {
         border-radius: 50%;
         background: var(--accent);
       }
-      @media (max-width: 1280px) {
+      @media (max-width: 1560px) {
         .tagline {
           display: none;
         }
@@ -147,7 +147,14 @@ export class LabHeader extends LabElement {
         nav {
           order: 4;
           flex-basis: 100%;
-          margin: -4px -12px 0;
+          margin: -4px -10px 0;
+          overflow-x: auto;
+          scrollbar-width: none;
+        }
+        nav a {
+          flex: 1 0 auto;
+          justify-content: center;
+          padding: 0 4px;
         }
         .tagline {
           display: block;

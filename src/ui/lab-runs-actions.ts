@@ -11,6 +11,18 @@ declare global {
   }
 }
 
+/** What is typed of a run. */
+type Edited = 'name' | 'tags' | 'note';
+
+/** Labels of the field; the runs are named where the bar stands. */
+const PROMPTS: { readonly [E in Edited]: string } = {
+  name: 'Name|',
+  tags: 'Tags|, with commas between them',
+  note: 'Note|: what you want to remember',
+};
+const MOST_NAME = 200;
+const MOST_NOTE = 2000;
+
 /** What can be done with the marked runs. */
 @customElement('lab-runs-actions')
 export class LabRunsActions extends LabElement {
@@ -38,7 +50,7 @@ export class LabRunsActions extends LabElement {
   @property({ attribute: false }) desk!: RunsDesk;
   /** The marked runs. */
   @property({ attribute: false }) chosen: readonly RunRecord[] = [];
-  @state() private editing: 'name' | 'tags' | null = null;
+  @state() private editing: Edited | null = null;
   @query('input') private readonly input!: HTMLInputElement | null;
   protected override readonly topics = ['stored', 'run', 'device'] as const;
 
@@ -52,6 +64,7 @@ export class LabRunsActions extends LabElement {
       <span class="small muted count">${none ? 'Mark runs to' : `${chosen.length} marked:`}</span>
       ${this.#button('rename-run', 'Rename', only !== undefined, () => this.#edit('name'))}
       ${this.#button('tag-runs', 'Tag', !none, () => this.#edit('tags'))}
+      ${this.#button('note-run', 'Note', only !== undefined, () => this.#edit('note'))}
       ${this.#button('pin-run', only?.baseline === true ? 'Unpin' : 'Pin as baseline', only !== undefined, () => this.#pin(only))}
       ${this.#button('hide-runs', hide || none ? 'Hide' : 'Show again', !none, () => this.#all({ hidden: hide }))}
       ${this.#button('use-spec', 'Use this spec', only !== undefined && isRunnable(only), () => this.#use(only))}
@@ -74,10 +87,10 @@ export class LabRunsActions extends LabElement {
     });
   }
 
-  #form(editing: 'name' | 'tags'): unknown {
+  #form(editing: Edited): unknown {
     const { chosen } = this;
     const [first] = chosen;
-    const value = editing === 'name' ? (first?.name ?? '') : this.#commonTags().join(', ');
+    const value = editing === 'tags' ? this.#commonTags().join(', ') : (first?.[editing] ?? '');
     const what = chosen.length === 1 && first !== undefined ? recordTitle(first) : `${chosen.length} runs`;
     return html`<div class="bar">
       <form
@@ -85,10 +98,10 @@ export class LabRunsActions extends LabElement {
         @keydown=${(event: KeyboardEvent): void => void (event.key === 'Escape' && this.#edit(null))}
       >
         <input
-          maxlength="200"
+          maxlength=${editing === 'note' ? MOST_NOTE : MOST_NAME}
           .value=${value}
-          aria-label=${editing === 'name' ? `Name of ${what}` : `Tags of ${what}, with commas between them`}
-          placeholder=${editing === 'name' ? 'Name' : 'Tags, with commas between them'}
+          aria-label=${PROMPTS[editing].replace('|', ` of ${what}`)}
+          placeholder=${PROMPTS[editing].replace('|', '')}
         />
         <button class="primary" data-action="save-edit">Save</button>
         <button type="button" class="quiet" data-action="cancel-edit" @click=${(): void => this.#edit(null)}>Cancel</button>
@@ -96,16 +109,16 @@ export class LabRunsActions extends LabElement {
     </div>`;
   }
 
-  #edit(editing: 'name' | 'tags' | null): void {
+  #edit(editing: Edited | null): void {
     this.editing = editing;
     void this.updateComplete.then(() => this.input?.select());
   }
 
-  #save(event: Event, editing: 'name' | 'tags'): void {
+  #save(event: Event, editing: Edited): void {
     event.preventDefault();
     const text = this.input?.value.trim() ?? '';
     const { chosen } = this;
-    if (editing === 'name') this.#all({ name: text });
+    if (editing !== 'tags') this.#all({ [editing]: text });
     else {
       const tags = text.split(',').map((tag) => tag.trim());
       void this.desk.retag(

@@ -1,5 +1,5 @@
 import { css, html, nothing } from 'lit';
-import { customElement, property, query, state } from 'lit/decorators.js';
+import { customElement, property, query } from 'lit/decorators.js';
 import { MOST_CURVES, recordTitle, RUNS_VIEW_START, type RunRecord, type RunsDesk, type RunsView } from '../lab/index.ts';
 import type { ChartView } from './chart-view.ts';
 import { LabRunsElement } from './lab-runs-element.ts';
@@ -43,7 +43,6 @@ export class LabRunsChart extends LabRunsElement {
   @property({ attribute: false }) desk!: RunsDesk;
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
   @property({ attribute: false }) view: RunsView = RUNS_VIEW_START;
-  @state() private zoom: Range | null = null;
   @query('lab-plot') private readonly plot!: LabPlot | null;
   readonly #frames = new RunsFrames();
   #owners: readonly (readonly string[])[] = [];
@@ -72,7 +71,7 @@ export class LabRunsChart extends LabRunsElement {
         <h2>Loss <span class="muted">nats per token</span></h2>
         <span class="push bar">
           ${
-            this.zoom === null
+            view.zoom === null
               ? nothing
               : html`<button type="button" class="quiet" @click=${(): void => this.plot?.resetZoom()}>Reset zoom</button>`
           }
@@ -93,10 +92,10 @@ export class LabRunsChart extends LabRunsElement {
       </div>
       <lab-plot
         .source=${this.frame}
-        .zoom=${this.zoom}
+        .zoom=${view.zoom}
         .height=${innerWidth < 720 ? 260 : 360}
         label="Loss of the shown runs over training; the table below has their figures"
-        @lab-zoom=${(event: CustomEvent<Range | null>): void => void (this.zoom = event.detail)}
+        @lab-zoom=${(event: CustomEvent<Range | null>): void => this.say('lab-runs-view', { zoom: event.detail })}
         @lab-near=${(event: CustomEvent<number | null>): void =>
           this.say('lab-runs-near', event.detail === null ? [] : (this.#owners[event.detail] ?? []))}
       ></lab-plot>
@@ -119,9 +118,8 @@ export class LabRunsChart extends LabRunsElement {
   }
 
   #look({ unit, xLog, yLog, smoothing }: Partial<ChartView>): void {
-    if (unit !== undefined && unit !== this.view.unit) this.zoom = null;
     this.say('lab-runs-view', {
-      ...(unit === undefined ? {} : { unit }),
+      ...(unit === undefined ? {} : { unit, ...(unit === this.view.unit ? {} : { zoom: null }) }),
       ...(xLog === undefined ? {} : { xLog }),
       ...(yLog === undefined ? {} : { yLog }),
       ...(smoothing === undefined ? {} : { smoothing }),
@@ -134,7 +132,7 @@ export class LabRunsChart extends LabRunsElement {
 
   async #save(kind: PictureKind): Promise<void> {
     const places = placesOf(this.runs, this.view);
-    const names = this.view.group === '' && this.runs.length <= MOST_NAMES ? this.runs : [];
+    const names = this.view.group.length === 0 && this.runs.length <= MOST_NAMES ? this.runs : [];
     const legend = names.map((run) => ({ name: recordTitle(run), place: places.get(run.id) ?? 0 }));
     await savePlot(kind, this, 'isoflop-runs', this.frame(), legend);
   }

@@ -22,6 +22,8 @@ declare global {
   }
 }
 
+/** Columns that runs are joined by at once. */
+const MOST_GROUPS = 3;
 const OTHER_GROUPS: readonly ColumnId[] = ['sweep', 'state', 'tags', 'data', 'adapter', 'build'];
 
 /** Which runs are shown, by what they are grouped, and which columns they have. */
@@ -64,15 +66,8 @@ export class LabRunsFilter extends LabRunsElement {
         .value=${view.text}
         @input=${(event: Event): void => this.say('lab-runs-view', { text: typed(event) })}
       />
-      ${this.#select('state', 'State', states)} ${tags.length === 0 ? nothing : this.#select('tag', 'Tag', tags)}
-      <label
-        >Group by
-        <select name="group" @change=${(event: Event): void => this.#group(typed(event))}>
-          <option value="" .selected=${view.group === ''}>nothing</option>
-          ${this.#groups('What differs', differing(runs))} ${this.#groups('Of the run', OTHER_GROUPS)}
-          ${this.#groups('All settings', SHOWN_PATHS)}
-        </select></label
-      >
+      ${this.#select('state', 'State', states)} ${tags.length === 0 ? nothing : this.#select('tag', 'Tag', tags)} ${this.#sweep()}
+      ${[...view.group, null].slice(0, MOST_GROUPS).map((column, place) => this.#groupBy(column, place))}
       ${this.#switch('everything', 'Only what differs', !view.everything, { everything: !view.everything })}
       ${hidden === 0 && !view.hidden ? nothing : this.#switch('hidden', `Show hidden (${hidden})`, view.hidden, { hidden: !view.hidden })}
     </div>`;
@@ -92,12 +87,36 @@ export class LabRunsFilter extends LabRunsElement {
     >`;
   }
 
-  #groups(label: string, columns: readonly ColumnId[]): unknown {
+  /** Shown where a link or another page has asked for the runs of one sweep. */
+  #sweep(): unknown {
+    if (this.view.sweep === '') return nothing;
+    return html`<span class="badge">One sweep</span
+      ><button
+        type="button"
+        class="quiet"
+        data-action="all-sweeps"
+        @click=${(): void => this.say('lab-runs-view', { sweep: '' })}
+      >
+        Show all runs
+      </button>`;
+  }
+
+  #groupBy(chosen: ColumnId | null, place: number): unknown {
+    const { runs } = this;
+    return html`<label
+      >${place === 0 ? 'Group by' : 'and by'}
+      <select name=${`group-${place}`} @change=${(event: Event): void => this.#group(place, typed(event))}>
+        <option value="" .selected=${chosen === null}>nothing</option>
+        ${this.#groups('What differs', differing(runs), chosen)} ${this.#groups('Of the run', OTHER_GROUPS, chosen)}
+        ${this.#groups('All settings', SHOWN_PATHS, chosen)}
+      </select></label
+    >`;
+  }
+
+  #groups(label: string, columns: readonly ColumnId[], chosen: ColumnId | null): unknown {
     if (columns.length === 0) return nothing;
     return html`<optgroup label=${label}>
-      ${columns.map(
-        (column) => html`<option value=${column} .selected=${this.view.group === column}>${columnLabel(column)}</option>`,
-      )}
+      ${columns.map((column) => html`<option value=${column} .selected=${chosen === column}>${columnLabel(column)}</option>`)}
     </optgroup>`;
   }
 
@@ -113,7 +132,8 @@ export class LabRunsFilter extends LabRunsElement {
     >`;
   }
 
-  #group(column: string): void {
-    this.say('lab-runs-view', { group: isColumnId(column) ? column : '' });
+  #group(place: number, column: string): void {
+    const others = this.view.group.filter((each, i) => i !== place && each !== column);
+    this.say('lab-runs-view', { group: isColumnId(column) ? others.toSpliced(place, 0, column) : others });
   }
 }

@@ -4,6 +4,7 @@ import { RunsDesk, SHOWN_PATHS, shownColumns, shownRuns, type RunRecord, type Ru
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabRunsChart } from './lab-runs-chart.ts';
+import type { LabRunsParallel } from './lab-runs-parallel.ts';
 import type { LabRunsTable } from './lab-runs-table.ts';
 import { placesOf } from './runs-frames.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -12,6 +13,7 @@ import './lab-runs-actions.ts';
 import './lab-runs-chart.ts';
 import './lab-runs-files.ts';
 import './lab-runs-filter.ts';
+import './lab-runs-parallel.ts';
 import './lab-runs-table.ts';
 import './lab-runs-undo.ts';
 
@@ -51,6 +53,7 @@ export class LabRunsPage extends LabElement {
 
   @property({ attribute: false }) address!: Address;
   @query('lab-runs-chart') private readonly chart!: LabRunsChart | null;
+  @query('lab-runs-parallel') private readonly parallel!: LabRunsParallel | null;
   @query('lab-runs-table') private readonly table!: LabRunsTable | null;
   #desk: RunsDesk | null = null;
   #ends: (() => void)[] = [];
@@ -114,6 +117,7 @@ export class LabRunsPage extends LabElement {
   #shown(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[], view: RunsView): unknown {
     const left = runs.length - shown.length;
     return html`<lab-runs-chart .desk=${desk} .runs=${shown} .view=${view}></lab-runs-chart>
+      <lab-runs-parallel .runs=${shown} .view=${view} .chosen=${desk.chosen} .places=${placesOf(shown, view)}></lab-runs-parallel>
       <section class="card rows" aria-label="Runs">
         <header class="bar">
           <h2>Runs <span class="muted">${shown.length}${left === 0 ? nothing : ` of ${runs.length}`}</span></h2>
@@ -148,6 +152,7 @@ export class LabRunsPage extends LabElement {
 
   #near(ids: readonly string[]): void {
     this.chart?.highlight(ids);
+    this.parallel?.highlight(ids);
     this.table?.highlight(ids);
   }
 }

@@ -59,9 +59,9 @@ export class LabRunsTable extends LabRunsElement {
         </thead>
         <tbody>
           ${
-            group === ''
+            group.length === 0
               ? this.#rows(runs)
-              : groupRuns(runs, [group]).map((members) => [this.#groupRow(group, members), this.#rows(members.runs)])
+              : groupRuns(runs, group).map((members) => [this.#groupRow(group, members), this.#rows(members.runs)])
           }
         </tbody>
       </table>
@@ -99,8 +99,8 @@ export class LabRunsTable extends LabRunsElement {
     this.say('lab-runs-view', { sort: column, descending });
   }
 
-  #groupRow(group: ColumnId, { values, runs }: RunGroup): unknown {
-    const label = `${headOf(group)}: ${cellWords(group, values[0] ?? null)}`;
+  #groupRow(group: readonly ColumnId[], { values, runs }: RunGroup): unknown {
+    const label = group.map((column, i) => `${headOf(column)}: ${cellWords(column, values[i] ?? null)}`).join(' · ');
     const figure = (column: ColumnId): string => (isLoss(column) ? spreadWords(spreadOf(runs, column)) : '');
     return html`<tr class="group">
       <th scope="rowgroup">${label} <span class="muted">${runs.length === 1 ? '1 run' : `${runs.length} runs`}</span></th>

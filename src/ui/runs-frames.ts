@@ -28,8 +28,8 @@ export interface RunsFrame {
 /** Places by age, so that another order of the table changes no colour; the runs of a group share theirs. */
 export function placesOf(runs: readonly RunRecord[], view: RunsView): Places {
   const aged = [...runs].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-  if (view.group === '') return new Map(aged.map(({ id }, place) => [id, place]));
-  return new Map(groupRuns(aged, [view.group]).flatMap((group, place) => group.runs.map(({ id }) => [id, place] as const)));
+  if (view.group.length === 0) return new Map(aged.map(({ id }, place) => [id, place]));
+  return new Map(groupRuns(aged, view.group).flatMap((group, place) => group.runs.map(({ id }) => [id, place] as const)));
 }
 
 /** Makes the frames of the chart of runs; what was computed of a curve is kept until the curve is another. */
@@ -48,7 +48,7 @@ export class RunsFrames {
       owners.push(ids);
     };
     const groups: readonly RunGroup[] =
-      view.group === '' ? drawn.map((run) => ({ values: [], runs: [run] })) : groupRuns(drawn, [view.group]);
+      view.group.length === 0 ? drawn.map((run) => ({ values: [], runs: [run] })) : groupRuns(drawn, view.group);
     for (const { runs: members } of groups) {
       const [first] = members;
       if (first === undefined) continue;

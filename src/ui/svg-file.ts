@@ -12,6 +12,7 @@ const PROPERTIES = [
   'font-size',
   'font-weight',
   'text-anchor',
+  'paint-order',
 ];
 
 /** Around the drawing, in its own units. */

@@ -59,6 +59,10 @@ describe('the Runs page', () => {
     await lab.choose('lab-runs-actions >>> input', 'slow, “one”');
     await lab.press('save-edit');
     await expect.poll(() => texts(lab, '.title')).toContain('slow, “one”');
+    await lab.press('note-run');
+    await lab.choose('lab-runs-actions >>> input', 'the slower of two');
+    await lab.press('save-edit');
+    await lab.appears('lab-runs-table >>> th[title="slow, “one”: the slower of two"]');
     const { name, bytes } = await lab.saved('runs-json');
     expect(name).toBe('isoflop-runs.json');
 
@@ -78,6 +82,13 @@ describe('the Runs page', () => {
     expect(await rows(other, 2)).toContain('slow, “one”');
     const again = await other.saved('runs-json');
     expect(Buffer.from(again.bytes).equals(Buffer.from(bytes)), 'the same file again, to the byte').toBe(true);
+
+    // A line a run over what they differ in; an axis of numbers turns logarithmic, and the link says so.
+    expect(await other.page.$$('>>> lab-runs-parallel >>> path[data-run]')).toHaveLength(2);
+    await (await other.find('lab-runs-parallel >>> input[name="log-optimizer.lr"]')).click();
+    await expect.poll(() => other.page.evaluate(() => location.hash)).toBe('#runs?axes=optimizer.lr');
+    expect(await violations(other.page)).toEqual([]);
+    await (await other.find('lab-runs-parallel >>> input[name="log-optimizer.lr"]')).click();
 
     await other.choose('lab-runs-filter >>> input[type=search]', 'slow');
     await rows(other, 1);

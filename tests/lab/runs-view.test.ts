@@ -28,7 +28,8 @@ describe('a link to the Runs page', () => {
       text: 'wide & deep',
       state: 'failed',
       tag: 'a, b',
-      group: 'model.width',
+      group: ['model.width', 'optimizer.lr'],
+      sweep: '0123456789abcdef',
       everything: true,
       hidden: true,
       split: 'both',
@@ -36,15 +37,21 @@ describe('a link to the Runs page', () => {
       xLog: true,
       yLog: true,
       smoothing: 0,
+      zoom: [12.5, 3000],
+      logAxes: ['optimizer.lr', 'validationNats'],
     };
     const query = runsQuery(view);
-    expect([...query.keys()]).toHaveLength(12);
+    expect([...query.keys()]).toHaveLength(15);
     expect(runsViewOf(new URLSearchParams(query.toString()))).toEqual(view);
   });
 
   it.each([
     ['sort=colour', 'the Runs page of this build cannot show the setting sort: got "colour", expected a column'],
     ['group=model.colour', 'setting group'],
+    ['group=model.width,model.colour', 'setting group'],
+    ['zoom=9..3', 'setting zoom: got "9..3", expected two numbers such as 100..2000'],
+    ['zoom=3', 'setting zoom'],
+    ['axes=colour', 'setting axes'],
     ['state=tired', 'setting state: got "tired"'],
     ['smoothing=1', 'setting smoothing: got "1", expected 0..0.999'],
     ['log=z', 'setting log'],

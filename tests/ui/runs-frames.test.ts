@@ -49,7 +49,7 @@ describe('the chart of runs', () => {
   });
 
   it('draws a group as the mean of its runs, with a band from the lowest to the highest', () => {
-    const { frame, owners } = frameOf({ ...RAW, group: 'model.width' });
+    const { frame, owners } = frameOf({ ...RAW, group: ['model.width'] });
     expect(frame.curves.map(points)).toEqual([
       [
         [1, 2, 3],
