@@ -563,7 +563,7 @@ export const FIELDS: FieldTable = {
   },
   'eval.batches': {
     label: 'Evaluation batches',
-    help: 'Batches of held-out data that an evaluation averages.',
+    help: 'Batches that an evaluation averages, spread evenly over the held-out data.',
     unit: 'batches',
     group: 'evaluation',
     laneable: false,

@@ -215,26 +215,28 @@ export class Trainer {
   }
 
   /**
-   * Mean nll per token of each lane over the first `eval.batches` batches of a held-out part, in order; fewer where the part is
-   * shorter; NaN for a lane that has halted. Null when the data has no such part.
+   * Mean nll per token of each lane over `eval.batches` batches spread evenly over a held-out part, the same in every run; over all of a
+   * part that is shorter. NaN for a lane that has halted; null when the data has no such part.
    */
   async evaluate(split: 'validation' | 'ood'): Promise<Float64Array<ArrayBuffer> | null> {
-    const tokens = this.dataset[split];
+    const part = this.dataset[split];
     const spec = sharedSpec(this.specs);
-    if (tokens === null) return null;
+    if (part === null) return null;
     const { vocab } = this.dataset;
     const program = await this.evaluator.program();
-    const batcher = batcherOf(spec.data, tokens, vocab, 'sequential', 0);
-    const batches = Math.min(spec.eval.batches, Math.max(1, Math.floor(batcher.windows / spec.data.batch)));
+    const batcher = batcherOf(spec.data, part, vocab, 'sequential', 0);
+    const all = Math.max(1, Math.floor(batcher.windows / spec.data.batch));
+    const batches = Math.min(spec.eval.batches, all);
     const lanes = this.specs.length;
     const sums = new Float64Array(lanes);
     for (let done = 0; done < batches;) {
       const k = this.evaluator.pace.next(Math.min(program.plan.slots, batches - done));
       await program.free();
       for (let i = 0; i < k; i++) {
-        const [all, targets, hyper] = [program.words('tokens', i), program.words('targets', i), program.floats('hyper', i)];
+        const index = Math.floor(((done + i) * all) / batches);
+        const [tokens, targets, hyper] = [program.words('tokens', i), program.words('targets', i), program.floats('hyper', i)];
         for (let lane = 0; lane < lanes; lane++) {
-          batcher.fill(done + i, lanePart(all, lane, lanes), lanePart(targets, lane, lanes));
+          batcher.fill(index, lanePart(tokens, lane, lanes), lanePart(targets, lane, lanes));
           lanePart(hyper, lane, lanes).fill(0);
         }
         fillDraws(program, i, this.specs, done + i);

@@ -44,6 +44,29 @@ describe('a trainer', () => {
     fresh.destroy();
   });
 
+  it('evaluates on batches spread over the whole held-out part, not on its beginning', async () => {
+    const spec = tinySpec({ eval: { everySteps: 1, batches: 2 } });
+    const dataset = await testDataset(spec);
+    const { context, batch } = spec.data;
+    const { validation } = dataset;
+    if (validation === null) throw new Error('no held-out part');
+    const lossOn = async (from: number, to: number): Promise<number> => {
+      const trainer = await testTrainer([spec], { dataset: { ...dataset, validation: validation.slice(from, to) } });
+      const loss = (await trainer.evaluate('validation'))?.[0] ?? NaN;
+      trainer.destroy();
+      return loss;
+    };
+    // A part of one batch is evaluated whole.
+    const one = batch * context;
+    const middle = one * Math.floor(Math.floor((validation.length - 1) / one) / 2);
+    const apart = [await lossOn(0, one + 1), await lossOn(middle, middle + one + 1)];
+    expect(middle).toBeGreaterThan(one);
+    expect(await lossOn(0, validation.length)).toBeCloseTo(
+      apart.reduce((sum, loss) => sum + loss / 2, 0),
+      6,
+    );
+  });
+
   it('samples whatever the context, and gives just what was asked for', async () => {
     for (const context of [6, 1100]) {
       const spec = tinySpec({ data: { context, batch: 1 }, model: { width: 8, heads: 1 } });
