@@ -1,5 +1,6 @@
 import { Observable } from './observable.ts';
 import { NO_CURVES, type Curves } from './store/curves.ts';
+import { runsFromFolder, type FolderFile } from './store/folder-runs.ts';
 import type { ImportOutcome, KeptRun } from './store/kept-run.ts';
 import type { RunEdit, RunRecord } from './store/record.ts';
 import { runsFromJson } from './store/runs-json.ts';
@@ -155,6 +156,15 @@ export class RunsDesk extends Observable<RunsTopic> {
   import(text: string, fileName: string): Promise<void> {
     return this.#try('import', async () => {
       this.#ports.notice(`${fileName}: ${importWords(await this.store.import(runsFromJson(text, fileName)))}.`);
+    });
+  }
+
+  /** Takes the ended runs of a folder of `isoflop sweep` in, all or none. */
+  importFolder(files: readonly FolderFile[]): Promise<void> {
+    return this.#try('import', async () => {
+      const { runs, unended } = await runsFromFolder(files);
+      const left = unended === 0 ? '' : `; ${unended} not ended, left out`;
+      this.#ports.notice(`${files[0]?.path.split('/')[0] ?? ''}: ${importWords(await this.store.import(runs))}${left}.`);
     });
   }
 

@@ -49,7 +49,8 @@ export class LabRunsFiles extends LabRunsElement {
   @property({ attribute: false }) all: readonly RunRecord[] = [];
   @property({ attribute: false }) shown: readonly RunRecord[] = [];
   @property({ attribute: false }) columns: readonly ColumnId[] = [];
-  @query('input') private readonly input!: HTMLInputElement;
+  @query('input[name=file]') private readonly input!: HTMLInputElement;
+  @query('input[name=folder]') private readonly folder!: HTMLInputElement;
 
   #end = (): void => {};
 
@@ -87,9 +88,25 @@ export class LabRunsFiles extends LabRunsElement {
         <button type="button" data-action="import-runs" @click=${(): void => this.input.click()}>Import a JSON…</button>
         <input
           type="file"
+          name="file"
           accept=".json,application/json"
           aria-label="File of runs"
           @change=${(): Promise<void> => this.#open()}
+        />
+        <button
+          type="button"
+          data-action="import-folder"
+          title="What isoflop sweep --out has written: the runs that have ended"
+          @click=${(): void => this.folder.click()}
+        >
+          Import a sweep’s folder…
+        </button>
+        <input
+          type="file"
+          name="folder"
+          webkitdirectory
+          aria-label="Folder of a sweep"
+          @change=${(): Promise<void> => this.#openFolder()}
         />
       </div>
       ${this.#removed()}
@@ -149,6 +166,13 @@ export class LabRunsFiles extends LabRunsElement {
     const kept = await this.desk.kept(this.shown.map(({ id }) => id));
     if (kept !== null)
       saveFile('isoflop-steps.parquet', new Blob([await stepsParquet(kept)], { type: 'application/vnd.apache.parquet' }));
+  }
+
+  async #openFolder(): Promise<void> {
+    const files = [...(this.folder.files ?? [])];
+    if (files.length === 0) return;
+    await this.desk.importFolder(files.map((file) => ({ path: file.webkitRelativePath, text: () => file.text() })));
+    this.folder.value = '';
   }
 
   async #open(): Promise<void> {
