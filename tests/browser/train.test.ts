@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hashOf, tiny } from '../support/lab-page.ts';
 import { labSuite } from '../support/lab-suite.ts';
 
-const suite = labSuite();
+const suite = labSuite({ firstVisit: true });
 
 /** Long enough to be met while it trains, on any machine. */
 const ENDLESS = 1_000_000;

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Page } from 'puppeteer';
 import * as v from 'valibot';
 
@@ -9,6 +10,20 @@ export interface KnownPaths {
 
 const ENTRY = v.looseObject({ key: v.string(), file: v.string() });
 const INDEX = v.object({ entries: v.array(ENTRY) });
+
+const KNOWN = v.object({ entry: ENTRY, text: v.string() });
+
+/** What earlier test files have found; null before one has. */
+export function loadKnownPaths(file: string): KnownPaths | null {
+  return existsSync(file) ? v.parse(KNOWN, JSON.parse(readFileSync(file, 'utf8'))) : null;
+}
+
+/** Lets later test files know. Whole at once: another one may be reading. */
+export function saveKnownPaths(file: string, known: KnownPaths): void {
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, JSON.stringify(known));
+  renameSync(own, file);
+}
 
 /** Reads what the visits of this page's site have found; null before they have tried a run. */
 export async function readKnownPaths(page: Page): Promise<KnownPaths | null> {

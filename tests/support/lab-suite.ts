@@ -1,7 +1,7 @@
 import type { Browser } from 'puppeteer';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest';
 import { launchBrowser, serveBuild, type BrowserOptions, type ServedBuild } from './browser.ts';
-import type { KnownPaths } from './known-paths.ts';
+import { loadKnownPaths, saveKnownPaths, type KnownPaths } from './known-paths.ts';
 import { LabPage } from './lab-page.ts';
 
 /** The browser and the served build of one test file. */
@@ -11,14 +11,20 @@ export interface LabSuite {
   /** The lab, ready to train, in a tab of its own that closes after the test. */
   open(hash?: string): Promise<LabPage>;
   /**
-   * A tab that shows nothing yet, which closes after the test. Its storage holds nothing but what earlier tests of the file have found of
-   * fast paths, so that a run begins at once: the first test of a file makes the first visit.
+   * A tab that shows nothing yet, which closes after the test. Its storage holds nothing but what earlier tests have found of fast paths,
+   * so that a run begins at once.
    */
   blank(): Promise<LabPage>;
 }
 
+interface SuiteOptions extends BrowserOptions {
+  /** The first test of the file finds a browser in which the lab has never been. */
+  readonly firstVisit?: boolean;
+}
+
 /** Registers the hooks of a file of browser tests. After each test it fails where the console or the network saw an error. */
-export function labSuite(options: BrowserOptions = {}): LabSuite {
+export function labSuite({ firstVisit = false, ...options }: SuiteOptions = {}): LabSuite {
+  const shared = inject('knownPaths');
   let browser: Browser | null = null;
   let build: ServedBuild | null = null;
   let known: KnownPaths | null = null;
@@ -26,6 +32,7 @@ export function labSuite(options: BrowserOptions = {}): LabSuite {
 
   beforeAll(async () => {
     [browser, build] = await Promise.all([launchBrowser(options), serveBuild()]);
+    if (!firstVisit) known = loadKnownPaths(shared);
   });
 
   afterEach(async () => {
@@ -39,6 +46,7 @@ export function labSuite(options: BrowserOptions = {}): LabSuite {
   });
 
   afterAll(async () => {
+    if (known !== null) saveKnownPaths(shared, known);
     await browser?.close();
     await build?.close();
   });
