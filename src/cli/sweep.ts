@@ -4,11 +4,24 @@ import type { Dataset } from '../data/index.ts';
 import { choicesOf } from '../engine/index.ts';
 import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { expandSweep, parseSweep, planSweep, shardRuns, SWEEP_RECIPES, sweepFromHash, vocabSize } from '../spec/index.ts';
+import {
+  expandSweep,
+  fullLanes,
+  GROUP_BYTES,
+  MAX_LANES,
+  parseSweep,
+  planSweep,
+  runFlopsPerStep,
+  shardRuns,
+  StepRates,
+  SWEEP_RECIPES,
+  sweepFromHash,
+  vocabSize,
+} from '../spec/index.ts';
 import type { RunSpec, Sweep, SweepPlan, SweepRun } from '../spec/index.ts';
 import { planTraining } from '../train/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
-import { withGpu } from './adapter.ts';
+import { adapterName, withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readText } from './files.ts';
@@ -17,7 +30,6 @@ import { parseJson, specName } from './spec-file.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import type { Environment, RunResult } from './sweep-folder.ts';
 import { SAVE_MS, trainGroup } from './sweep-group.ts';
-import { Rates } from './sweep-rates.ts';
 import { jsonPlan, printPlan, SweepReport } from './sweep-report.ts';
 import type { Shard } from './sweep-report.ts';
 import { sourcesHash } from './verdict-file.ts';
@@ -33,9 +45,6 @@ const FLAGS = {
   'keep-checkpoints': 'switch',
 } as const;
 const MAX_SHARDS = 10_000;
-const MAX_LANES = 64;
-/** WebGPU does not tell how much memory there is; what is more than this leaves none to others. */
-const GROUP_BYTES = 2 * 2 ** 30;
 
 interface Request {
   readonly shard: Shard;
@@ -129,7 +138,7 @@ interface Setting {
 /** The runs of a shard on one device. */
 class Sweeping {
   private readonly setting: Setting;
-  private readonly rates = new Rates();
+  private readonly rates = new StepRates();
   private readonly datasets = new Map<string, Promise<Dataset>>();
 
   constructor(setting: Setting) {
@@ -146,7 +155,9 @@ class Sweeping {
       // What a file holds, the spec does not say.
       if (readsFile(run) && !request.plan) folder?.requireData(run, result, (await this.dataset(run.spec)).contentHash);
       ended.set(run.id, result);
-      if (result.adapter !== '') this.rates.learn(run.spec, result, gpu.report);
+      // What another adapter took says nothing of this one.
+      if (result.adapter === adapterName(gpu.report) && result.software === gpu.report.software)
+        this.rates.measured(runFlopsPerStep(run.spec) * result.lanes, result.msPerStep);
     }
     const plan = this.plan(
       runs.filter(({ id }) => !ended.has(id)),
@@ -180,8 +191,7 @@ class Sweeping {
       maxBytes: GROUP_BYTES,
       estimateMs: (flopsPerStep, steps) => this.rates.estimateMs(flopsPerStep, steps),
       maxLanes: request.lanes,
-      // A software adapter has no idle lanes to fill.
-      ...(caps.software ? { fullLanes: 1 } : {}),
+      fullLanes: fullLanes(caps.software),
     });
   }
 

@@ -32,7 +32,20 @@ export { anyCast, castSites } from './sites.ts';
 export type { AxisValue, Sweep, SweepRun } from './sweep.ts';
 export { expandSweep, parseSweep, sweepAxes, sweepFaults } from './sweep-read.ts';
 export { SWEEP_RECIPES } from './sweep-recipes.ts';
-export { runIdOf } from './sweep-id.ts';
+export { runIdOf, sweepIdOf } from './sweep-id.ts';
 export { sweepFromHash, sweepToHash } from './sweep-url.ts';
-export { planSweep, runFlopsPerStep, type SweepGroup, type SweepPlan } from './sweep-plan.ts';
+export {
+  fullLanes,
+  GROUP_BYTES,
+  MAX_LANES,
+  planningSweep,
+  planSweep,
+  pricingGroups,
+  runFlopsPerStep,
+  type GroupCost,
+  type SweepGroup,
+  type SweepPlan,
+  type SweepPlanOptions,
+} from './sweep-plan.ts';
+export { stepsMs, StepRates, type StepRate } from './step-rates.ts';
 export { shardRuns } from './sweep-shard.ts';

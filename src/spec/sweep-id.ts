@@ -40,3 +40,8 @@ function canonical(path: SpecPath, value: unknown): unknown {
   const off = Object.entries(value).flatMap(([rule, on]) => (on === false ? [rule] : []));
   return off.length === 0 ? 'all' : off.toSorted();
 }
+
+/** The id of a sweep of these runs, in their order: the same runs are the same sweep, whatever axes they were written with. */
+export function sweepIdOf(runs: readonly { readonly id: string }[]): string {
+  return sha256(runs.map(({ id }) => id).join(' ')).slice(0, HEX_DIGITS);
+}

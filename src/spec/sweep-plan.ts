@@ -47,8 +47,20 @@ export interface SweepPlanOptions {
   readonly fullLanes?: number;
 }
 
-const MAX_LANES = 64;
+/** Most lanes of a group. */
+export const MAX_LANES = 64;
+/** Most GPU bytes of a group: WebGPU does not tell how much memory there is; what is more than this leaves none to others. */
+export const GROUP_BYTES = 2 * 2 ** 30;
 const FULL_LANES = 4;
+
+/** {@link SweepPlanOptions.fullLanes} of an adapter: a software adapter has no idle lanes to fill. */
+export function fullLanes(software: boolean): number {
+  return software ? 1 : FULL_LANES;
+}
+
+/** What a group costs. */
+export type GroupCost = Pick<SweepGroup, 'steps' | 'flopsPerStep' | 'flops' | 'bytes' | 'ms' | 'refusal'>;
+
 const SEEDS: ReadonlySet<SpecPath> = new Set<SpecPath>(['seed.init', 'seed.data']);
 /** Numbers that a sweep sets in the wake of others: they make no grid of their own. */
 const NO_SCALE: ReadonlySet<SpecPath> = new Set<SpecPath>([...SEEDS, 'schedule.warmupSteps', 'name']);
@@ -91,31 +103,33 @@ interface Placed {
  * what lies between. Lanes of one program share a group up to what memory takes; further ones make groups of about equal size.
  */
 export function planSweep(runs: readonly SweepRun[], options: SweepPlanOptions = {}): SweepPlan {
-  const { fullLanes = FULL_LANES, estimateMs = () => null } = options;
+  return finished(planningSweep(runs, options));
+}
+
+/** {@link planSweep} in slices: pauses before every question about memory, which may take its time. */
+export function* planningSweep(runs: readonly SweepRun[], options: SweepPlanOptions = {}): Slices<SweepPlan> {
+  const { fullLanes: full = FULL_LANES } = options;
   const placed = place(runs);
   const order = new Map(runs.map(({ id }, i) => [id, i]));
   const at = ({ run }: Placed): number => order.get(run.id) ?? 0;
   const groups: { group: SweepGroup; level: number; index: number }[] = [];
   for (const members of gather(placed, ({ run }) => programKey(run.spec)).values()) {
     const sorted = members.toSorted((a, b) => a.wave - b.wave || a.level - b.level || at(a) - at(b));
-    const room = roomOf(
+    const room = yield* roomOf(
       sorted.map(({ run }) => run.spec),
       options,
     );
-    for (const lanes of stretches(sorted, fullLanes).flatMap((stretch) => evenly(stretch, Math.max(1, room.lanes)))) {
+    for (const lanes of stretches(sorted, full).flatMap((stretch) => evenly(stretch, Math.max(1, room.lanes)))) {
       const [first] = lanes;
       if (first === undefined) continue;
-      const steps = totalSteps(first.run.spec);
-      const flopsPerStep = runFlopsPerStep(first.run.spec) * lanes.length;
+      const specs = lanes.map(({ run }) => run.spec);
+      const bytes = yield* room.bytes(lanes.length);
       const group: SweepGroup = {
         id: first.run.id,
         runs: lanes.map(({ run }) => run),
         wave: first.wave,
-        steps,
-        flopsPerStep,
-        flops: flopsPerStep * steps,
-        bytes: room.bytes(lanes.length),
-        ms: estimateMs(flopsPerStep, steps),
+        ...costOf(specs, options),
+        bytes,
         refusal: room.refusal,
       };
       groups.push({ group, level: Math.min(...lanes.map(({ level }) => level)), index: Math.min(...lanes.map(at)) });
@@ -126,6 +140,36 @@ export function planSweep(runs: readonly SweepRun[], options: SweepPlanOptions =
     (a, b) => a.group.wave - b.group.wave || octave(a.group) - octave(b.group) || a.level - b.level || a.index - b.index,
   );
   return summed(sorted.map(({ group }) => group));
+}
+
+/** What groups cost that are made already, in slices as {@link planningSweep}. */
+export function* pricingGroups(
+  groups: readonly (readonly RunSpec[])[],
+  options: SweepPlanOptions = {},
+): Slices<readonly GroupCost[]> {
+  const costs: GroupCost[] = [];
+  for (const specs of groups) {
+    const room = yield* roomOf(specs, { ...options, maxBytes: Infinity, maxLanes: specs.length });
+    const bytes = yield* room.bytes(specs.length);
+    costs.push({ ...costOf(specs, options), bytes, refusal: room.refusal });
+  }
+  return costs;
+}
+
+function costOf(
+  specs: readonly RunSpec[],
+  { estimateMs = () => null }: SweepPlanOptions,
+): Pick<GroupCost, 'steps' | 'flopsPerStep' | 'flops' | 'ms'> {
+  const [first] = specs;
+  const steps = first === undefined ? 0 : totalSteps(first);
+  const flopsPerStep = first === undefined ? 0 : runFlopsPerStep(first) * specs.length;
+  return { steps, flopsPerStep, flops: flopsPerStep * steps, ms: estimateMs(flopsPerStep, steps) };
+}
+
+function finished<T>(slices: Slices<T>): T {
+  let slice = slices.next();
+  while (slice.done !== true) slice = slices.next();
+  return slice.value;
 }
 
 function summed(groups: readonly SweepGroup[]): SweepPlan {
@@ -203,21 +247,27 @@ function evenly<T>(list: readonly T[], most: number): readonly (readonly T[])[] 
   );
 }
 
+type Slices<T> = Generator<undefined, T, undefined>;
+
 interface Room {
   /** Most lanes of a group, 0 where not even one fits. */
   readonly lanes: number;
-  readonly bytes: (lanes: number) => number | null;
+  readonly bytes: (lanes: number) => Slices<number | null>;
   readonly refusal: string | null;
 }
 
 /** How many of these specs fit as lanes, by halving: memory grows with each lane. */
-function roomOf(specs: readonly RunSpec[], { memory, maxBytes = Infinity, maxLanes = MAX_LANES }: SweepPlanOptions): Room {
+function* roomOf(
+  specs: readonly RunSpec[],
+  { memory, maxBytes = Infinity, maxLanes = MAX_LANES }: SweepPlanOptions,
+): Slices<Room> {
   const most = Math.min(maxLanes, specs.length);
-  if (memory === undefined) return { lanes: most, bytes: () => null, refusal: null };
   const asked = new Map<number, number | Error>();
-  const need = (lanes: number): number | Error => {
+  function* need(lanes: number): Slices<number | Error | null> {
+    if (memory === undefined) return null;
     const known = asked.get(lanes);
     if (known !== undefined) return known;
+    yield;
     let found: number | Error;
     try {
       found = memory(specs.slice(0, lanes));
@@ -226,24 +276,24 @@ function roomOf(specs: readonly RunSpec[], { memory, maxBytes = Infinity, maxLan
     }
     asked.set(lanes, found);
     return found;
-  };
-  const fits = (lanes: number): boolean => {
-    const bytes = need(lanes);
-    return typeof bytes === 'number' && (lanes === 1 || bytes <= maxBytes);
-  };
-  const bytes = (lanes: number): number | null => {
-    const found = need(lanes);
+  }
+  function* fits(lanes: number): Slices<boolean> {
+    const bytes = yield* need(lanes);
+    return bytes === null || (typeof bytes === 'number' && (lanes === 1 || bytes <= maxBytes));
+  }
+  function* bytes(lanes: number): Slices<number | null> {
+    const found = yield* need(lanes);
     return typeof found === 'number' ? found : null;
-  };
-  if (fits(most)) return { lanes: most, bytes, refusal: null };
+  }
+  if (yield* fits(most)) return { lanes: most, bytes, refusal: null };
   let [enough, tooMany] = [0, most];
   while (tooMany - enough > 1) {
     const middle = Math.floor((enough + tooMany) / 2);
-    if (fits(middle)) enough = middle;
+    if (yield* fits(middle)) enough = middle;
     else tooMany = middle;
   }
-  if (enough === 0 && fits(1)) enough = 1;
-  const one = need(1);
+  if (enough === 0 && (yield* fits(1))) enough = 1;
+  const one = yield* need(1);
   return { lanes: enough, bytes, refusal: one instanceof Error ? one.message : null };
 }
 

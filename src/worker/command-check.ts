@@ -1,5 +1,5 @@
 import { ProtocolError } from '../base/errors.ts';
-import { parseSpec } from '../spec/index.ts';
+import { parseSpec, SPEC_PATHS, type SpecPath } from '../spec/index.ts';
 import {
   MAX_ARMS,
   MAX_MEASURED_LANES,
@@ -64,6 +64,21 @@ class Fields {
     const words = this.get(name);
     const all = Array.isArray(words) && words.every((word): word is string => typeof word === 'string');
     return all ? words : this.refuse(name, 'a list of strings');
+  }
+
+  paths(name: string): readonly SpecPath[] {
+    const words = this.words(name);
+    const known = SPEC_PATHS.filter((path) => words.includes(path));
+    return known.length === words.length ? known : this.refuse(name, 'a list of fields of a spec, each once');
+  }
+
+  /** Lists of places in a list of `count`. */
+  places(name: string, count: number): readonly (readonly number[])[] {
+    const isPlace = (place: unknown): place is number =>
+      Number.isSafeInteger(place) && Number(place) >= 0 && Number(place) < count;
+    return this.list(name).map((places) =>
+      Array.isArray(places) && places.length > 0 && places.every(isPlace) ? places : this.refuse(name, 'lists of places in runs'),
+    );
   }
 
   flag(name: string): { [key: string]: true } {
@@ -138,6 +153,11 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
     ...(f.get('baseUrl') === undefined ? {} : { baseUrl: f.string('baseUrl') }),
   }),
   forecast: (f, id) => ({ type: 'forecast', id, spec: parseSpec(f.get('spec')) }),
+  planSweep: (f, id) => {
+    const runs = f.list('runs').map((spec) => parseSpec(spec));
+    const groups = f.get('groups') === undefined ? {} : { groups: f.places('groups', runs.length) };
+    return { type: 'planSweep', id, runs, paths: f.paths('paths'), ...groups };
+  },
   addFile: (f, id) => ({ type: 'addFile', id, name: f.string('name'), bytes: f.bytes('bytes') }),
   start: (f, id) => ({
     type: 'start',

@@ -37,6 +37,16 @@ const FORECAST: Shape = {
   data: nullOr(data),
 };
 
+const GROUP: Shape = {
+  runs: list(number),
+  steps: number,
+  flopsPerStep: number,
+  flops: number,
+  bytes: nullOr(number),
+  ms: nullOr(number),
+  refusal: nullOr(string),
+};
+
 const CHECKPOINT: Shape = { runId: string, spec: object, step: number, totalSteps: number, sizeBytes: number, savedAt: number };
 const checkpoint = (value: unknown): boolean => fits(value, CHECKPOINT);
 
@@ -107,6 +117,7 @@ export function isProbe(value: unknown): value is Probe {
 const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   hello: (value) => fits(value, DEVICE),
   forecast: (value) => fits(value, FORECAST),
+  planSweep: of({ groups: list(of(GROUP)) }),
   addFile: data,
   start: (value) => fits(value, { ...FORECAST, data, startStep: number, lanes: number, tunedKernels: number }),
   pause: nothing,

@@ -1,18 +1,13 @@
 import type { AdapterReport } from '../gpu/index.ts';
+import { stepsMs, type StepRate } from '../spec/index.ts';
 import { adapterKey, passedVerdicts, readVerdicts, type KnownVerdicts } from '../train/index.ts';
 import type { PeakReport } from './protocol.ts';
 import type { Vault } from './storage.ts';
 import { Tunings } from './tunings.ts';
 
-/** How long a step took that does so much arithmetic. */
-export interface Rate {
-  readonly flopsPerStep: number;
-  readonly msPerStep: number;
-}
-
 interface Known {
   peak: PeakReport | null;
-  rates: Rate[];
+  rates: StepRate[];
   /** What is known of fast paths, those that failed included. */
   verdicts: KnownVerdicts;
   /** What the verdicts hold for, as {@link adapterKey}. */
@@ -90,7 +85,7 @@ export class Figures {
     await this.keep(adapter);
   }
 
-  async keepRate(adapter: AdapterReport, rate: Rate): Promise<void> {
+  async keepRate(adapter: AdapterReport, rate: StepRate): Promise<void> {
     const known = this.of(adapter);
     known.rates = [rate, ...known.rates.filter(({ flopsPerStep }) => flopsPerStep !== rate.flopsPerStep)].slice(0, MAX_RATES);
     await this.keep(adapter);
@@ -98,9 +93,7 @@ export class Figures {
 
   /** From the run measured here whose steps are nearest in arithmetic; null before any. */
   estimateMs(adapter: AdapterReport, flopsPerStep: number, steps: number): number | null {
-    const distance = (rate: Rate): number => Math.abs(Math.log(rate.flopsPerStep / flopsPerStep));
-    const [nearest] = (this.known.get(keyOf(adapter))?.rates ?? []).toSorted((a, b) => distance(a) - distance(b));
-    return nearest === undefined ? null : (steps * nearest.msPerStep * flopsPerStep) / nearest.flopsPerStep;
+    return stepsMs(this.known.get(keyOf(adapter))?.rates ?? [], flopsPerStep, steps);
   }
 
   private of(adapter: AdapterReport): Known {
@@ -157,7 +150,7 @@ function isPeak(value: unknown): value is PeakReport {
   return Number.isFinite(Reflect.get(value, 'matmulFlopsPerSecond')) && typeof Reflect.get(value, 'kernel') === 'string';
 }
 
-function isRate(value: unknown): value is Rate {
+function isRate(value: unknown): value is StepRate {
   if (typeof value !== 'object' || value === null) return false;
   return Reflect.get(value, 'flopsPerStep') > 0 && Reflect.get(value, 'msPerStep') > 0;
 }

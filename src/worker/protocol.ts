@@ -1,5 +1,6 @@
 import type { Probe } from '../base/probe.ts';
 import type { Ablation, AblationRow, KernelsReport, LanesReport, LanesRow, Tuned, TuningReport } from '../measure/report.ts';
+import type { GroupCost, SpecPath } from '../spec/index.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
 export { formWords } from '../measure/report.ts';
@@ -20,7 +21,7 @@ export type {
 } from '../measure/report.ts';
 
 /** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /**
  * What the page asks of the training worker. Commands with an `id` get exactly one `reply`; a command that is illegal in the
@@ -34,6 +35,18 @@ export type Command =
   | { readonly type: 'hello'; readonly id: number; readonly version: number; readonly baseUrl?: string }
   /** Counts, plans and estimates without allocating. Replies {@link Forecast}. */
   | { readonly type: 'forecast'; readonly id: number; readonly spec: RunSpec }
+  /**
+   * Groups runs into lanes of programs and orders the groups, with the memory and the time that each takes; trains and allocates nothing.
+   * With `groups` (places in `runs`) these are priced as they are. Replies {@link SweepPlanReport}; runs that train go on meanwhile.
+   */
+  | {
+      readonly type: 'planSweep';
+      readonly id: number;
+      readonly runs: readonly RunSpec[];
+      /** What the axes of the sweep set. */
+      readonly paths: readonly SpecPath[];
+      readonly groups?: readonly (readonly number[])[];
+    }
   /** Keeps a file of the user's as the `file` source; transfers `bytes`. Replies {@link DataReport} as bytes. */
   | { readonly type: 'addFile'; readonly id: number; readonly name: string; readonly bytes: ArrayBuffer }
   /**
@@ -111,6 +124,7 @@ export type CommandType = Command['type'];
 export interface Replies {
   hello: DeviceReport;
   forecast: Forecast;
+  planSweep: SweepPlanReport;
   addFile: DataReport;
   start: RunReport;
   pause: null;
@@ -422,6 +436,16 @@ export interface Forecast {
   /** From a measured rate of this adapter; null before anything was measured. */
   readonly estimatedMs: number | null;
   readonly data: DataReport | null;
+}
+
+/** Runs that train together, by their places in the command's list, and what they cost. `refusal`: not even one of them fits, in words. */
+export interface GroupPlan extends GroupCost {
+  readonly runs: readonly number[];
+}
+
+/** Groups in the order in which they are to run. */
+export interface SweepPlanReport {
+  readonly groups: readonly GroupPlan[];
 }
 
 export interface DataReport {

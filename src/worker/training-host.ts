@@ -29,8 +29,10 @@ import {
   fileKeyOf,
   forecastOf,
   storedReport,
+  type ForecastParts,
 } from './reports.ts';
 import { Session, type Origin, type SessionPorts } from './session.ts';
+import { planRuns } from './sweep-planning.ts';
 import { Vault, type Files } from './storage.ts';
 
 /** What the host takes from the place it runs in. */
@@ -110,6 +112,8 @@ export class TrainingHost {
         return { value: await this.hello(command) };
       case 'forecast':
         return { value: await this.forecast(command.spec) };
+      case 'planSweep':
+        return { value: await planRuns(command, { ...this.ports, ...(await this.planning()) }) };
       case 'addFile':
         return { value: dataReport(await this.library.addFile(command.name, new Uint8Array(command.bytes))) };
       case 'start':
@@ -206,19 +210,21 @@ export class TrainingHost {
   }
 
   private async forecast(spec: RunSpec): Promise<Forecast> {
-    const gpu = await this.keeper.get();
-    await this.figures.load(gpu.report);
+    const planning = await this.planning();
     const opened = await this.dataAtHand(spec);
-    return forecastOf(spec, {
-      caps: gpu.caps,
-      plan: {
-        ...this.ports.plan,
-        disabled: this.figures.disabled(gpu.report),
-        choices: this.figures.tunings.choices(gpu.report),
-      },
-      dataset: opened?.dataset ?? null,
-      estimateMs: (flops, steps) => this.figures.estimateMs(gpu.report, flops, steps),
-    });
+    return forecastOf(spec, { ...planning, dataset: opened?.dataset ?? null });
+  }
+
+  /** What plans are made with, as a run that began now would have it. */
+  private async planning(): Promise<Pick<ForecastParts, 'caps' | 'plan' | 'estimateMs'>> {
+    const { caps, report } = await this.keeper.get();
+    const { figures, ports } = this;
+    await figures.load(report);
+    return {
+      caps,
+      plan: { ...ports.plan, disabled: figures.disabled(report), choices: figures.tunings.choices(report) },
+      estimateMs: (flops, steps) => figures.estimateMs(report, flops, steps),
+    };
   }
 
   /** The spec's data where it costs little to have; a run that is training is not slowed down for it. */

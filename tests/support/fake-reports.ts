@@ -1,6 +1,7 @@
-import { flopsPerToken, parameterCount, tokensPerStep, totalSteps, vocabSize } from '../../src/spec/index.ts';
+import { flopsPerToken, getField, parameterCount, tokensPerStep, totalSteps, vocabSize } from '../../src/spec/index.ts';
 import type { RunSpec } from '../../src/spec/index.ts';
-import type { DataReport, Forecast } from '../../src/worker/protocol.ts';
+import { planSweep, pricingGroups, type SweepPlanOptions } from '../../src/spec/sweep-plan.ts';
+import type { Command, DataReport, Forecast, SweepPlanReport } from '../../src/worker/protocol.ts';
 
 /** What a made-up worker says of the data of a source, in round figures. */
 export function dataOf(source: RunSpec['data']['source']): DataReport {
@@ -35,5 +36,26 @@ export function forecastOf(spec: RunSpec): Forecast {
     dispatchesPerStep: 30 + 31 * spec.model.layers,
     estimatedMs: steps * 6.4,
     data: dataOf(spec.data.source),
+  };
+}
+
+/** What it says of the runs of a sweep, grouped as the planner does. */
+export function fakePlan(command: Extract<Command, { type: 'planSweep' }>, options: SweepPlanOptions): SweepPlanReport {
+  const { runs: specs, paths, groups } = command;
+  if (groups !== undefined) {
+    const made = groups.map((members) => members.map((i) => specs[i]).filter((spec) => spec !== undefined));
+    const slices = pricingGroups(made, options);
+    let slice = slices.next();
+    while (slice.done !== true) slice = slices.next();
+    return { groups: slice.value.map((cost, i) => ({ ...cost, runs: groups[i] ?? [] })) };
+  }
+  const runs = specs.map((spec, i) => ({
+    id: String(i),
+    values: Object.fromEntries(paths.map((path) => [path, getField(spec, path)])),
+    spec,
+  }));
+  const { groups: planned } = planSweep(runs, options);
+  return {
+    groups: planned.map(({ id: _, wave: __, ...group }) => ({ ...group, runs: group.runs.map((run) => Number(run.id)) })),
   };
 }

@@ -1,4 +1,4 @@
-import type { RunSpec } from '../../src/spec/index.ts';
+import { defaultSpec, totalSteps, type RunSpec } from '../../src/spec/index.ts';
 import type { WorkerPort } from '../../src/worker/client.ts';
 import {
   PROTOCOL_VERSION,
@@ -12,7 +12,7 @@ import {
 
 import { FakeComparison } from './fake-comparison.ts';
 import { FakeMeasuring } from './fake-measuring.ts';
-import { dataOf, forecastOf } from './fake-reports.ts';
+import { dataOf, fakePlan, forecastOf } from './fake-reports.ts';
 
 type Post = (event: Event) => void;
 type Reply = Extract<Event, { type: 'reply'; ok: true }>['value'];
@@ -20,6 +20,7 @@ type Reply = Extract<Event, { type: 'reply'; ok: true }>['value'];
 interface FakeRun {
   readonly runId: string;
   readonly spec: RunSpec;
+  readonly specs: readonly RunSpec[];
   state: RunState;
   step: number;
   totalSteps: number;
@@ -32,8 +33,21 @@ export interface FakeOptions {
   /** The loss of this step is NaN. */
   readonly nanAt?: number;
   readonly stored?: readonly CheckpointReport[];
+  /** Checkpoints that runs of this worker leave, by run; one map for several workers is storage that outlives a page. */
+  readonly checkpoints?: Map<string, FakeCheckpoint>;
+  /** The step at which a run's loss is NaN from then on; null: it never is. */
+  readonly divergesAt?: (spec: RunSpec) => number | null;
+  /** Why a start is refused; null: it is not. */
+  readonly refuses?: (specs: readonly RunSpec[]) => string | null;
+  /** Bytes of these specs as lanes; throws where they do not fit. */
+  readonly memory?: (specs: readonly RunSpec[]) => number;
   /** What its tuner found in earlier visits. */
   readonly tuned?: readonly Tuned[];
+}
+
+export interface FakeCheckpoint {
+  readonly specs: readonly RunSpec[];
+  readonly step: number;
 }
 
 const DEVICE: DeviceReport = {
@@ -64,6 +78,8 @@ export class FakeHost {
   measuring: FakeMeasuring | null = null;
   /** What its tuner found. */
   tuned: readonly Tuned[];
+  /** Whether anything was measured that times are estimated from. */
+  rated = false;
   readonly #post: Post;
   readonly #options: FakeOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -96,10 +112,21 @@ export class FakeHost {
           );
         else reply({ ...dataOf('file'), name: command.name });
         break;
-      case 'start':
-        this.#start(command, reply);
+      case 'planSweep': {
+        const { memory = (specs) => specs.length * forecastOf(specs[0] ?? defaultSpec).peakBytes } = this.#options;
+        reply(fakePlan(command, { memory, estimateMs: (flops, steps) => (this.rated ? steps * flops * 1e-9 : null) }));
         break;
+      }
+      case 'start': {
+        const why = this.#options.refuses?.(command.specs) ?? null;
+        if (why !== null) refuse('DeviceError', 'start', why);
+        else if (command.stored === true && !this.#sameLanes(command.runId, command.specs))
+          refuse('SpecError', 'checkpoint', 'checkpoint: it is of other runs.');
+        else this.#start(command, reply);
+        break;
+      }
       case 'pause':
+        this.#keep();
         this.#to('paused');
         reply(null);
         break;
@@ -112,6 +139,7 @@ export class FakeHost {
         reply(null);
         break;
       case 'stop':
+        this.#keep();
         this.#to('stopped');
         reply(null);
         break;
@@ -127,7 +155,7 @@ export class FakeHost {
         refuse('SpecError', 'checkpoint', 'checkpoint: is truncated: got 12 bytes, expected 4096. Export it again.');
         break;
       case 'stored':
-        reply(this.#options.stored ?? []);
+        reply([...(this.#options.stored ?? []), ...this.#checkpointReports()]);
         break;
       case 'measurePeak':
         reply({ matmulFlopsPerSecond: 5.9e9, kernel: 'matmul-tiled 8x16, 512 x 512 x 512' });
@@ -180,8 +208,11 @@ export class FakeHost {
         reply(null);
         this.#loseDevice();
         break;
-      case 'sampling':
       case 'forget':
+        this.#options.checkpoints?.delete(command.runId);
+        reply(null);
+        break;
+      case 'sampling':
         reply(null);
         break;
     }
@@ -193,19 +224,21 @@ export class FakeHost {
     if (run === null) return;
     const n = Math.min(count, run.totalSteps - run.step);
     const firstStep = run.step + 1;
-    const lossNats = Float32Array.from({ length: n }, (_, i) => this.#loss(firstStep + i));
-    const gradNorm = Float32Array.from(
-      { length: n },
-      (_, i) => 0.4 + 3 / Math.sqrt(firstStep + i) + 0.2 * noise(7 * (firstStep + i)),
-    );
-    const learningRate = Float32Array.from(
-      { length: n },
-      (_, i) => 3e-3 * Math.min(1, (firstStep + i) / 100, 1.1 - (firstStep + i) / run.totalSteps),
-    );
+    const lanes = run.specs.length;
+    const each = (value: (step: number, lane: number) => number): Float32Array =>
+      Float32Array.from({ length: n * lanes }, (_, i) => value(firstStep + Math.floor(i / lanes), i % lanes));
+    const lossNats = each((step, lane) => this.#loss(step, run.specs[lane]));
+    const gradNorm = each((step) => 0.4 + 3 / Math.sqrt(step) + 0.2 * noise(7 * step));
+    const learningRate = each((step) => 3e-3 * Math.min(1, step / 100, 1.1 - step / run.totalSteps));
     const epochs = Float32Array.from({ length: n }, (_, i) => (firstStep + i) / 900);
-    this.#post({ type: 'metrics', runId: run.runId, firstStep, lanes: 1, lossNats, gradNorm, learningRate, epochs });
+    this.#post({ type: 'metrics', runId: run.runId, firstStep, lanes, lossNats, gradNorm, learningRate, epochs });
     run.step += n;
     for (let step = firstStep; step <= run.step; step++) if (step % 50 === 0) this.#evaluate(run.runId, step);
+    if (run.specs.every((spec) => this.#diverged(spec, run.step))) {
+      this.fail({ name: 'SpecError', where: `step ${run.step}`, message: `step ${run.step}: the loss is not finite: got NaN.` });
+      return;
+    }
+    if (run.step >= run.totalSteps) this.#keep();
     this.#to(run.step >= run.totalSteps ? 'finished' : run.state);
     this.#post({
       type: 'speed',
@@ -227,15 +260,50 @@ export class FakeHost {
     }
   }
 
+  /** The run fails with an error. */
+  fail(error: { readonly name: string; readonly where: string; readonly message: string }): void {
+    if (this.run !== null) this.#post({ type: 'fault', runId: this.run.runId, error, recovering: false });
+    this.#to('failed');
+  }
+
+  /** Keeps a checkpoint of the run where it is. */
+  #keep(): void {
+    if (this.run !== null && this.run.step > 0) this.#options.checkpoints?.set(this.run.runId, { ...this.run });
+  }
+
+  #checkpointReports(): CheckpointReport[] {
+    return [...(this.#options.checkpoints ?? [])].flatMap(([runId, { specs, step }]) => {
+      const [spec] = specs;
+      return spec === undefined ? [] : [{ runId, spec, step, totalSteps: totalSteps(spec), sizeBytes: 1000, savedAt: 1 }];
+    });
+  }
+
+  #sameLanes(runId: string, specs: readonly RunSpec[]): boolean {
+    const kept = this.#options.checkpoints?.get(runId);
+    return kept === undefined || JSON.stringify(kept.specs) === JSON.stringify(specs);
+  }
+
+  #diverged(spec: RunSpec | undefined, step: number): boolean {
+    const at = spec === undefined ? null : (this.#options.divergesAt?.(spec) ?? null);
+    return at !== null && step >= at;
+  }
+
   #start(command: Extract<Command, { type: 'start' }>, reply: (value: Reply) => void): void {
     const [spec] = command.specs;
     if (spec === undefined) return;
     const forecast = forecastOf(spec);
-    const startStep = command.stored === true ? 400 : 0;
-    this.run = { runId: command.runId, spec, state: 'preparing', step: startStep, totalSteps: forecast.totalSteps };
+    const startStep = command.stored === true ? (this.#options.checkpoints?.get(command.runId)?.step ?? 400) : 0;
+    this.run = {
+      runId: command.runId,
+      spec,
+      specs: command.specs,
+      state: 'preparing',
+      step: startStep,
+      totalSteps: forecast.totalSteps,
+    };
     this.#to('preparing');
     this.#post({ type: 'progress', runId: command.runId, task: 'compile', done: 12, total: 40 });
-    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: 1, tunedKernels: 0 });
+    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: command.specs.length, tunedKernels: 0 });
     this.#to(command.hold === true ? 'paused' : 'running');
     const { everyMs = 0, stepsPerSubmit = 8 } = this.#options;
     if (everyMs === 0) return;
@@ -251,8 +319,9 @@ export class FakeHost {
 
   #evaluate(runId: string, step: number): void {
     const loss = this.#smooth(step) + 0.06;
-    this.#post({ type: 'eval', runId, step, split: 'validation', lossNats: Float64Array.of(loss) });
-    this.#post({ type: 'eval', runId, step, split: 'ood', lossNats: Float64Array.of(loss + 0.25) });
+    const lanes = (this.run?.specs ?? []).map((spec) => (this.#diverged(spec, step) ? Number.NaN : loss + laneOffset(spec)));
+    this.#post({ type: 'eval', runId, step, split: 'validation', lossNats: Float64Array.from(lanes) });
+    this.#post({ type: 'eval', runId, step, split: 'ood', lossNats: Float64Array.from(lanes, (nats) => nats + 0.25) });
   }
 
   #loseDevice(): void {
@@ -272,11 +341,16 @@ export class FakeHost {
     return 1.35 + 4.3 * (1 + step / 6) ** -0.5;
   }
 
-  #loss(step: number): number {
-    if (step === this.#options.nanAt) return Number.NaN;
+  #loss(step: number, spec: RunSpec | undefined): number {
+    if (step === this.#options.nanAt || this.#diverged(spec, step)) return Number.NaN;
     const spike = step % 700 === 500 ? 1.5 : 0;
-    return this.#smooth(step) + 0.12 * noise(step) + spike;
+    return this.#smooth(step) + 0.12 * noise(step) + spike + laneOffset(spec);
   }
+}
+
+/** What tells a run from others: nothing for the default ones, something for other learning rates. */
+function laneOffset(spec: RunSpec | undefined): number {
+  return spec === undefined ? 0 : 0.05 * Math.abs(Math.log(spec.optimizer.lr / defaultSpec.optimizer.lr));
 }
 
 /** -1..1, the same for the same step. */

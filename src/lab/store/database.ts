@@ -16,10 +16,12 @@ export const UPGRADES: readonly Upgrade[] = [
     // Tells this database from one that the browser removes and the page makes again.
     tx.objectStore('meta').put({ key: 'epoch', value: crypto.randomUUID() });
   },
+  // A record of each sweep, by its id; its runs are kept as all others.
+  (db) => void db.createObjectStore('sweeps', { keyPath: 'id' }),
 ];
 
 export const DATABASE = 'isoflop-runs';
-export type StoreName = 'runs' | 'chunks' | 'owners' | 'meta';
+export type StoreName = 'runs' | 'chunks' | 'owners' | 'meta' | 'sweeps';
 
 export interface DatabaseOptions {
   /** null: the browser has none. */

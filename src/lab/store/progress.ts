@@ -49,6 +49,9 @@ export async function beginIn(tx: IDBTransaction, tab: TabContext, { run, afterS
   const record: RunRecord = {
     ...(before ?? newRecord(run, tab.now)),
     ...facts,
+    // Where it goes on, its checkpoint is from now on.
+    ...(run.program === undefined ? {} : { program: run.program }),
+    ...(before?.sweep === null && run.sweep !== undefined ? { sweep: run.sweep } : {}),
     updatedAt: tab.now,
     removedAt: null,
     state: 'preparing',

@@ -20,6 +20,7 @@ import {
 } from './progress.ts';
 import { isActive, isRunRecord, type RunEdit, type RunRecord } from './record.ts';
 import { Room } from './room.ts';
+import { sweepsAmong, SweepShelf } from './sweeps.ts';
 import { isOwner, Tabs, type Owner } from './tabs.ts';
 import type { StoreError } from './trouble.ts';
 
@@ -44,10 +45,13 @@ export class RunStore extends Observable<StoreTopic> {
   /** Records of a form that this build does not know: they are left as they are. */
   unreadable = 0;
   readonly room: Room;
+  /** Sweeps, in the same database. */
+  readonly sweeps: SweepShelf;
   readonly #ports: StorePorts;
   readonly #keeper: Keeper;
   readonly #tabs: Tabs;
   readonly #watchers = new Set<(ids: readonly string[]) => void>();
+  readonly #sweepWatchers = new Set<(ids: readonly string[]) => void>();
   readonly #own = new Set<string>();
   /** The database that each of this tab's runs began in. */
   readonly #epochs = new Map<string, string>();
@@ -71,6 +75,13 @@ export class RunStore extends Observable<StoreTopic> {
       now: ports.now,
       onChanged: (ids) => this.#changed(ids, false),
     });
+    this.sweeps = new SweepShelf({
+      keeper: this.#keeper,
+      tabs: this.#tabs,
+      now: ports.now,
+      changed: (names) => this.#changed(names),
+      own: this.#own,
+    });
   }
 
   /** What keeps runs from being stored; null where nothing does. */
@@ -92,6 +103,12 @@ export class RunStore extends Observable<StoreTopic> {
     return () => this.#watchers.delete(listener);
   }
 
+  /** As {@link watch}, for sweeps. */
+  watchSweeps(listener: (ids: readonly string[]) => void): () => void {
+    this.#sweepWatchers.add(listener);
+    return () => this.#sweepWatchers.delete(listener);
+  }
+
   /** Every run, newest first; `removed`: those that can be restored instead. */
   async list(removed = false): Promise<readonly RunRecord[]> {
     const { runs, owners } = await this.#keeper.read(['runs', 'owners'], async (tx) => ({
@@ -111,6 +128,23 @@ export class RunStore extends Observable<StoreTopic> {
       const [record, owner] = await Promise.all([recordIn(tx, id), ownerIn(tx, id)]);
       return record === null ? null : this.#seen(record, owner);
     });
+  }
+
+  /** Runs by their ids, in one transaction; removed ones, and those that are not there, are left out. */
+  async some(ids: readonly string[]): Promise<ReadonlyMap<string, RunRecord>> {
+    const found = await this.#keeper.read(['runs', 'owners'], (tx) =>
+      Promise.all(ids.map(async (id) => [await recordIn(tx, id).catch(() => null), await ownerIn(tx, id)] as const)),
+    );
+    const there = found.flatMap(([run, owner]) => (run === null || run.removedAt !== null ? [] : [this.#seen(run, owner)]));
+    return new Map(there.map((run) => [run.id, run]));
+  }
+
+  /** Whether another tab, which is still there, trains one of these runs. */
+  async trainedElsewhere(ids: readonly string[]): Promise<boolean> {
+    const owners = await this.#keeper.read(['owners'], (tx) => Promise.all(ids.map((id) => ownerIn(tx, id))));
+    const others = owners.filter((owner) => owner !== null && owner.token !== this.#tabs.token && this.#tabs.lives(owner));
+    if (others.length > 0) await this.#tabs.rollCall();
+    return others.some((owner) => owner !== null && this.#tabs.lives(owner));
   }
 
   /** Curves of runs, in one transaction; a run without any is left out. */
@@ -207,7 +241,8 @@ export class RunStore extends Observable<StoreTopic> {
   /** Forgets for good what was removed that long ago or longer. @returns how many runs that were. */
   async emptyTrash(agoMs = 0): Promise<number> {
     const before = this.#ports.now() - agoMs;
-    const ids = await this.#keeper.write(['runs', 'chunks', 'owners'], async (tx) => {
+    const ids = await this.#keeper.write(['runs', 'chunks', 'owners', 'sweeps'], async (tx) => {
+      await this.sweeps.emptyTrashIn(tx, this.#ports.now() - RESTORABLE_MS);
       const { items } = await allOf(tx.objectStore('runs').getAll(), isRunRecord);
       const over = items.filter(({ removedAt }) => removedAt !== null && removedAt <= before).map(({ id }) => id);
       for (const id of over) {
@@ -270,6 +305,9 @@ export class RunStore extends Observable<StoreTopic> {
 
   #changed(ids: readonly string[], tell = true): void {
     if (tell) this.#tabs.changed(ids);
+    const sweeps = sweepsAmong(ids);
+    if (sweeps.length > 0 || ids.length === 0) for (const watcher of this.#sweepWatchers) watcher(sweeps);
+    if (sweeps.length > 0 && sweeps.length === ids.length) return;
     for (const watcher of this.#watchers) watcher(ids);
   }
 

@@ -11,22 +11,28 @@ export interface SweepRecord {
   /** Milliseconds since the epoch, both. */
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** As of a run: removed ones can be restored until their time is over. */
+  readonly removedAt: number | null;
   readonly state: SweepState;
   /** Ids of runs that train together, in the order in which they are to run: the planner's until the user moves them. */
   readonly groups: readonly (readonly string[])[];
   /** Ids of runs that the user has skipped. */
   readonly skipped: readonly string[];
+  /** Groups that stopped with an error, by the id of their first run: why, in words. They wait until they are tried again. */
+  readonly failed: { readonly [group: string]: string };
+  /** Groups of which not even one lane fits the adapter that planned them last: why. */
+  readonly refused: { readonly [group: string]: string };
 }
 
 /**
- * `waiting` for its turn, `skipped` by the user, `refused`: not even one lane fits this adapter, `failed`: it stopped with an error and
- * may be tried again, `done`: every run of it has ended, diverged ones too.
+ * `waiting` for its turn, `paused` where it has begun and does not train now, `skipped` by the user, `refused`: not even one lane fits this adapter, `failed`: it
+ * stopped with an error and may be tried again, `done`: every run of it has ended, diverged ones too.
  */
 export type GroupState = 'waiting' | 'running' | 'paused' | 'skipped' | 'refused' | 'failed' | 'done';
 
 /** Runs of a sweep that train together as lanes of one program, as the queue shows them. */
 export interface QueuedGroup {
-  /** Stable over reloads. */
+  /** The id of its first run: stable over reloads. */
   readonly id: string;
   readonly runs: readonly SweepRun[];
   readonly state: GroupState;
