@@ -107,6 +107,8 @@ export { RESTORABLE_MS, RunStore } from './store/store.ts';
 export { differing, filterRuns, sortRuns } from './store/table.ts';
 export { MOST_CURVES, RunsDesk } from './runs-desk.ts';
 export { recordTitle, RUNS_VIEW_START, runsQuery, runsViewOf, shownColumns, shownRuns, type RunsView } from './runs-view.ts';
+export { SweepDesk, type SweepTopic } from './sweep/sweep-desk.ts';
+export type { GroupState, QueuedGroup, SweepQueue, SweepRecord, SweepState } from './sweep/types.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
 export { webgpuAdvice } from './webgpu-advice.ts';

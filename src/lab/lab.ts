@@ -21,6 +21,8 @@ import { SpecDraft, type FormValue } from './spec-draft.ts';
 import { RunRecorder, type RecorderPorts } from './store/recorder.ts';
 import type { RunStore } from './store/store.ts';
 import { openStore } from './store/tell.ts';
+import { isSweepProgram } from './sweep/programs.ts';
+import { SweepDesk } from './sweep/sweep-desk.ts';
 import { InterruptedRun, type KeyValue } from './storage.ts';
 
 export type LabTopic = 'spec' | 'forecast' | 'device' | 'run' | 'data' | 'stored' | 'messages' | 'progress';
@@ -79,14 +81,14 @@ export class Lab extends Observable<LabTopic> {
   readonly comparisons = new ComparisonDesk({
     base: () => this.form.spec,
     device: () => this.device,
-    request: (request) => this.#request(request),
+    request: (request) => this.#requestGpu(request),
     report: (error, where) => this.report(error, where),
     newRunId,
   });
   readonly kernels = new KernelsDesk({
     base: () => this.form.spec,
     device: () => this.device,
-    request: (request) => this.#request(request),
+    request: (request) => this.#requestGpu(request),
     report: (error, where) => this.report(error, where),
     newRunId,
     now: () => Date.now(),
@@ -96,6 +98,10 @@ export class Lab extends Observable<LabTopic> {
   readonly store: RunStore | null;
   /** null without a store. */
   readonly recorder: RunRecorder | null;
+  /** null without a store. */
+  readonly sweeps: SweepDesk | null;
+  /** Checkpoints of groups of sweeps: {@link sweeps} goes on with them, the page offers them to nobody. */
+  #sweepStored: readonly CheckpointReport[] = [];
   readonly #connect: () => WorkerPort;
   readonly #interrupted: InterruptedRun;
   #client: WorkerClient | null = null;
@@ -110,18 +116,40 @@ export class Lab extends Observable<LabTopic> {
     this.store = store ?? null;
     const notice = (text: string): void => this.notice(text);
     this.recorder = store === undefined ? null : new RunRecorder({ store, device: () => this.device, notice, whenLeaving });
+    this.sweeps =
+      store === undefined || this.recorder === null
+        ? null
+        : new SweepDesk({
+            store,
+            recorder: this.recorder,
+            device: () => this.device,
+            request: (request) => this.#request(request),
+            otherwise: () => this.#gpuHolder(),
+            report: (error, where) => this.report(error, where),
+            notice,
+            whenLeaving,
+          });
     if (store !== undefined) {
       const settled = (error: WireError): boolean => this.messages.settled(error);
       openStore(store, { alert: (error) => this.#alert(error, null), settled, notice });
+      void this.sweeps?.open();
     }
     // Whether a run can be started hangs on it.
     this.comparisons.on('comparison', () => this.emit('run'));
     this.kernels.on('state', () => this.emit('run'));
+    this.sweeps?.on('sweeps', () => this.emit('run'));
   }
 
   /** True while something beside runs has the GPU: no run can start. */
   get busy(): boolean {
-    return this.comparisons.busy || this.kernels.busy;
+    return this.comparisons.busy || this.kernels.busy || this.sweeps?.busy === true;
+  }
+
+  /** What keeps a sweep from the GPU, as the beginning of a sentence; null: nothing. */
+  #gpuHolder(): string | null {
+    if (this.run?.active === true) return `a run is ${this.run.state}`;
+    if (this.comparisons.busy) return 'a comparison has begun and is not over';
+    return this.kernels.busy ? 'a measurement of kernels is going on' : null;
   }
 
   /** The run that was training when the page went away, if storage still holds it. */
@@ -132,7 +160,8 @@ export class Lab extends Observable<LabTopic> {
   /** Forgets the oldest checkpoint that no run of this page needs. @returns whether there was one. */
   async makeRoom(): Promise<boolean> {
     await this.listStored();
-    const oldest = this.stored.filter(({ runId }) => runId !== this.run?.runId && runId !== this.interruptedRunId);
+    const needed = [this.run?.runId, this.interruptedRunId, this.sweeps?.run?.runId];
+    const oldest = [...this.stored, ...this.#sweepStored].filter(({ runId }) => !needed.includes(runId));
     const last = oldest.sort((a, b) => a.savedAt - b.savedAt)[0];
     if (last === undefined || (await this.#ask({ type: 'forget', runId: last.runId })) === undefined) return false;
     this.notice(
@@ -157,6 +186,7 @@ export class Lab extends Observable<LabTopic> {
       this.#askForecast();
       await this.listStored();
       await this.kernels.recall();
+      await this.sweeps?.tidy();
     } catch (error) {
       if (this.deviceState === 'opening') this.deviceState = 'none';
       this.deviceError = toWireError(error, 'device');
@@ -265,6 +295,12 @@ export class Lab extends Observable<LabTopic> {
   async #begin(runId: string, spec: RunSpec, how: { hold?: true; stored?: true; checkpoint?: ArrayBuffer }): Promise<void> {
     const client = this.#client;
     if (client === null) return;
+    try {
+      await this.sweeps?.giveWay('start');
+    } catch (error) {
+      this.report(error, 'start');
+      return;
+    }
     if (this.run?.active === true) await this.#command('stop');
     if (this.run !== null && this.run.steps.length > 0 && this.run.runId !== runId) this.earlier.push(this.run);
     const run = new Run(runId, spec);
@@ -337,7 +373,13 @@ export class Lab extends Observable<LabTopic> {
 
   async listStored(): Promise<void> {
     const stored = await this.#ask({ type: 'stored' });
-    if (stored !== undefined) this.stored = orderStored(stored.filter(readable), this.interruptedRunId);
+    const offered = stored?.filter(readable);
+    this.#sweepStored = offered?.filter(({ runId }) => isSweepProgram(runId)) ?? this.#sweepStored;
+    if (offered !== undefined)
+      this.stored = orderStored(
+        offered.filter(({ runId }) => !isSweepProgram(runId)),
+        this.interruptedRunId,
+      );
     this.emit('stored');
   }
 
@@ -386,6 +428,12 @@ export class Lab extends Observable<LabTopic> {
     return this.#client?.request(request) ?? Promise.reject(new Error(error));
   }
 
+  /** Sends a command of a desk that may want the GPU for itself: a sweep that is paused gives way. */
+  async #requestGpu<R extends Request>(request: R): Promise<Replies[R['type']]> {
+    if (request.type === 'compare' || request.type === 'measure') await this.sweeps?.giveWay(request.type);
+    return this.#request(request);
+  }
+
   /** Sends a command; a refusal becomes an alert and `undefined`. */
   async #ask<R extends Request>(request: R, transfer: Transferable[] = []): Promise<Replies[R['type']] | undefined> {
     const client = this.#client;
@@ -409,29 +457,41 @@ export class Lab extends Observable<LabTopic> {
     }
     this.comparisons.receive(event);
     this.kernels.receive(event);
+    const ofSweep = this.sweeps?.receive(event) ?? null;
+    if (ofSweep !== null) this.#recovered(ofSweep, event);
     const { run } = this;
     if (run === null || !('runId' in event) || event.runId !== run.runId) return;
     run.apply(event, performance.now());
     if (event.type === 'saved' && !run.active) void this.listStored();
+    this.#recovered(run, event);
     if (event.type !== 'state') return;
-    if (event.state !== 'recovering' && this.messages.recovered(run.runId)) {
-      const back = BACK[event.state]?.(event.step);
-      if (back !== undefined) this.notice(`Recovered: ${runTitle(run.spec)} ${back}.`);
-      this.emit('messages');
-    }
     if (event.state === 'finished' || event.state === 'stopped') this.#interrupted.forget(run.runId);
     if (event.state === 'running') this.#interrupted.remember(run.runId);
     if (event.state === 'finished' || event.state === 'failed') void this.listStored();
     this.emit('run');
   }
 
+  /** Takes back what was said of a lost device, once the run is back. */
+  #recovered({ runId, spec }: Run, event: WorkerEvent): void {
+    if (event.type !== 'state' || event.state === 'recovering' || !this.messages.recovered(runId)) return;
+    const back = BACK[event.state]?.(event.step);
+    if (back !== undefined) this.notice(`Recovered: ${runTitle(spec)} ${back}.`);
+    this.emit('messages');
+  }
+
   #faulted(error: WireError, runId: string | null, recovering: boolean): void {
+    // What ends a group of a sweep stands in its queue; the others go on.
+    if (runId !== null && runId === this.sweeps?.run?.runId && !recovering) {
+      if (this.messages.recovered(runId)) this.emit('messages');
+      return;
+    }
     if (this.#client?.alive === false) {
       this.deviceState = 'crashed';
       this.deviceError = error;
       if (this.run?.active === true) this.run.failed(error);
       this.comparisons.crashed(error);
       this.kernels.crashed();
+      this.sweeps?.crashed(error);
       this.emit('device', 'run');
     }
     this.#alert(error, runId, recovering);

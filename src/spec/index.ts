@@ -41,6 +41,7 @@ export {
   planningSweep,
   planSweep,
   pricingGroups,
+  runFlops,
   runFlopsPerStep,
   type GroupCost,
   type SweepGroup,

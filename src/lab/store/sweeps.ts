@@ -59,7 +59,8 @@ export class SweepShelf {
   async keep(record: SweepRecord): Promise<SweepRecord> {
     const kept = await this.#ports.keeper.write(['sweeps'], async (tx) => {
       const before = await sweepIn(tx, record.id);
-      const next = before === null ? record : { ...before, removedAt: null };
+      const now = this.#ports.now();
+      const next = before === null ? { ...record, createdAt: now, updatedAt: now } : { ...before, removedAt: null };
       tx.objectStore('sweeps').put(next);
       return next;
     });
@@ -78,6 +79,15 @@ export class SweepShelf {
     });
     if (changed !== null) this.#ports.changed([ownedName(id)]);
     return changed;
+  }
+
+  /** Removes a sweep; {@link restore} undoes it. */
+  async remove(id: string): Promise<void> {
+    await this.update(id, () => ({ removedAt: this.#ports.now() }));
+  }
+
+  async restore(id: string): Promise<void> {
+    await this.update(id, () => ({ removedAt: null }));
   }
 
   /** Forgets for good what was removed before a time. Inside a transaction over `sweeps` and `owners`. */

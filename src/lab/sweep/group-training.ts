@@ -1,0 +1,158 @@
+import type { SweepRun } from '../../spec/index.ts';
+import { toWireError, type Request, type WorkerEvent } from '../../worker/client.ts';
+import type { Replies, RunState, WireError } from '../../worker/protocol.ts';
+import { Run } from '../run.ts';
+import type { AxisValue, NewRun, SweepPlace } from '../store/record.ts';
+import type { RunRecorder } from '../store/recorder.ts';
+import { LaneWatch } from './lane-watch.ts';
+import type { LiveGroup } from './queue.ts';
+
+/**
+ * `diverged`: in every lane; `failed`: with an error of its own, `refused`: before its first step; `unavailable`: the worker does something
+ * else; `crashed`: the worker is gone.
+ */
+export type Outcome = 'finished' | 'diverged' | 'stopped' | 'failed' | 'refused' | 'unavailable' | 'crashed';
+
+export interface TrainingPorts {
+  /** Sends a command. @throws what the worker refuses it with. */
+  readonly request: <R extends Request>(request: R) => Promise<Replies[R['type']]>;
+  readonly recorder: RunRecorder;
+}
+
+export interface TrainedGroup {
+  readonly sweepId: string;
+  readonly groupId: string;
+  /** The program's name, under which its checkpoint is kept. */
+  readonly programId: string;
+  /** One run a lane. */
+  readonly lanes: readonly SweepRun[];
+}
+
+const OVER: readonly RunState[] = ['finished', 'stopped', 'failed'];
+
+/** Runs of a sweep as lanes of one program, from its start to its end. */
+export class GroupTraining {
+  readonly group: TrainedGroup;
+  readonly run: Run;
+  readonly #ports: TrainingPorts;
+  readonly #watch: LaneWatch;
+  readonly #over: Promise<void>;
+  #end: () => void = () => {};
+  #ended = false;
+  #crashed = false;
+  #stopping = false;
+  #pausing = false;
+  /** The worker has it, and takes commands about it. */
+  #begun = false;
+
+  constructor(group: TrainedGroup, ports: TrainingPorts) {
+    const [first] = group.lanes;
+    if (first === undefined) throw new TypeError('a group without runs');
+    this.group = group;
+    this.run = new Run(group.programId, first.spec);
+    this.#ports = ports;
+    this.#watch = new LaneWatch(this.run);
+    this.#over = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  /** What a queue shows of it. */
+  get live(): LiveGroup {
+    const { groupId, lanes } = this.group;
+    const { state, step, totalSteps, speed } = this.run;
+    const diverged = new Set([...this.#watch.diverged].map((lane) => lanes[lane]?.id ?? ''));
+    return { groupId, paused: state === 'paused', step, totalSteps, msPerStep: speed?.msPerStep ?? null, diverged };
+  }
+
+  /** Trains to the end. @param stored goes on from the checkpoint in storage. Never rejects. */
+  async train(stored: boolean): Promise<Outcome> {
+    const { run, group } = this;
+    const { request, recorder } = this.#ports;
+    if (this.#stopping) return 'stopped';
+    recorder.follow(run, newRuns(group));
+    try {
+      const specs = group.lanes.map(({ spec }) => spec);
+      const starting = request({ type: 'start', runId: run.runId, specs, ...(stored ? { stored } : {}) });
+      this.#begun = true;
+      run.started(await starting);
+    } catch (error) {
+      const wire = toWireError(error, 'start');
+      if (this.#crashed) return 'crashed';
+      if (this.#stopping) return 'stopped';
+      run.failed(wire);
+      this.#ended = true;
+      return wire.name === 'ProtocolError' ? 'unavailable' : 'refused';
+    }
+    if (this.#pausing) await this.pause();
+    await this.#over;
+    if (this.#crashed) return 'crashed';
+    if (run.state === 'failed') return this.#watch.diverged.size === group.lanes.length ? 'diverged' : 'failed';
+    return run.state === 'finished' ? 'finished' : 'stopped';
+  }
+
+  /** Stops after the step that is under way; all of it stays on the GPU. */
+  async pause(): Promise<void> {
+    this.#pausing = true;
+    if (this.run.report !== null) await this.#command('pause');
+  }
+
+  async resume(): Promise<void> {
+    this.#pausing = false;
+    if (this.run.state === 'paused' || this.run.state === 'recovering') await this.#command('resume');
+  }
+
+  /** Ends it with a checkpoint, and frees the GPU. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (this.#begun) await this.#command('stop');
+  }
+
+  /** Takes an event in where it is about this run; `nowMs` is the page's clock. @returns whether it was. */
+  receive(event: WorkerEvent, nowMs: number): boolean {
+    const { run } = this;
+    if (this.#ended || !('runId' in event) || event.runId !== run.runId) return false;
+    run.apply(event, nowMs);
+    if (event.type === 'metrics') this.#watch.look();
+    if (event.type === 'state' && OVER.includes(event.state)) this.#finish();
+    return true;
+  }
+
+  /** The worker is gone. */
+  crashed(error: WireError): void {
+    if (this.#ended) return;
+    this.#crashed = true;
+    this.run.failed(error);
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#end();
+  }
+
+  async #command(type: 'pause' | 'resume' | 'stop'): Promise<void> {
+    if (this.#ended) return;
+    try {
+      await this.#ports.request({ type, runId: this.run.runId });
+    } catch (error) {
+      // It may have ended while the command was on its way.
+      if (!this.#ended) throw error;
+    }
+  }
+}
+
+/** What the store is told of the lanes. */
+function newRuns({ sweepId, programId, lanes }: TrainedGroup): readonly NewRun[] {
+  return lanes.map(({ id, spec, values }, lane) => {
+    const axes = Object.fromEntries(Object.entries(values).map(([path, value]) => [path, plain(value)]));
+    const sweep: SweepPlace = { id: sweepId, axes };
+    return { id, spec, sweep, program: { id: programId, lane, lanes: lanes.length } };
+  });
+}
+
+/** What is no single value, as text. */
+function plain(value: unknown): AxisValue {
+  return value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean'
+    ? value
+    : JSON.stringify(value);
+}

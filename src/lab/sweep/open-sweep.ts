@@ -1,0 +1,85 @@
+import { expandSweep, parseSweep, planSweep, SPEC_PATHS, sweepIdOf, type Sweep, type SweepRun } from '../../spec/index.ts';
+import type { Request } from '../../worker/client.ts';
+import type { GroupPlan, Replies } from '../../worker/protocol.ts';
+import type { RunRecord } from '../store/record.ts';
+import type { RunStore } from '../store/store.ts';
+import { factsOf, type RunFacts } from './queue.ts';
+import type { SweepRecord } from './types.ts';
+
+type Ask = <R extends Request>(request: R) => Promise<Replies[R['type']]>;
+
+/** A sweep's runs, what became of each, and what the worker says that its groups cost. */
+export class OpenSweep {
+  readonly id: string;
+  readonly runs: ReadonlyMap<string, SweepRun>;
+  plan: ReadonlyMap<string, GroupPlan> | null = null;
+  readonly #facts = new Map<string, RunFacts>();
+  /** Runs that have ended on this page, whether the store took that in or not. */
+  readonly #endedHere = new Set<string>();
+
+  /** @throws SpecError for a sweep that this build cannot read. */
+  constructor(sweep: Sweep) {
+    const runs = expandSweep(parseSweep(sweep));
+    this.id = sweepIdOf(runs);
+    this.runs = new Map(runs.map((run) => [run.id, run]));
+  }
+
+  readonly factsOf = (id: string): RunFacts => {
+    const facts = this.#facts.get(id) ?? factsOf(undefined);
+    return this.#endedHere.has(id) ? { ...facts, ended: true } : facts;
+  };
+
+  ended(ids: readonly string[]): void {
+    for (const id of ids) this.#endedHere.add(id);
+  }
+
+  /** Reads what the store knows of some of its runs. @returns the records that are there. */
+  async read(store: RunStore, ids: readonly string[] = [...this.runs.keys()]): Promise<ReadonlyMap<string, RunRecord>> {
+    const own = ids.filter((id) => this.runs.has(id));
+    const records = await store.some(own);
+    for (const id of own) this.#facts.set(id, factsOf(records.get(id)));
+    return records;
+  }
+
+  /** Plans what has not ended. @returns the groups of all runs, those that have ended first. @throws WorkerError */
+  async planAll(request: Ask): Promise<SweepRecord['groups']> {
+    const all = [...this.runs.values()];
+    const left = all.filter((run) => !this.factsOf(run.id).ended);
+    const ended = planSweep(all.filter((run) => this.factsOf(run.id).ended)).groups;
+    const planned = left.length === 0 ? [] : (await request(this.#command(left))).groups;
+    return [...ended.map(({ runs }) => runs.map(({ id }) => id)), ...this.#take(left, planned)];
+  }
+
+  /** Asks what groups cost that are made already, as far as they have not ended. @throws WorkerError */
+  async priceGroups(request: Ask, groups: SweepRecord['groups']): Promise<void> {
+    const left: SweepRun[] = [];
+    const places: number[][] = [];
+    const names: string[] = [];
+    for (const ids of groups) {
+      const members = ids.map((id) => this.runs.get(id)).filter((run) => run !== undefined);
+      const training = members.filter((run) => !this.factsOf(run.id).ended);
+      if (training.length === 0) continue;
+      places.push(training.map((run) => left.push(run) - 1));
+      names.push(ids[0] ?? '');
+    }
+    const planned = left.length === 0 ? [] : (await request({ ...this.#command(left), groups: places })).groups;
+    this.plan = new Map(planned.map((group, i) => [names[i] ?? '', group]));
+  }
+
+  /** Groups that do not fit, and why. */
+  get refusals(): SweepRecord['refused'] {
+    const refused = [...(this.plan ?? [])].flatMap(([id, { refusal }]) => (refusal === null ? [] : [[id, refusal] as const]));
+    return Object.fromEntries(refused);
+  }
+
+  #command(runs: readonly SweepRun[]): Extract<Request, { type: 'planSweep' }> {
+    const set = new Set(runs.flatMap(({ values }) => Object.keys(values)));
+    return { type: 'planSweep', runs: runs.map(({ spec }) => spec), paths: SPEC_PATHS.filter((path) => set.has(path)) };
+  }
+
+  #take(runs: readonly SweepRun[], planned: readonly GroupPlan[]): SweepRecord['groups'] {
+    const groups = planned.map((group) => group.runs.flatMap((i) => runs[i]?.id ?? []));
+    this.plan = new Map(planned.map((group, i) => [groups[i]?.[0] ?? '', group]));
+    return groups;
+  }
+}

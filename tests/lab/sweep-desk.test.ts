@@ -1,0 +1,487 @@
+import { describe, expect, it, vi } from 'vitest';
+import { endLossOf } from '../../src/lab/store/record.ts';
+import type { RunRecord } from '../../src/lab/index.ts';
+import { expandSweep, runIdOf } from '../../src/spec/index.ts';
+import {
+  groupAt,
+  queueOf,
+  sent,
+  smallSweep,
+  started,
+  states,
+  SweepSite,
+  training,
+  type SweepPage,
+} from '../support/sweep-site.ts';
+
+async function kept(
+  options: Parameters<SweepSite['page']>[0] = {},
+  site = new SweepSite(),
+): Promise<{ page: SweepPage; id: string; site: SweepSite }> {
+  const page = await site.page(options);
+  const id = await page.desk.keep(smallSweep());
+  return { page, id, site };
+}
+
+async function allRuns(page: SweepPage): Promise<ReadonlyMap<string, RunRecord>> {
+  return page.store.some(expandSweep(smallSweep()).map((run) => run.id));
+}
+
+const alerts = ({ lab }: SweepPage): string[] => lab.messages.alerts.map(({ error }) => error.message);
+
+async function until(page: SweepPage, id: string, expected: readonly string[]): Promise<void> {
+  await vi.waitFor(() => expect(states(page, id)).toEqual(expected), 3000);
+}
+
+describe('SweepDesk, before training', () => {
+  it('forecasts groups with memory, and time once something was measured, and keeps nothing', async () => {
+    const page = await new SweepSite().page();
+    const before = await page.desk.forecast(smallSweep());
+    expect(before.groups.map(({ runs, state }) => [runs.length, state])).toEqual([
+      [3, 'waiting'],
+      [3, 'waiting'],
+    ]);
+    expect(before).toMatchObject({ runs: 6, runsDone: 0, flopsDone: 0, etaMs: null, record: { id: '', state: 'ready' } });
+    expect(before.peakBytes).toBe(Math.max(...before.groups.map(({ bytes }) => bytes ?? 0)));
+    page.worker.host.rated = true;
+    const after = await page.desk.forecast(smallSweep({ axes: [{ path: 'optimizer.lr', values: [0.001, 0.01] }] }));
+    expect(after.etaMs).toBeGreaterThan(0);
+    expect(page.desk.sweeps).toEqual([]);
+  });
+
+  it('lets what is wrong with a sweep through in its own words', async () => {
+    const page = await new SweepSite().page();
+    const many = {
+      ...smallSweep(),
+      axes: [
+        { path: 'optimizer.lr' as const, values: { log: [1e-5, 1] as const, count: 10_000 } },
+        { path: 'seed.init' as const, values: [1, 2, 3] },
+      ],
+    };
+    await expect(page.desk.forecast(many)).rejects.toThrow('too many runs');
+    await expect(page.desk.keep(many)).rejects.toThrow('too many runs');
+    expect(page.lab.messages.alerts).toEqual([]);
+  });
+
+  it('keeps the same runs once, newest sweep first, and remembers them in another visit', async () => {
+    const { page, id, site } = await kept();
+    expect(await page.desk.keep(smallSweep({ name: 'by another name' }))).toBe(id);
+    site.browser.now += 1000;
+    const other = await page.desk.keep(smallSweep({ axes: [{ path: 'seed.init', values: [1, 2] }] }));
+    expect(page.desk.sweeps?.map((sweep) => sweep.id)).toEqual([other, id]);
+    expect(sent(page, 'planSweep')).toHaveLength(2);
+    await page.leave();
+    const again = await site.page();
+    expect(again.desk.sweeps).toHaveLength(2);
+    await vi.waitFor(() => expect(states(again, id)).toEqual(['waiting', 'waiting']));
+    expect(queueOf(again, id).record.sweep.name).toBe('small');
+  });
+
+  it('leaves records of a later build as they are', async () => {
+    const { page, id, site } = await kept();
+    await page.leave();
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const request = site.browser.indexedDB.open('isoflop-runs');
+      request.addEventListener('success', () => resolve(request.result));
+    });
+    const later = { version: 2, id, news: true };
+    db.transaction(['sweeps'], 'readwrite').objectStore('sweeps').put(later);
+    db.close();
+    const again = await site.page();
+    expect(again.desk.sweeps).toEqual([]);
+    expect(again.store.sweeps.unreadable).toBe(1);
+    await again.desk.remove(id);
+    await expect(again.desk.keep(smallSweep())).rejects.toThrow('a form that this build does not know');
+  });
+});
+
+describe('SweepDesk, training', () => {
+  it('trains group after group, each lane a run of the store, and forgets the checkpoints of groups that are done', async () => {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    expect(started(page)).toEqual(['16: 0.001 0.01 0.003']);
+    expect(page.desk).toMatchObject({ runningId: id, busy: true });
+    expect(page.lab.busy).toBe(true);
+    page.worker.host.train(8);
+    await vi.waitFor(() => expect(groupAt(page, id, 0)).toMatchObject({ state: 'running', step: 8, steps: 20 }));
+    expect(queueOf(page, id).etaMs).toBeGreaterThan(0);
+    page.worker.host.train(12);
+    await training(page, 2);
+    expect(states(page, id)).toEqual(['done', 'running']);
+    page.worker.host.train(20);
+    await until(page, id, ['done', 'done']);
+    await vi.waitFor(() => expect(page.lab.busy).toBe(false));
+    expect(queueOf(page, id)).toMatchObject({ runsDone: 6, etaMs: 0, record: { state: 'done' } });
+    expect(queueOf(page, id).flopsDone).toBe(queueOf(page, id).flops);
+    expect(page.desk.run).toBeNull();
+    const records = await allRuns(page);
+    expect(records.size).toBe(6);
+    for (const run of expandSweep(smallSweep())) {
+      const record = records.get(run.id);
+      expect(record).toMatchObject({ state: 'finished', step: 20, sweep: { id, axes: run.values }, program: { lanes: 3 } });
+      expect(runIdOf(run.spec)).toBe(run.id);
+      expect(endLossOf(record ?? fail())).toBeGreaterThan(0);
+    }
+    expect([...site.checkpoints.keys()]).toEqual([]);
+    expect(page.lab.messages.notices.at(-1)?.text).toBe('The sweep "small" is done: 6 of 6 runs have ended.');
+    expect(alerts(page)).toEqual([]);
+  });
+
+  it('does not train again what has ended, whichever sweep trained it', async () => {
+    const { page, id } = await kept();
+    const one = await page.desk.keep(smallSweep({ axes: [{ path: 'model.width', values: [16, 32] }] }));
+    await page.desk.start(one);
+    await training(page, 1);
+    page.worker.host.train(20);
+    await training(page, 2);
+    page.worker.host.train(20);
+    await until(page, one, ['done', 'done']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    await page.desk.start(id);
+    await training(page, 3);
+    // The default learning rate was among them.
+    expect(started(page).at(-1)).toBe('16: 0.001 0.01');
+    page.worker.host.train(20);
+    await training(page, 4);
+    page.worker.host.train(20);
+    await until(page, id, ['done', 'done']);
+  });
+
+  it('pauses within a group and goes on', async () => {
+    const { page, id } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(5);
+    await page.desk.pause();
+    await until(page, id, ['paused', 'waiting']);
+    expect(page.desk).toMatchObject({ runningId: null, busy: false });
+    expect(queueOf(page, id).record.state).toBe('paused');
+    await page.desk.start(id);
+    await until(page, id, ['running', 'waiting']);
+    expect(sent(page, 'start')).toHaveLength(1);
+    expect(sent(page, 'resume')).toHaveLength(1);
+  });
+
+  it('pauses while a group is prepared', async () => {
+    const { page, id } = await kept();
+    await page.desk.start(id);
+    await page.desk.pause();
+    await vi.waitFor(() => expect(page.desk.run === null || page.desk.run.state === 'paused').toBe(true));
+    await page.desk.start(id);
+    await training(page, 1);
+    expect(page.desk.runningId).toBe(id);
+  });
+
+  it('skips a group that trains: it is stopped, what it measured is kept, the queue goes on; unskipped it goes on', async () => {
+    const { page, id } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(7);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(7));
+    await page.desk.skip(id, groupAt(page, id, 0).id, true);
+    await training(page, 2);
+    expect(states(page, id)).toEqual(['skipped', 'running']);
+    expect([...(await allRuns(page)).values()].filter(({ step }) => step === 7)).toHaveLength(3);
+    page.worker.host.train(20);
+    await until(page, id, ['skipped', 'done']);
+    await vi.waitFor(() => expect(queueOf(page, id).record.state).toBe('done'));
+    await page.desk.skip(id, groupAt(page, id, 0).id, false);
+    expect(queueOf(page, id).record.state).toBe('paused');
+    await page.desk.start(id);
+    await training(page, 3);
+    expect(sent(page, 'start').at(-1)).toMatchObject({ stored: true, runId: sent(page, 'start')[0]?.runId });
+    expect(page.desk.run?.step).toBe(7);
+  });
+
+  it('skips a group that waits, and moves groups that wait; both are kept', async () => {
+    const { page, id, site } = await kept();
+    const [first, second] = [groupAt(page, id, 0).id, groupAt(page, id, 1).id];
+    await page.desk.move(id, second, 0);
+    expect(queueOf(page, id).groups.map((group) => group.id)).toEqual([second, first]);
+    await page.desk.skip(id, first, true);
+    await page.leave();
+    const again = await site.page();
+    await vi.waitFor(() => expect(states(again, id)).toEqual(['waiting', 'skipped']));
+    expect(groupAt(again, id, 0).id).toBe(second);
+    await again.desk.start(id);
+    await training(again, 1);
+    expect(started(again)).toEqual(['32: 0.001 0.01 0.003']);
+    again.worker.host.train(20);
+    await until(again, id, ['done', 'skipped']);
+    await vi.waitFor(() => expect(again.desk.busy).toBe(false));
+  });
+});
+
+describe('SweepDesk, when things go wrong', () => {
+  it('a lane that diverges is kept and marked, and the others go on', async () => {
+    const { page, id } = await kept({ divergesAt: ({ optimizer }) => (optimizer.lr === 0.01 ? 4 : null) });
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(10);
+    await vi.waitFor(() => expect(groupAt(page, id, 0).diverged).toHaveLength(1));
+    page.worker.host.train(10);
+    await training(page, 2);
+    const { diverged, runs, state } = groupAt(page, id, 0);
+    expect(state).toBe('done');
+    expect(diverged).toEqual(runs.filter(({ spec }) => spec.optimizer.lr === 0.01).map((run) => run.id));
+    const records = await allRuns(page);
+    expect(records.get(diverged[0] ?? '')?.summary.divergedStep).toBe(4);
+    expect(runs.map((run) => records.get(run.id)?.step)).toEqual([20, 20, 20]);
+  });
+
+  it('a group whose lanes have all diverged ends early, is kept, and the queue goes on', async () => {
+    const { page, id, site } = await kept({ divergesAt: ({ model }) => (model.width === 16 ? 3 : null) });
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(6);
+    await training(page, 2);
+    expect(groupAt(page, id, 0)).toMatchObject({ state: 'done', reason: null });
+    expect(groupAt(page, id, 0).diverged).toHaveLength(3);
+    expect(alerts(page)).toEqual([]);
+    expect(page.lab.messages.notices.some(({ text }) => text.includes('diverged'))).toBe(true);
+    await page.desk.pause();
+    await page.leave();
+    const again = await site.page();
+    await vi.waitFor(() => expect(groupAt(again, id, 0)).toMatchObject({ state: 'done' }));
+    expect(groupAt(again, id, 0).diverged).toHaveLength(3);
+  });
+
+  it('promise 6: a group that is refused or fails says why, the queue goes on, and it can be tried again', async () => {
+    let full = true;
+    const refuses = ([spec]: readonly { readonly model: { readonly width: number } }[]): string | null =>
+      full && spec?.model.width === 16 ? 'device: out of memory.' : null;
+    const { page, id, site } = await kept({ refuses });
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('running'));
+    expect(groupAt(page, id, 0)).toMatchObject({ state: 'failed', reason: 'device: out of memory.' });
+    page.worker.host.train(4);
+    page.worker.host.fail({ name: 'DeviceError', where: 'device', message: 'device: a kernel hung.' });
+    await until(page, id, ['failed', 'failed']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    expect(groupAt(page, id, 1).reason).toBe('device: a kernel hung.');
+    full = false;
+    await page.leave();
+    const again = await site.page();
+    await vi.waitFor(() => expect(states(again, id)).toEqual(['failed', 'failed']));
+    await again.desk.retry(id, groupAt(again, id, 0).id);
+    expect(states(again, id)).toEqual(['waiting', 'failed']);
+    await again.desk.start(id);
+    await training(again, 1);
+    again.worker.host.train(20);
+    await until(again, id, ['done', 'failed']);
+  });
+
+  it('does not train what no lane of fits, and says why', async () => {
+    const memory = (specs: readonly { readonly model: { readonly width: number } }[]): number => {
+      if (specs[0]?.model.width === 32) throw new Error('it needs 3 GiB, and there is 1 GiB.');
+      return specs.length;
+    };
+    const { page, id } = await kept({ memory });
+    // Each for itself: there is no program that they could share.
+    expect(states(page, id)).toEqual(['waiting', 'refused', 'refused', 'refused']);
+    expect(groupAt(page, id, 1).reason).toBe('it needs 3 GiB, and there is 1 GiB.');
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(20);
+    await until(page, id, ['done', 'refused', 'refused', 'refused']);
+    await vi.waitFor(() => expect(queueOf(page, id).record.state).toBe('done'));
+  });
+
+  it('waits while a lost device is replaced, and says when it is back', async () => {
+    const { page, id } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(5);
+    await page.lab.destroyDevice();
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('recovering'));
+    expect(page.lab.messages.alerts[0]?.recovering).toBe(true);
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('running'), 3000);
+    expect(page.lab.messages.alerts).toEqual([]);
+    expect(page.lab.messages.notices.at(-1)?.text).toContain('Recovered');
+    expect(states(page, id)).toEqual(['running', 'waiting']);
+    page.worker.host.train(20);
+    await training(page, 2);
+  });
+
+  it('promise 7: a crashed worker pauses the sweep; started again it goes on from the checkpoint', async () => {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(9);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(9));
+    const [runId = ''] = sent(page, 'start').map((start) => start.runId);
+    const specs = sent(page, 'start')[0]?.specs ?? [];
+    site.checkpoints.set(runId, { specs, step: 6 });
+    page.worker.emit('error', { message: 'boom' });
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    await vi.waitFor(() => expect(queueOf(page, id).record.state).toBe('paused'));
+    expect(states(page, id)).toEqual(['paused', 'waiting']);
+    await page.lab.open();
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(page.desk.run).toMatchObject({ state: 'running', step: 6 }));
+  });
+
+  it('promise 7: a reload pauses the sweep, and it goes on where its checkpoint is, to the same curves', async () => {
+    const whole = await kept();
+    await whole.page.desk.start(whole.id);
+    await training(whole.page, 1);
+    whole.page.worker.host.train(20);
+    await training(whole.page, 2);
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(12);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(12));
+    await page.lab.recorder?.save();
+    const start = sent(page, 'start')[0];
+    site.checkpoints.set(start?.runId ?? '', { specs: start?.specs ?? [], step: 10 });
+    await page.leave(true);
+    const again = await site.page();
+    await vi.waitFor(() => expect(again.desk.sweeps?.[0]?.state).toBe('paused'), 2000);
+    await vi.waitFor(() => expect(states(again, id)).toEqual(['paused', 'waiting']));
+    await again.desk.start(id);
+    await training(again, 1);
+    expect(sent(again, 'start')[0]).toMatchObject({ runId: start?.runId, stored: true });
+    again.worker.host.train(10);
+    await training(again, 2);
+    const ids = groupAt(again, id, 0).runs.map((run) => run.id);
+    const [resumed, alone] = [await again.store.curves(ids), await whole.page.store.curves(ids)];
+    for (const run of ids) expect(resumed.get(run)?.train.lossNats).toEqual(alone.get(run)?.train.lossNats);
+  });
+
+  it('begins a group anew whose checkpoint is gone, or is of other lanes', async () => {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(5);
+    await page.desk.pause();
+    await page.lab.recorder?.save();
+    await page.leave();
+    site.checkpoints.clear();
+    const again = await site.page();
+    await vi.waitFor(() => expect(states(again, id)).toEqual(['paused', 'waiting']));
+    await again.desk.start(id);
+    await training(again, 1);
+    expect(sent(again, 'start')[0]?.stored).toBeUndefined();
+    expect(again.desk.run?.step).toBe(0);
+  });
+});
+
+describe('SweepDesk, beside others', () => {
+  it('does not start while a run trains, and runs and comparisons do not while it does; a paused one gives way', async () => {
+    const { page, id } = await kept();
+    await page.lab.start();
+    await vi.waitFor(() => expect(page.lab.run?.state).toBe('running'));
+    await page.desk.start(id);
+    expect(alerts(page).at(-1)).toBe(
+      'sweep "small": a run is running, and the GPU does one thing at a time. Stop that first, then start the sweep.',
+    );
+    expect(page.desk.busy).toBe(false);
+    await page.lab.stop();
+    await vi.waitFor(() => expect(page.lab.run?.state).toBe('stopped'));
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('running'));
+    page.worker.host.train(6);
+    await page.lab.start();
+    expect(alerts(page).at(-1)).toContain(
+      'start: the sweep "small" trains, and the GPU does one thing at a time. Pause the sweep first.',
+    );
+    expect(page.lab.run?.state).toBe('stopped');
+    await page.lab.comparisons.start();
+    expect(alerts(page).at(-1)).toContain('compare: the sweep "small" trains');
+    await page.desk.pause();
+    await page.lab.start();
+    await vi.waitFor(() => expect(page.lab.run?.state).toBe('running'));
+    expect(page.desk.run).toBeNull();
+    expect(states(page, id)).toEqual(['paused', 'waiting']);
+    await page.lab.stop();
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(page.desk.run).toMatchObject({ state: 'running', step: 6 }));
+  });
+
+  it('does not offer the checkpoints of a sweep among those of runs, and forgets those of sweeps that are no more', async () => {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(5);
+    await page.desk.pause();
+    site.checkpoints.set('sweep-gone-1', { specs: [], step: 1 });
+    const specs = sent(page, 'start')[0]?.specs ?? [];
+    site.checkpoints.set('sweep-0123456789abcdef-1', { specs, step: 1 });
+    expect(site.checkpoints.size).toBe(3);
+    await page.lab.listStored();
+    expect(page.lab.stored).toEqual([]);
+    const again = await site.page();
+    await vi.waitFor(() => expect(site.checkpoints.has('sweep-0123456789abcdef-1')).toBe(false));
+    expect([...site.checkpoints.keys()].some((runId) => runId.startsWith(`sweep-${id}-`))).toBe(true);
+    await again.leave();
+  });
+
+  it('two tabs: one trains, the other sees it, may not train it, and may skip and take over once that tab is gone', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    await page.desk.start(id);
+    await training(page, 1);
+    await vi.waitFor(() => expect(other.desk.sweeps?.[0]?.state).toBe('running'));
+    expect(other.desk.runningId).toBeNull();
+    await other.desk.start(id);
+    expect(alerts(other).at(-1)).toContain('another tab trains this sweep: got "small"');
+    expect(sent(other, 'start')).toEqual([]);
+    await vi.waitFor(() => expect(other.desk.queueOf(id)).not.toBeNull());
+    page.worker.host.train(3);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(3));
+    await other.desk.skip(id, groupAt(other, id, 0).id, true);
+    await training(page, 2);
+    expect(states(page, id)).toEqual(['skipped', 'running']);
+    await page.leave();
+    await vi.waitFor(() => expect(other.desk.sweeps?.[0]?.state).toBe('paused'));
+    await other.desk.start(id);
+    await training(other, 1);
+    expect(started(other)).toEqual(['32: 0.001 0.01 0.003']);
+  });
+
+  it('two tabs: two sweeps that share a run do not train it at the same time', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    const one = await other.desk.keep(smallSweep({ axes: [{ path: 'model.width', values: [16] }] }));
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(3);
+    await page.lab.recorder?.save();
+    await other.desk.start(one);
+    await vi.waitFor(() => expect(groupAt(other, one, 0)).toMatchObject({ state: 'failed' }), 2000);
+    expect(groupAt(other, one, 0).reason).toContain('Another tab trains a run of this group');
+  });
+
+  it('removes a sweep, also one that trains, keeps its runs, and restores it', async () => {
+    const { page, id } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(4);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(4));
+    await page.desk.remove(id);
+    expect(page.desk).toMatchObject({ sweeps: [], busy: false, run: null });
+    expect((await allRuns(page)).size).toBe(3);
+    await page.desk.restore(id);
+    expect(page.desk.sweeps?.map((sweep) => sweep.state)).toEqual(['paused']);
+    expect(states(page, id)).toEqual(['paused', 'waiting']);
+  });
+
+  it('starting another sweep pauses the one that trains', async () => {
+    const { page, id } = await kept();
+    const other = await page.desk.keep(smallSweep({ axes: [{ path: 'seed.init', values: [5, 6] }] }));
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(4);
+    await page.desk.start(other);
+    await training(page, 2);
+    expect(page.desk.runningId).toBe(other);
+    expect(states(page, id)).toEqual(['paused', 'waiting']);
+    expect(queueOf(page, id).record.state).toBe('paused');
+  });
+});
+
+function fail(): never {
+  throw new Error('there is no such run');
+}
