@@ -8,22 +8,21 @@ import type {
   Forecast,
   PeakReport,
   Replies,
-  RunState,
   SamplingSettings,
   WireError,
 } from '../worker/protocol.ts';
 import { ComparisonDesk } from './comparison-desk.ts';
 import { KernelsDesk } from './kernels-desk.ts';
-import { Messages } from './messages.ts';
+import { backWords, Messages } from './messages.ts';
 import { Observable } from './observable.ts';
-import { orderStored, Run, runTitle, type Progress } from './run.ts';
+import { newRunId, Run, runTitle, type Progress } from './run.ts';
 import { SpecDraft, type FormValue } from './spec-draft.ts';
 import { RunRecorder, type RecorderPorts } from './store/recorder.ts';
 import type { RunStore } from './store/store.ts';
 import { openStore } from './store/tell.ts';
-import { isSweepProgram } from './sweep/programs.ts';
 import { SweepDesk } from './sweep/sweep-desk.ts';
 import { InterruptedRun, type KeyValue } from './storage.ts';
+import { NOTHING_STORED, oldestStored, orderStored } from './stored.ts';
 
 export type LabTopic = 'spec' | 'forecast' | 'device' | 'run' | 'data' | 'stored' | 'messages' | 'progress';
 
@@ -50,13 +49,6 @@ export interface Imported {
 
 const FORECAST_DELAY_MS = 150;
 
-/** How a run that had lost its device is back, by the state it came back in. */
-const BACK: { readonly [S in RunState]?: (step: number) => string } = {
-  running: (step) => `goes on from step ${step}`,
-  paused: (step) => `is paused at step ${step} as before`,
-  finished: () => 'is finished as before',
-};
-
 /** Everything the page knows, and everything it can do. Elements subscribe to topics and call methods; failures become alerts. */
 export class Lab extends Observable<LabTopic> {
   readonly form = new SpecDraft();
@@ -73,26 +65,20 @@ export class Lab extends Observable<LabTopic> {
   /** The user's own file, once the worker has it. */
   file: DataReport | null = null;
   imported: Imported | null = null;
-  stored: readonly CheckpointReport[] = [];
   /** The run that the page shows. */
   run: Run | null = null;
   /** Earlier runs of this page, oldest first. */
   readonly earlier: Run[] = [];
-  readonly comparisons = new ComparisonDesk({
+  readonly #deskPorts = {
     base: () => this.form.spec,
     device: () => this.device,
-    request: (request) => this.#requestGpu(request),
-    report: (error, where) => this.report(error, where),
-    newRunId,
-  });
-  readonly kernels = new KernelsDesk({
-    base: () => this.form.spec,
-    device: () => this.device,
-    request: (request) => this.#requestGpu(request),
-    report: (error, where) => this.report(error, where),
+    request: <R extends Request>(request: R) => this.#requestGpu(request),
+    report: (error: unknown, where: string) => this.report(error, where),
     newRunId,
     now: () => Date.now(),
-  });
+  };
+  readonly comparisons = new ComparisonDesk(this.#deskPorts);
+  readonly kernels = new KernelsDesk(this.#deskPorts);
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
   readonly store: RunStore | null;
@@ -100,8 +86,7 @@ export class Lab extends Observable<LabTopic> {
   readonly recorder: RunRecorder | null;
   /** null without a store. */
   readonly sweeps: SweepDesk | null;
-  /** Checkpoints of groups of sweeps: {@link sweeps} goes on with them, the page offers them to nobody. */
-  #sweepStored: readonly CheckpointReport[] = [];
+  #stored = NOTHING_STORED;
   readonly #connect: () => WorkerPort;
   readonly #interrupted: InterruptedRun;
   #client: WorkerClient | null = null;
@@ -115,24 +100,22 @@ export class Lab extends Observable<LabTopic> {
     this.#interrupted = new InterruptedRun(storage);
     this.store = store ?? null;
     const notice = (text: string): void => this.notice(text);
-    this.recorder = store === undefined ? null : new RunRecorder({ store, device: () => this.device, notice, whenLeaving });
-    this.sweeps =
-      store === undefined || this.recorder === null
-        ? null
-        : new SweepDesk({
-            store,
-            recorder: this.recorder,
-            device: () => this.device,
-            request: (request) => this.#request(request),
-            otherwise: () => this.#gpuHolder(),
-            report: (error, where) => this.report(error, where),
-            notice,
-            whenLeaving,
-          });
-    if (store !== undefined) {
+    if (store === undefined) {
+      this.recorder = null;
+      this.sweeps = null;
+    } else {
+      const shared = { store, device: () => this.device, notice, whenLeaving };
+      this.recorder = new RunRecorder(shared);
+      this.sweeps = new SweepDesk({
+        ...shared,
+        recorder: this.recorder,
+        request: (request) => this.#request(request),
+        otherwise: () => this.#gpuHolder(),
+        report: (error, where) => this.report(error, where),
+      });
       const settled = (error: WireError): boolean => this.messages.settled(error);
       openStore(store, { alert: (error) => this.#alert(error, null), settled, notice });
-      void this.sweeps?.open();
+      void this.sweeps.open();
     }
     // Whether a run can be started hangs on it.
     this.comparisons.on('comparison', () => this.emit('run'));
@@ -157,12 +140,15 @@ export class Lab extends Observable<LabTopic> {
     return this.#interrupted.runId;
   }
 
+  /** Checkpoints of runs that can be continued; one that was interrupted comes first. */
+  get stored(): readonly CheckpointReport[] {
+    return this.#stored.runs;
+  }
+
   /** Forgets the oldest checkpoint that no run of this page needs. @returns whether there was one. */
   async makeRoom(): Promise<boolean> {
     await this.listStored();
-    const needed = [this.run?.runId, this.interruptedRunId, this.sweeps?.run?.runId];
-    const oldest = [...this.stored, ...this.#sweepStored].filter(({ runId }) => !needed.includes(runId));
-    const last = oldest.sort((a, b) => a.savedAt - b.savedAt)[0];
+    const last = oldestStored(this.#stored, [this.run?.runId, this.interruptedRunId, this.sweeps?.run?.runId]);
     if (last === undefined || (await this.#ask({ type: 'forget', runId: last.runId })) === undefined) return false;
     this.notice(
       `Storage is full: the checkpoint of ${runTitle(last.spec)} at step ${last.step} was removed. What was measured is kept.`,
@@ -373,13 +359,7 @@ export class Lab extends Observable<LabTopic> {
 
   async listStored(): Promise<void> {
     const stored = await this.#ask({ type: 'stored' });
-    const offered = stored?.filter(readable);
-    this.#sweepStored = offered?.filter(({ runId }) => isSweepProgram(runId)) ?? this.#sweepStored;
-    if (offered !== undefined)
-      this.stored = orderStored(
-        offered.filter(({ runId }) => !isSweepProgram(runId)),
-        this.interruptedRunId,
-      );
+    if (stored !== undefined) this.#stored = orderStored(stored, this.interruptedRunId);
     this.emit('stored');
   }
 
@@ -472,10 +452,10 @@ export class Lab extends Observable<LabTopic> {
   }
 
   /** Takes back what was said of a lost device, once the run is back. */
-  #recovered({ runId, spec }: Run, event: WorkerEvent): void {
-    if (event.type !== 'state' || event.state === 'recovering' || !this.messages.recovered(runId)) return;
-    const back = BACK[event.state]?.(event.step);
-    if (back !== undefined) this.notice(`Recovered: ${runTitle(spec)} ${back}.`);
+  #recovered(run: Run, event: WorkerEvent): void {
+    if (event.type !== 'state' || event.state === 'recovering' || !this.messages.recovered(run.runId)) return;
+    const back = backWords(run);
+    if (back !== null) this.notice(back);
     this.emit('messages');
   }
 
@@ -496,14 +476,4 @@ export class Lab extends Observable<LabTopic> {
     }
     this.#alert(error, runId, recovering);
   }
-}
-
-/** A checkpoint of a build with other specs cannot be offered. */
-function readable(report: CheckpointReport): boolean {
-  return specFaults(report.spec).length === 0;
-}
-
-function newRunId(): string {
-  const random = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-  return `${Date.now().toString(36)}-${random.toString(36)}`;
 }

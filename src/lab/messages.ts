@@ -1,4 +1,5 @@
-import type { WireError } from '../worker/protocol.ts';
+import type { RunState, WireError } from '../worker/protocol.ts';
+import { runTitle, type Run } from './run.ts';
 
 /** Something that stopped, in words; it stays until it is dismissed or cured. */
 export interface Alert {
@@ -69,4 +70,17 @@ export function adviceFor(error: WireError): string {
     default:
       return 'Please report it with the device report; checkpoints in this browser are kept.';
   }
+}
+
+/** How a run that had lost its device is back, by the state it came back in. */
+const BACK: { readonly [S in RunState]?: (step: number) => string } = {
+  running: (step) => `goes on from step ${step}`,
+  paused: (step) => `is paused at step ${step} as before`,
+  finished: () => 'is finished as before',
+};
+
+/** Says that a run is back which had lost its device; null where it is not back, but over. */
+export function backWords({ spec, state, step }: Run): string | null {
+  const back = BACK[state]?.(step);
+  return back === undefined ? null : `Recovered: ${runTitle(spec)} ${back}.`;
 }

@@ -1,6 +1,6 @@
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { WorkerEvent } from '../worker/client.ts';
-import type { CheckpointReport, MetricsEvent, RunReport, RunState, SpeedEvent, Task, WireError } from '../worker/protocol.ts';
+import type { MetricsEvent, RunReport, RunState, SpeedEvent, Task, WireError } from '../worker/protocol.ts';
 import { Observable } from './observable.ts';
 import { Column } from './series.ts';
 
@@ -261,7 +261,8 @@ export function runTitle(spec: RunSpec): string {
   return spec.name === '' ? `${layers} ${layers === 1 ? 'layer' : 'layers'} × ${width} on ${spec.data.source}` : `“${spec.name}”`;
 }
 
-/** Newest first; one that was interrupted comes before all others. */
-export function orderStored(stored: readonly CheckpointReport[], interrupted: string | null): CheckpointReport[] {
-  return [...stored].sort((a, b) => Number(b.runId === interrupted) - Number(a.runId === interrupted) || b.savedAt - a.savedAt);
+/** A name that no other run has. */
+export function newRunId(): string {
+  const random = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  return `${Date.now().toString(36)}-${random.toString(36)}`;
 }

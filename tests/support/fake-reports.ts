@@ -56,6 +56,14 @@ export function fakePlan(command: Extract<Command, { type: 'planSweep' }>, optio
   }));
   const { groups: planned } = planSweep(runs, options);
   return {
-    groups: planned.map(({ id: _, wave: __, ...group }) => ({ ...group, runs: group.runs.map((run) => Number(run.id)) })),
+    groups: planned.map(({ runs: members, steps, flopsPerStep, flops, bytes, ms, refusal }) => ({
+      runs: members.map(({ id }) => Number(id)),
+      steps,
+      flopsPerStep,
+      flops,
+      bytes,
+      ms,
+      refusal,
+    })),
   };
 }

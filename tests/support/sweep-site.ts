@@ -1,7 +1,6 @@
 import { vi } from 'vitest';
-import { Lab, type QueuedGroup, type RunStore, type SweepQueue } from '../../src/lab/index.ts';
+import { Lab, type QueuedGroup, type RunStore, type SweepDesk, type SweepQueue } from '../../src/lab/index.ts';
 import type { Leaving } from '../../src/lab/store/recorder.ts';
-import type { SweepDesk } from '../../src/lab/sweep/sweep-desk.ts';
 import { parseSweep, type RunSpec, type Sweep } from '../../src/spec/index.ts';
 import type { Command, CommandType } from '../../src/worker/protocol.ts';
 import { FakeBrowser } from './fake-browser.ts';
