@@ -88,6 +88,8 @@ export { type KernelsResults, type Measured, type MeasuredWith, type MeasuredSte
 export { Lab, type LabTopic } from './lab.ts';
 export { adviceFor, type Alert } from './messages.ts';
 export { cellWords, errorWords, f32Words, numberWords, power } from './number-words.ts';
+export { FitClient } from './laws/fit-client.ts';
+export type { FitOutcome, FitRequest, FitStep } from './laws/fit-protocol.ts';
 export { LAWS_VIEW_START, lawsQuery, lawsViewOf, type LawsView } from './laws-view.ts';
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
 export { Observable } from './observable.ts';

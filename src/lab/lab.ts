@@ -1,4 +1,4 @@
-import { SpecError } from '../base/errors.ts';
+import { ProtocolError, SpecError } from '../base/errors.ts';
 import { specFaults, type BudgetKind, type RunSpec, type SpecPath } from '../spec/index.ts';
 import { toWireError, WorkerClient, type Request, type WorkerEvent, type WorkerPort } from '../worker/client.ts';
 import type {
@@ -13,6 +13,7 @@ import type {
 } from '../worker/protocol.ts';
 import { ComparisonDesk } from './comparison-desk.ts';
 import { KernelsDesk } from './kernels-desk.ts';
+import { FitClient } from './laws/fit-client.ts';
 import { backWords, Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { newRunId, Run, runTitle, type Progress } from './run.ts';
@@ -32,6 +33,8 @@ export type DeviceState = 'opening' | 'ready' | 'none' | 'crashed';
 export interface LabOptions {
   /** Starts a training worker; called again after a crash. */
   readonly connect: () => WorkerPort;
+  /** Starts a fit worker; without it nothing can be fitted. */
+  readonly connectFit?: () => WorkerPort;
   /** Where the interrupted run's name is kept; `null` keeps nothing. */
   readonly storage: KeyValue | null;
   /** Where runs are kept; without it they are gone with the page, which is said once. */
@@ -81,6 +84,7 @@ export class Lab extends Observable<LabTopic> {
   readonly kernels = new KernelsDesk(this.#deskPorts);
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
+  readonly fits: FitClient;
   readonly store: RunStore | null;
   /** null without a store. */
   readonly recorder: RunRecorder | null;
@@ -94,9 +98,10 @@ export class Lab extends Observable<LabTopic> {
   #forecastId = 0;
   #saidNotKept = false;
 
-  constructor({ connect, storage, store, whenLeaving = () => () => undefined }: LabOptions) {
+  constructor({ connect, connectFit = noFitWorker, storage, store, whenLeaving = () => () => undefined }: LabOptions) {
     super();
     this.#connect = connect;
+    this.fits = new FitClient(connectFit);
     this.#interrupted = new InterruptedRun(storage);
     this.store = store ?? null;
     const notice = (text: string): void => this.notice(text);
@@ -476,4 +481,8 @@ export class Lab extends Observable<LabTopic> {
     }
     this.#alert(error, runId, recovering);
   }
+}
+
+function noFitWorker(): never {
+  throw new ProtocolError({ where: 'fit worker', rule: 'this page has none, so nothing can be fitted' });
 }

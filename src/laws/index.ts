@@ -5,7 +5,9 @@ export { DEEPSEEK_LINE, scalarGap, verdictOf, type ScalarGap, type Verdict } fro
 export { type Law, type Params, type Points } from './law.ts';
 export { LAWS, lawNamed } from './table/table.ts';
 export { readPoints } from './csv.ts';
-export { fitReport, fitting, type Fit, type FitReport } from './fit.ts';
-export { allocating } from './isoflop.ts';
+export { fitReport, fitting, type Fit, type FitOptions, type FitProgress, type FitReport } from './fit.ts';
+export { allocating, type AllocationFit, type Optimum } from './isoflop.ts';
+export { filterPoints } from './points.ts';
+export { rollingOut } from './rollout.ts';
 export { allocationOf } from './allocation.ts';
 export { finish, inSlices } from './slices.ts';

@@ -137,6 +137,10 @@ function powerThrough(optima: readonly Optimum[]): { params: Params; objective: 
 export interface AllocationFit extends FitReport {
   readonly level: number;
   readonly optima: readonly Optimum[];
+  /** Of ln N_opt, over the optima. */
+  readonly r2: number;
+  /** Power laws through the optima of resamples. */
+  readonly replicates: readonly Params[];
 }
 
 /**
@@ -200,7 +204,15 @@ export function* allocating(
     points: columnOf(points, 'C').length,
     warnings: id === 'chinchilla-isoflop' ? parabolaWarnings(points, budgets) : [],
     optima,
+    r2: explained(optima, whole.objective),
+    replicates,
   };
+}
+
+function explained(optima: readonly Optimum[], objective: number): number {
+  const logs = optima.map(({ N }) => Math.log(N));
+  const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
+  return 1 - objective / logs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
 }
 
 function resampleWithin(groups: readonly (readonly number[])[], seed: number, index: number, weights: Float64Array): void {

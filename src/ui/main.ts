@@ -2,19 +2,22 @@ import { browserPorts, Lab, RunStore, whenPageLeaves } from '../lab/index.ts';
 import './lab-app.ts';
 import { startTheme } from './theme.ts';
 
-/** The address of the training worker's script, as the build names it. */
+/** The addresses of the workers' scripts, as the build names them. */
 const [HOST_URL = ''] = Object.values(
   import.meta.glob<string>('../worker/host.ts', { query: '?worker&url', import: 'default', eager: true }),
+);
+const [FIT_URL = ''] = Object.values(
+  import.meta.glob<string>('../lab/laws/fit-worker.ts', { query: '?worker&url', import: 'default', eager: true }),
 );
 
 /**
  * A worker takes its content security policy from its own response, where a static site has none; one that starts from a blob
  * inherits the page's. So nothing leaves through the worker either (promise 8).
  */
-function startWorker(): Worker {
-  const script = `import ${JSON.stringify(new URL(HOST_URL, document.baseURI).href)};`;
+function startWorker(scriptUrl: string, name: string): Worker {
+  const script = `import ${JSON.stringify(new URL(scriptUrl, document.baseURI).href)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  const worker = new Worker(url, { type: 'module', name: 'isoflop' });
+  const worker = new Worker(url, { type: 'module', name });
   worker.addEventListener('message', () => URL.revokeObjectURL(url), { once: true });
   return worker;
 }
@@ -29,7 +32,13 @@ function storage(): Storage | null {
 
 startTheme();
 const store = new RunStore(browserPorts(storage(), () => lab.makeRoom()));
-const lab: Lab = new Lab({ connect: startWorker, storage: storage(), store, whenLeaving: whenPageLeaves });
+const lab: Lab = new Lab({
+  connect: () => startWorker(HOST_URL, 'isoflop'),
+  connectFit: () => startWorker(FIT_URL, 'isoflop fits'),
+  storage: storage(),
+  store,
+  whenLeaving: whenPageLeaves,
+});
 const app = document.createElement('lab-app');
 app.lab = lab;
 document.body.append(app);

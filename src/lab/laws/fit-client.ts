@@ -1,0 +1,113 @@
+import { ProtocolError } from '../../base/errors.ts';
+import { WorkerError, type WorkerPort } from '../../worker/client.ts';
+import { isFitEvent, type FitCommand, type FitOutcome, type FitRequest, type FitStep } from './fit-protocol.ts';
+
+export interface FitWatch {
+  readonly onProgress?: (progress: FitStep) => void;
+  /** Ends the fit between two slices of its work. */
+  readonly signal?: AbortSignal;
+}
+
+interface Pending {
+  readonly resolve: (outcome: FitOutcome) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onProgress: ((progress: FitStep) => void) | undefined;
+  readonly end: () => void;
+}
+
+/**
+ * The page's side of the fit worker, which starts with the first fit. Several may go on at a time; they take turns. A worker that crashes
+ * rejects what it had with one error, and the next fit starts a new one.
+ */
+export class FitClient {
+  readonly #connect: () => WorkerPort;
+  readonly #pending = new Map<number, Pending>();
+  #port: WorkerPort | null = null;
+  #nextId = 1;
+
+  constructor(connect: () => WorkerPort) {
+    this.#connect = connect;
+  }
+
+  /**
+   * Fits a law to points in the worker.
+   *
+   * @throws the signal's reason once it is aborted; {@link WorkerError} with the words of what the fit cannot do; ProtocolError where the
+   *   worker stopped.
+   */
+  fit(request: FitRequest, { onProgress, signal }: FitWatch = {}): Promise<FitOutcome> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const port = (this.#port ??= this.#open());
+      const id = this.#nextId++;
+      const abort = (): void => {
+        this.#settle(id)?.reject(signal?.reason);
+        this.#send({ type: 'abort', id });
+      };
+      const end = (): void => signal?.removeEventListener('abort', abort);
+      port.postMessage({ type: 'fit', id, request } satisfies FitCommand, []);
+      this.#pending.set(id, { resolve, reject, onProgress, end });
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** Ends the worker and what it does; the next fit starts another. */
+  close(): void {
+    this.#end(new ProtocolError({ where: 'fit worker', rule: 'closed by the page' }));
+  }
+
+  #open(): WorkerPort {
+    const port = this.#connect();
+    const own = (act: () => void): void => {
+      if (this.#port === port) act();
+    };
+    port.addEventListener('message', (event) => own(() => this.#receive(event)));
+    port.addEventListener('messageerror', () => own(() => this.#fail('a message could not be read')));
+    port.addEventListener('error', (event) => {
+      if (event instanceof Event) event.preventDefault();
+      own(() => this.#fail(crashWords(event)));
+    });
+    return port;
+  }
+
+  #receive(event: unknown): void {
+    const data: unknown = typeof event === 'object' && event !== null && 'data' in event ? event.data : undefined;
+    if (!isFitEvent(data)) {
+      this.#fail('a message has an unknown form');
+      return;
+    }
+    if (data.type === 'progress') {
+      this.#pending.get(data.id)?.onProgress?.(data.progress);
+      return;
+    }
+    const pending = this.#settle(data.id);
+    if (data.type === 'done') pending?.resolve(data.outcome);
+    else pending?.reject(new WorkerError(data.error));
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.end();
+    return pending;
+  }
+
+  #send(command: FitCommand): void {
+    this.#port?.postMessage(command, []);
+  }
+
+  #fail(rule: string): void {
+    this.#end(new ProtocolError({ where: 'fit worker', rule, cure: 'Fit again: that starts a new one.' }));
+  }
+
+  #end(error: ProtocolError): void {
+    this.#port?.terminate();
+    this.#port = null;
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+  }
+}
+
+function crashWords(event: unknown): string {
+  const text = typeof event === 'object' && event !== null && 'message' in event ? event.message : '';
+  return typeof text === 'string' && text !== '' ? `it stopped: ${text}` : 'it stopped';
+}
