@@ -99,7 +99,6 @@ export { bandOf, groupRuns, spreadOf, type RunGroup } from './store/groups.ts';
 export { cellOf, columnLabel, isColumnId, RUN_COLUMN_IDS, SHOWN_PATHS, type ColumnId, type RunCell } from './store/columns.ts';
 export type { Curves } from './store/curves.ts';
 export type { KeptRun } from './store/kept-run.ts';
-export { pointsFromCsv } from './store/points-csv.ts';
 export { browserPorts, whenPageLeaves } from './store/ports.ts';
 export { flopsOf, isActive, isRunnable, KEPT_STATES, tokensOf, type RunRecord } from './store/record.ts';
 export { RunRecorder } from './store/recorder.ts';

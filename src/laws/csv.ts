@@ -1,26 +1,15 @@
 import { SpecError } from '../base/errors.ts';
 import { findColumn, type Law, type Points } from './law.ts';
 import { curvePoints, type CurveRun } from './schedule.ts';
+import { cellFault, lengthFault, numberIn, readSheet, twinFaults, type Sheet } from './sheet.ts';
 
 /** Laws of learning curves are made of learning rates, so their files have these columns instead. */
 const CURVE_COLUMNS = ['step', 'lr', 'loss'];
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-const SHOWN = 30;
-
-interface Sheet {
-  readonly file: string;
-  readonly header: readonly string[];
-  /** Cells of each row, and the line it stands on. */
-  readonly rows: readonly { readonly line: number; readonly cells: readonly string[] }[];
-  /** A comma is the point of decimals. */
-  readonly decimalComma: boolean;
-}
 
 /**
- * Points of a law from comma-, semicolon- or tab-separated values with a line of column names. Where commas do not separate, they may be
- * the point of decimals. A byte-order mark, quoted cells and empty lines are taken. Columns that the law does not read may hold
- * anything; `run` names the run of a row, and rows of one run are resampled together. Laws of learning curves read `step`, `lr` and `loss`:
- * lr is straight between the steps that are given, and loss may be left empty.
+ * Points of a law from a {@link readSheet} file, by the law's own names. Columns that the law does not read may hold anything; `run` names
+ * the run of a row, and rows of one run are resampled together. Laws of learning curves read `step`, `lr` and `loss`: lr is straight
+ * between the steps that are given, and loss may be left empty.
  *
  * @param file its name, for errors.
  * @throws SpecError with line and column for the first thing that is wrong.
@@ -100,85 +89,16 @@ function indexOf({ header }: Sheet, name: string): number {
 }
 
 /** @param above the value must be larger. */
-function cellValue({ file, header, rows, decimalComma }: Sheet, row: number, column: number, above: number): number {
-  const { line = 0, cells = [] } = rows[row] ?? {};
-  const text = (cells[column] ?? '').trim();
-  const value = NUMBER.test(decimalComma ? text.replace(',', '.') : text)
-    ? Number(decimalComma ? text.replace(',', '.') : text)
-    : NaN;
-  if (value > above && value < Infinity) return value;
-  throw new SpecError({
-    where: `${file} line ${line}, column ${header[column]}`,
-    rule: text === '' ? 'it is empty' : Number.isFinite(value) ? 'it is not above 0' : 'it is not a number',
-    ...(text === '' ? {} : { got: text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text }),
-    expected: above >= 0 ? 'a number above 0' : 'a number',
-    cure: 'Correct the row, or take it out.',
-  });
+function cellValue(sheet: Sheet, row: number, column: number, above: number): number {
+  const own = sheet.rows[row] ?? { line: 0, cells: [] };
+  const fault = cellFault(sheet, own, column, above);
+  if (fault !== null) throw new SpecError(fault);
+  return numberIn(sheet, own.cells[column] ?? '');
 }
 
-function readSheet(text: string, file: string): Sheet {
-  const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  const lines = body.split(/\r\n|\n|\r/).map((content, i) => ({ line: i + 1, content }));
-  const [head, ...rest] = lines.filter(({ content }) => content.trim() !== '');
-  if (head === undefined || rest.length === 0)
-    throw new SpecError({
-      where: file,
-      rule: 'it holds no points',
-      expected: 'a line of column names and a line for each point',
-    });
-  const separator = [';', '\t'].find((mark) => head.content.includes(mark)) ?? ',';
-  const header = cellsOf(head.content, separator).map((name) => name.trim());
-  const twice = header.find((name, i) => name !== '' && header.indexOf(name) !== i);
-  if (twice !== undefined) throw new SpecError({ where: file, rule: 'two columns have the same name', got: twice });
-  const rows = rest.map(({ line, content }) => {
-    const cells = cellsOf(content, separator);
-    if (cells.length !== header.length)
-      throw new SpecError({
-        where: `${file} line ${line}`,
-        rule: 'it has not as many cells as there are columns',
-        got: String(cells.length),
-        expected: String(header.length),
-        ...(separator === ',' && cells.length > header.length
-          ? { cure: 'Separate by semicolons where commas are decimal.' }
-          : {}),
-      });
-    return { line, cells };
-  });
-  return { file, header, rows, decimalComma: separator !== ',' };
-}
-
-/** Cells of a line; a quoted one may hold the separator, and two quotes for one. */
-function cellsOf(line: string, separator: string): string[] {
-  const cells: string[] = [];
-  for (let at = 0; at <= line.length;) {
-    if (line[at] === '"') {
-      const quoted = /^"((?:[^"]|"")*)"/.exec(line.slice(at));
-      if (quoted !== null) {
-        cells.push((quoted[1] ?? '').replaceAll('""', '"'));
-        at += quoted[0].length + 1;
-        continue;
-      }
-    }
-    const end = line.indexOf(separator, at);
-    cells.push(line.slice(at, end < 0 ? undefined : end));
-    if (end < 0) break;
-    at = end + 1;
-  }
-  return cells;
-}
-
-/** A line that is there twice is one measurement. */
-function checkLines({ file, rows }: Sheet): void {
-  const seen = new Map<string, number>();
-  for (const { line, cells } of rows) {
-    const key = JSON.stringify(cells.map((cell) => cell.trim()));
-    const first = seen.get(key);
-    if (first !== undefined)
-      throw new SpecError({
-        where: `${file} line ${line}`,
-        rule: `it repeats line ${first}`,
-        cure: 'A measurement counts once: take one of them out, or name different runs in a column run.',
-      });
-    seen.set(key, line);
-  }
+/** @throws SpecError for the first row of another length, or that repeats another. */
+function checkLines(sheet: Sheet): void {
+  const twins = twinFaults(sheet);
+  const fault = sheet.rows.map((row) => lengthFault(sheet, row)).find((each) => each !== null) ?? [...twins.values()][0];
+  if (fault !== undefined) throw new SpecError(fault);
 }

@@ -5,6 +5,7 @@ export { DEEPSEEK_LINE, scalarGap, verdictOf, type ScalarGap, type Verdict } fro
 export { type Law, type Params, type Points } from './law.ts';
 export { LAWS, lawNamed } from './table/table.ts';
 export { readPoints } from './csv.ts';
+export { pointsFromCsv, type ForeignPoints } from './foreign.ts';
 export { fitReport, fitting, type Fit, type FitOptions, type FitProgress, type FitReport } from './fit.ts';
 export { allocating, type AllocationFit, type Optimum } from './isoflop.ts';
 export { filterPoints } from './points.ts';

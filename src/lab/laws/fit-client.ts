@@ -103,7 +103,7 @@ export class FitClient {
   #end(error: ProtocolError): void {
     this.#port?.terminate();
     this.#port = null;
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+    for (const id of this.#pending.keys()) this.#settle(id)?.reject(error);
   }
 }
 

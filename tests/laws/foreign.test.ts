@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pointsFromCsv } from '../../src/lab/index.ts';
+import { pointsFromCsv } from '../../src/laws/index.ts';
 
 describe('points of any origin as CSV', () => {
   it('are read by column name, whatever a file calls them', () => {
@@ -45,19 +45,26 @@ describe('points of any origin as CSV', () => {
     expect(points.columns['N']).toEqual(Float64Array.of(1, 7));
     expect(points.rowNames).toEqual(['p.csv line 2', 'p.csv line 12']);
     expect(points.faults).toEqual([
-      'p.csv, line 4, column loss: the cell is not a finite number: got NaN.',
-      'p.csv, line 5, column D: the cell is empty: got nothing.',
-      'p.csv, line 6, column N: the value is not above 0: got 0.',
-      'p.csv, line 7, column loss: the value is not above 0: got -3.',
-      'p.csv, line 8, column loss: the cell is not a finite number: got inf.',
-      'p.csv, line 9, column loss: the cell is not a finite number: got 3,5.',
-      'p.csv, line 10: it has not as many cells as there are columns: got 2, not 4.',
+      'p.csv line 4, column loss: it is not a number: got NaN.',
+      'p.csv line 5, column D: it is empty.',
+      'p.csv line 6, column N: it is not above 0: got 0.',
+      'p.csv line 7, column loss: it is not above 0: got -3.',
+      'p.csv line 8, column loss: it is not a number: got inf.',
+      'p.csv line 9, column loss: it is not a number: got 3,5.',
+      'p.csv line 10: it has not as many cells as there are columns: got 2.',
     ]);
+  });
+
+  it('promise 6: a row that repeats another is one measurement: it is left out and named, and rows of other runs stay', () => {
+    const twice = pointsFromCsv('N,D,loss\n1,2,3\n4,5,6\n1, 2,3\n', 'p.csv');
+    expect(twice.columns['N']).toEqual(Float64Array.of(1, 4));
+    expect(twice.faults).toEqual(['p.csv line 4: it repeats line 2.']);
+    expect(pointsFromCsv('run,N,loss\na,1,3\nb,1,3\n', 'p.csv')).toMatchObject({ runs: ['a', 'b'], faults: [] });
   });
 
   it('promise 6: a point with three digits beside decimal commas could be a thousand: it is not guessed', () => {
     expect(pointsFromCsv('N;loss\n1.500;3,5\n1500;3,5\n', 'p.csv').faults).toEqual([
-      'p.csv, line 2, column N: the cell is not a finite number: got 1.500.',
+      'p.csv line 2, column N: it is not a number: got 1.500.',
     ]);
   });
 
@@ -65,8 +72,8 @@ describe('points of any origin as CSV', () => {
     ['it holds no points', ''],
     ['it holds no points', 'N,D,loss\n'],
     ['no column is one that a law reads: got x, y', 'x,y\n1,2\n'],
-    ['two columns have the name N', 'N,N\n1,2\n'],
-    ['none of its 1 rows is a point: expected numbers above 0. The first: p.csv, line 2, column N', 'N\nx\n'],
+    ['two columns have the same name: got N', 'N,N\n1,2\n'],
+    ['none of its 1 rows is a point: expected numbers above 0. The first: p.csv line 2, column N', 'N\nx\n'],
   ])('promise 6: another file is refused in words: %s', (rule, text) => {
     expect(() => pointsFromCsv(text, 'p.csv')).toThrow(`p.csv: ${rule}`);
   });
@@ -83,10 +90,14 @@ describe('points of any origin as CSV', () => {
     );
     const positive = fc.double({ min: Number.MIN_VALUE, max: 1e300, noNaN: true });
     fc.assert(
-      fc.property(fc.array(fc.tuple(positive, positive), { minLength: 1 }), fc.constantFrom(',', ';', '\t'), (rows, mark) => {
-        const { columns } = pointsFromCsv([`N${mark}loss`, ...rows.map((row) => row.join(mark))].join('\r\n'), 'p.csv');
-        expect(columns).toEqual({ N: Float64Array.from(rows, ([n]) => n), loss: Float64Array.from(rows, ([, loss]) => loss) });
-      }),
+      fc.property(
+        fc.uniqueArray(fc.tuple(positive, positive), { minLength: 1, selector: String }),
+        fc.constantFrom(',', ';', '\t'),
+        (rows, mark) => {
+          const { columns } = pointsFromCsv([`N${mark}loss`, ...rows.map((row) => row.join(mark))].join('\r\n'), 'p.csv');
+          expect(columns).toEqual({ N: Float64Array.from(rows, ([n]) => n), loss: Float64Array.from(rows, ([, loss]) => loss) });
+        },
+      ),
     );
   });
 });
