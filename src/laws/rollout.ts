@@ -68,7 +68,10 @@ function ends(values: Float64Array): readonly [number, number] {
 }
 
 /** The interval of something that is computed from parameters, over the fits to resamples: [lo, hi], NaN without them. */
-export function derivedInterval(fit: Fit, of: (params: Params) => number): readonly [number, number] {
+export function derivedInterval(
+  fit: Pick<Fit, 'level' | 'replicates'>,
+  of: (params: Params) => number,
+): readonly [number, number] {
   const values = fit.replicates.map(of).filter((value) => !Number.isNaN(value));
   const outside = (1 - fit.level) / 2;
   return [quantile(values, outside), quantile(values, 1 - outside)];

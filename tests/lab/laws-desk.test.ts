@@ -1,0 +1,207 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  FitClient,
+  LAWS_VIEW_START,
+  LawsDesk,
+  lawsQuery,
+  lawsViewOf,
+  type LawsView,
+  type RunStore,
+} from '../../src/lab/index.ts';
+import { FakeBrowser } from '../support/fake-browser.ts';
+import { FakeFits } from '../support/fake-fits.ts';
+import { ladder, ladderRun, TRUTH } from '../support/made-ladder.ts';
+
+const QUICK: LawsView = { ...LAWS_VIEW_START, bootstrap: false };
+
+interface Stage {
+  readonly desk: LawsDesk;
+  readonly store: RunStore;
+  readonly workers: FakeFits[];
+  readonly said: string[];
+}
+
+const open: LawsDesk[] = [];
+
+function stage(view: LawsView = QUICK): Stage {
+  const store = new FakeBrowser().tab();
+  const workers: FakeFits[] = [];
+  const said: string[] = [];
+  const fits = new FitClient(() => {
+    const worker = new FakeFits();
+    workers.push(worker);
+    return worker;
+  });
+  const desk = new LawsDesk({
+    store,
+    fits,
+    report: (error) => void said.push(String(error)),
+    notice: (text) => void said.push(text),
+  });
+  open.push(desk);
+  desk.look(view);
+  desk.open();
+  return { desk, store, workers, said };
+}
+
+/** Until nothing is under way any more, of kept runs if so many are there. */
+const settled = (desk: LawsDesk, runs = 0): Promise<void> =>
+  vi.waitFor(() => expect(desk.stale || (desk.runs?.length ?? -1) < runs, 'still fitting').toBe(false), { timeout: 20_000 });
+
+const CSV = [
+  'N,D,loss',
+  ...[1, 2, 4].flatMap((n) =>
+    [1, 3, 9].map((d) => `${n}e6,${d}e7,${1.5 + 4 / n ** 0.4 + 3 / d ** 0.3 + 1e-3 * Math.sin(n * d)}`),
+  ),
+].join('\n');
+
+afterEach(() => {
+  for (const desk of open.splice(0)) desk.close();
+});
+
+describe('LawsDesk', () => {
+  it('fits the runs that are kept, and again when one more ends; the last good fit stays meanwhile', async () => {
+    const { desk, store } = stage();
+    const runs = ladder();
+    await store.import(runs.slice(0, -1));
+    await settled(desk, 19);
+    const before = desk.fit;
+    expect(before?.outcome).toMatchObject({ lawId: 'chinchilla', points: runs.length - 1 });
+    expect(before?.outcome.params['E']).toBeCloseTo(TRUTH.E, 1);
+    expect(desk.points?.notes[0]).toContain('N counts all parameters');
+
+    let shownMeanwhile: unknown = null;
+    const end = desk.on('progress', () => (shownMeanwhile ??= desk.fit));
+    await store.import(runs.slice(-1));
+    await vi.waitFor(() => expect(desk.fit?.outcome.points).toBe(runs.length), { timeout: 20_000 });
+    end();
+    expect(shownMeanwhile).toBe(before);
+    await settled(desk);
+    expect(desk.frontiers['chinchilla-envelope']?.optima?.length).toBeGreaterThan(10);
+  });
+
+  it('a point that is left out is left out of the fit, of this source only, until it is taken in again', async () => {
+    const { desk, store } = stage();
+    await store.import([...ladder(), { ...ladderRun(48, 400, 9), record: { ...ladderRun(48, 400, 9).record, tags: ['odd'] } }]);
+    await settled(desk, 21);
+    const [first] = desk.points?.rows ?? [];
+    desk.toggle(first?.key ?? '');
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(20);
+    expect([...(desk.fit?.excluded ?? [])]).toEqual([0]);
+    expect(desk.fit?.outcome.warnings[0]).toBe('1 point is left out by hand.');
+    desk.look({ ...QUICK, sweep: 'ladder' });
+    await settled(desk);
+    expect(desk.excluded.size).toBe(0);
+    expect(desk.fit?.outcome.points).toBe(21);
+    desk.look(QUICK);
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(20);
+    desk.includeAll();
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(21);
+  });
+
+  it('fits a file of points; what is no point is named, and the runs come back', async () => {
+    const { desk, store, said } = stage();
+    await store.import(ladder());
+    await settled(desk, 20);
+    desk.import(`\uFEFF${CSV}\n0,1,2\n`, 'p.csv');
+    await settled(desk);
+    expect(desk.fit?.outcome).toMatchObject({ points: 9 });
+    expect(said).toEqual(['p.csv: 9 points; 1 row is left out.']);
+    expect(desk.points?.notes).toEqual(['p.csv line 11, column N: it is not above 0: got 0.']);
+    desk.toggle(desk.points?.rows[2]?.key ?? '');
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(8);
+    desk.import('x,y\n1,2\n', 'bad.csv');
+    expect(said.at(-1)).toContain('bad.csv: no column is one that a law reads');
+    expect(desk.file?.name).toBe('p.csv');
+    desk.useFile(false);
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(20);
+  });
+
+  it.each([
+    ['three points for five parameters', 'N,D,loss\n1,2,3\n2,3,2\n4,5,1\n', 'law chinchilla has 5 free parameters: got 3 points'],
+    [
+      'all points at one size',
+      `N,D,loss\n${[1, 2, 3, 4, 5, 6, 7].map((d) => `1e6,${d}e6,${5 - d / 10}`).join('\n')}`,
+      'column N: all points have the same value',
+    ],
+    [
+      'a column that is missing',
+      'N,loss\n1,2\n3,4\n',
+      'column D is missing: got N, loss, expected N, D, loss for law chinchilla',
+    ],
+  ])('promise 6: %s is answered in words, in place', async (_, text, says) => {
+    const { desk } = stage();
+    desk.import(text, 'p.csv');
+    await vi.waitFor(() => expect(desk.error).toContain(says), { timeout: 10_000 });
+    expect(desk.fit).toBeNull();
+    desk.import(CSV, 'good.csv');
+    await settled(desk);
+    expect([desk.error, desk.fit?.outcome.points]).toEqual([null, 9]);
+  });
+
+  it('what only the drawing minds is not fitted again; a crash of the worker is an error in place, and the next fit goes on', async () => {
+    const { desk, store, workers } = stage();
+    await store.import(ladder());
+    await settled(desk, 20);
+    const asked = workers[0]?.received.length;
+    desk.look({ ...QUICK, x: 'D', reach: 100, published: [0] });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(workers[0]?.received.length).toBe(asked);
+    desk.look({ ...QUICK, tied: true });
+    await vi.waitFor(() => expect(desk.progress).not.toBeNull());
+    workers[0]?.emit('error', { message: 'gone' });
+    await vi.waitFor(() => expect(desk.error).toContain('fit worker: it stopped: gone'));
+    desk.look({ ...QUICK, loss: 'ls-log' });
+    await settled(desk);
+    expect(desk.fit?.outcome.loss).toBe('ls-log');
+    expect(desk.error).toBeNull();
+  });
+
+  it('law, loss, counting, ties, fixed parameters and what is held out are those of the choice', async () => {
+    const { desk, store } = stage({ ...QUICK, loss: 'ls', tied: true, fixed: { E: 1.4 }, hold: 3e10 });
+    await store.import(ladder());
+    await settled(desk, 20);
+    const { params, heldOut, loss } = desk.fit?.outcome ?? {};
+    expect([loss, params?.['E'], params?.['alpha']]).toEqual(['ls', 1.4, params?.['beta']]);
+    expect(heldOut?.held.length).toBeGreaterThan(0);
+    expect(heldOut?.error).toBeLessThan(0.05);
+    desk.look({ ...QUICK, law: 'kaplan-ns' });
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBeGreaterThan(100);
+  });
+});
+
+describe('the view of the Laws page', () => {
+  it('goes through a link and back, and a link says only what differs', () => {
+    expect(lawsQuery(LAWS_VIEW_START).toString()).toBe('');
+    const view: LawsView = {
+      sweep: 'abc',
+      tag: 'odd, one',
+      law: 'data-constrained',
+      loss: 'huber:0.01',
+      counting: { parameters: 'blocks', flops: 'exact', attention: 'causal', head: false },
+      tied: true,
+      fixed: { E: 1.69, R_D: 15.39 },
+      projected: true,
+      best: true,
+      bootstrap: false,
+      hold: 3e15,
+      x: 'D',
+      reach: 100,
+      published: [0],
+    };
+    expect(lawsViewOf(new URLSearchParams(lawsQuery(view).toString()))).toEqual(view);
+  });
+
+  it.each(['law=astrology', 'loss=hope', 'hold=-1', 'published=9', 'fix=Q=1', 'count=some', 'colour=red'])(
+    'promise 6: %s is refused in words',
+    (query) => {
+      expect(() => lawsViewOf(new URLSearchParams(query))).toThrow(/got/);
+    },
+  );
+});
