@@ -14,3 +14,4 @@ export { derivedInterval, extrapolationWarnings, rollingOut } from './rollout.ts
 export { predictCurve } from './table/curves.ts';
 export { allocationOf, computeOptimal } from './allocation.ts';
 export { finish, inSlices } from './slices.ts';
+export { annealingSums } from './schedule.ts';
