@@ -95,6 +95,8 @@ export { countingWords, COUNTED_WORDS, type LawPoints } from './laws/run-points.
 export { FIT_LOSSES, fixedOf, fixedText, LAWS_VIEW_START, lawsQuery, lawsViewOf, REACHES, type LawsView } from './laws-view.ts';
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
 export { Observable } from './observable.ts';
+export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';
+export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction, type Silence } from './ends/predict.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
 export { align, Column, decimate, lowerBound, Smoother, type Points } from './series.ts';
 export { bandOf, groupRuns, spreadOf, type RunGroup } from './store/groups.ts';

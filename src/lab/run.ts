@@ -1,10 +1,11 @@
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { WorkerEvent } from '../worker/client.ts';
 import type { MetricsEvent, RunReport, RunState, SpeedEvent, Task, WireError } from '../worker/protocol.ts';
+import { RunEnds, type EndSource } from './ends/run-ends.ts';
 import { Observable } from './observable.ts';
 import { Column } from './series.ts';
 
-export type RunTopic = 'state' | 'series' | 'speed' | 'sample';
+export type RunTopic = 'state' | 'series' | 'speed' | 'sample' | 'ends';
 
 /** Losses and their like of one lane, one value a step. */
 export interface LaneSeries {
@@ -70,12 +71,17 @@ export class Run extends Observable<RunTopic> {
   readonly laneEvals: LaneEvals[] = [this.evals];
   /** Losses of lane 0 that are not finite. */
   readonly broken: Broken[] = [];
+  /** Where its lanes are to end, foretold while they train. */
+  readonly ends = new RunEnds();
+  /** Specs of its lanes, lane 0 first. */
+  laneSpecs: readonly RunSpec[];
   #lastMetricsAt: number | null = null;
 
   constructor(runId: string, spec: RunSpec) {
     super();
     this.runId = runId;
     this.spec = spec;
+    this.laneSpecs = [spec];
   }
 
   get active(): boolean {
@@ -114,6 +120,7 @@ export class Run extends Observable<RunTopic> {
       case 'metrics':
         this.#append(event, nowMs);
         this.emit('series');
+        if (this.ends.grown(this.#endSources(), nowMs)) this.emit('ends');
         break;
       case 'eval':
         event.lossNats.forEach((lossNats, lane) => this.#appendEval(lane, event.split, event.step, lossNats));
@@ -125,6 +132,10 @@ export class Run extends Observable<RunTopic> {
         this.step = event.step;
         this.totalSteps = event.totalSteps;
         if (event.state !== 'preparing' && event.state !== 'recovering') this.progress = null;
+        if (event.state !== 'running') {
+          this.ends.settle(this.#endSources());
+          this.emit('ends');
+        }
         this.emit('state');
         break;
       case 'progress':
@@ -187,6 +198,17 @@ export class Run extends Observable<RunTopic> {
     if (unit === 'time') return this.timeMs.view().map((ms) => ms / 1000);
     const factor = this.xOf(1, unit);
     return steps.map((step) => step * factor);
+  }
+
+  #endSources(): readonly EndSource[] {
+    const { report, totalSteps } = this;
+    if (report === null) return [];
+    const firstStep = this.steps.at(0);
+    return this.lanes.flatMap((lane, i) => {
+      const spec = this.laneSpecs[i];
+      if (spec === undefined) return [];
+      return [{ spec, lossNats: lane.lossNats.view(), firstStep, totalSteps, flopsPerToken: report.flopsPerToken }];
+    });
   }
 
   #append(event: MetricsEvent, nowMs: number): void {

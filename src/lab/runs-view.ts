@@ -171,7 +171,11 @@ export function shownRuns(runs: readonly RunRecord[], view: RunsView): readonly 
 /** Losses first: a phone shows few columns. */
 const FIGURES: readonly ColumnId[] = ['smoothTrainNats', 'validationNats', 'state', 'step', 'tokens', 'parameters', 'created'];
 
+/** Of runs whose ends were foretold. */
+const ENDS: readonly ColumnId[] = ['end25Nats', 'end50Nats', 'end75Nats', 'endNats', 'endsInside'];
+
 /** The columns of a table of these runs, beside their names. */
 export function shownColumns(runs: readonly RunRecord[], everything: readonly ColumnId[] | null): readonly ColumnId[] {
-  return [...FIGURES, ...(everything ?? differing(runs))];
+  const foretold = runs.some(({ predictions }) => predictions !== undefined) ? ENDS : [];
+  return [...FIGURES, ...foretold, ...(everything ?? differing(runs))];
 }

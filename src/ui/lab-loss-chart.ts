@@ -2,6 +2,7 @@ import { css, html, nothing } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { fileName, runCsv, type Run, type RunTopic } from '../lab/index.ts';
 import { DEFAULT_VIEW, type ChartView, type CurveId } from './chart-view.ts';
+import { endHelp, endWords } from './end-words.ts';
 import { whole, nats } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabPlot } from './lab-plot.ts';
@@ -37,8 +38,14 @@ export class LabLossChart extends LabElement {
           display: none;
         }
       }
-      .broken {
+      .broken,
+      .end {
         margin-top: 6px;
+      }
+      .end {
+        font-size: 12px;
+        color: var(--muted);
+        font-variant-numeric: tabular-nums;
       }
     `,
   ];
@@ -51,7 +58,7 @@ export class LabLossChart extends LabElement {
   @query('lab-plot') private readonly plot!: LabPlot | null;
 
   protected override readonly topics = ['run', 'data', 'forecast'] as const;
-  protected override readonly runTopics = ['series'] as const;
+  protected override readonly runTopics = ['series', 'ends'] as const;
   readonly #frames = new LossFrames();
   readonly #text = new Throttle(() => this.requestUpdate(), 250);
 
@@ -81,7 +88,7 @@ export class LabLossChart extends LabElement {
         .height=${innerWidth < 720 ? 280 : 400}
         label="Loss of the run over training"
       ></lab-plot>
-      ${run !== null && run.broken.length > 0 ? this.#broken(run) : nothing}
+      ${run === null ? nothing : this.#end(run)} ${run !== null && run.broken.length > 0 ? this.#broken(run) : nothing}
       ${this.table && run !== null ? html`<lab-loss-table .run=${run}></lab-loss-table>` : nothing}
     </section>`;
   }
@@ -128,6 +135,11 @@ export class LabLossChart extends LabElement {
         PNG
       </button>
     `;
+  }
+
+  #end(run: Run): unknown {
+    const words = endWords(run);
+    return words === '' ? nothing : html`<p class="end" title=${endHelp(run)}>${words}</p>`;
   }
 
   #broken(run: Run): unknown {

@@ -6,6 +6,7 @@ import { LabElement } from './lab-element.ts';
 import type { LabRunsChart } from './lab-runs-chart.ts';
 import type { LabRunsParallel } from './lab-runs-parallel.ts';
 import type { LabRunsTable } from './lab-runs-table.ts';
+import { tallyWords } from './end-words.ts';
 import { placesOf } from './runs-frames.ts';
 import { sharedStyles } from './shared-styles.ts';
 import './lab-notices.ts';
@@ -130,6 +131,7 @@ export class LabRunsPage extends LabElement {
           .chosen=${runs.filter(({ id }) => desk.chosen.has(id))}
         ></lab-runs-actions>
         <lab-runs-undo .desk=${desk} .ids=${desk.undoable}></lab-runs-undo>
+        ${this.#foretold(runs)}
         ${
           shown.length === 0
             ? html`<p class="muted">None of the ${runs.length} runs is what you look for.</p>`
@@ -143,6 +145,11 @@ export class LabRunsPage extends LabElement {
               ></lab-runs-table>`
         }
       </section>`;
+  }
+
+  #foretold(runs: readonly RunRecord[]): unknown {
+    const words = tallyWords(runs.flatMap(({ predictions }) => predictions ?? []));
+    return words === '' ? nothing : html`<p class="small muted" data-ends>${words}</p>`;
   }
 
   #files(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[]): unknown {

@@ -2,7 +2,7 @@ import { Smoother, type Lab, type Run } from '../lab/index.ts';
 import { UNITS, type ChartView, type CurveId } from './chart-view.ts';
 import { expectedX } from './expected.ts';
 import { count, nats } from './format.ts';
-import type { Curve, PlotFrame, ReferenceLine } from './plot-data.ts';
+import type { Curve, PlotFrame, ReferenceLine, Whisker } from './plot-data.ts';
 
 /** Earlier runs that are drawn for comparison. */
 const MAX_EARLIER = 4;
@@ -29,6 +29,7 @@ export class LossFrames {
         ...(run === null ? [] : evalCurves(run, view, hidden)),
       ],
       lines: referenceLines(lab),
+      whiskers: run === null || hidden.has('train') ? [] : ends(run, view),
       marks: run === null ? [] : run.broken.map(({ step, value }) => ({ x: run.xOf(step, view.unit), label: nats(value) })),
     };
   }
@@ -60,6 +61,16 @@ function evalCurves(run: Run, { unit }: ChartView, hidden: ReadonlySet<CurveId>)
     curves.push({ label: split, color: `--${split}`, width: 2, alpha: 1, dash, dots: steps.length < 40, x, y: lossNats.view() });
   }
   return curves;
+}
+
+/** Where the run is to end; once it has, what was foretold at half time. */
+function ends(run: Run, { unit }: ChartView): Whisker[] {
+  const { latest, kept } = run.ends.of(0);
+  const half = kept.marks.find(({ share }) => share === 0.5) ?? kept.marks.at(-1);
+  const end = latest === 'over' ? half : latest;
+  if (end === null || end === undefined || typeof end === 'string') return [];
+  const x = unit === 'time' ? (run.xOf(run.step, unit) * end.totalSteps) / Math.max(1, run.step) : run.xOf(end.totalSteps, unit);
+  return [{ x, y: end.lossNats, low: end.low, high: end.high, color: '--accent' }];
 }
 
 /** What a model reaches that knows nothing, that knows how often each token comes, and that knows the source. */

@@ -36,6 +36,16 @@ export interface Mark {
   readonly label: string;
 }
 
+/** A value that is not certain: a dot with its interval. */
+export interface Whisker {
+  readonly x: number;
+  readonly y: number;
+  readonly low: number;
+  readonly high: number;
+  /** Name of the custom property that holds its colour. */
+  readonly color: string;
+}
+
 /** Everything a plot draws, asked for at most once a frame. */
 export interface PlotFrame {
   readonly xLabel: string;
@@ -51,6 +61,8 @@ export interface PlotFrame {
   readonly bands?: readonly PlotBand[];
   readonly lines: readonly ReferenceLine[];
   readonly marks: readonly Mark[];
+  /** Over the curves. */
+  readonly whiskers?: readonly Whisker[];
   /** y reaches no further than this, whatever is drawn. */
   readonly limitY?: Range;
 }
@@ -171,7 +183,7 @@ function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points 
   return { x: indices.map((i) => curve.x[i] ?? 0), y: indices.map((i) => curve.y[i] ?? Number.NaN) };
 }
 
-function extentOfX({ curves, xLog, emptyX, leastX }: PlotFrame): Range {
+function extentOfX({ curves, xLog, emptyX, leastX, whiskers = [] }: PlotFrame): Range {
   let [min, max] = leastX ?? [Infinity, -Infinity];
   for (const { x } of curves) {
     const first = xLog ? lowerBound(x, Number.MIN_VALUE) : 0;
@@ -180,6 +192,7 @@ function extentOfX({ curves, xLog, emptyX, leastX }: PlotFrame): Range {
     max = Math.max(max, x[x.length - 1] ?? -Infinity);
   }
   if (!(min <= max)) return emptyX;
+  for (const { x } of whiskers) max = Math.max(max, x);
   if (min === max) return xLog ? [min / 2, max * 2] : [Math.max(0, min - 1), max + 1];
   return [min, max];
 }
@@ -194,7 +207,10 @@ function extentOfY(frame: PlotFrame, curves: readonly Points[], withLines: boole
     max = Math.max(max, value);
   };
   for (const { y } of curves) y.forEach(take);
-  if (withLines) for (const { y } of frame.lines) take(y);
+  if (withLines) {
+    for (const { y } of frame.lines) take(y);
+    for (const { y, low, high } of frame.whiskers ?? []) [y, low, high].forEach(take);
+  }
   if (!(min <= max)) return frame.yLog ? [0.1, 10] : [0, 1];
   if (frame.yLog) return [min / 1.06, max * 1.06];
   const margin = (max - min || Math.abs(max) || 1) * 0.05;

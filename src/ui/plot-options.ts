@@ -93,7 +93,11 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
     ],
     hooks: {
       drawAxes: [(plot): void => drawBands(plot, owner), (plot): void => drawLines(plot, owner)],
-      draw: [(plot): void => drawMarks(plot, owner), (plot): void => owner.painted(plot)],
+      draw: [
+        (plot): void => drawWhiskers(plot, owner),
+        (plot): void => drawMarks(plot, owner),
+        (plot): void => owner.painted(plot),
+      ],
       setSelect: [(plot): void => owner.selected(plot)],
       setCursor: [(plot): void => owner.hovered(plot)],
     },
@@ -185,6 +189,44 @@ function drawLines(plot: uPlot, owner: PlotOwner): void {
       haloed(ctx, owner, line.label, x, y + (ctx.textBaseline === 'top' ? 4 : -4) * ratio);
     }
   });
+}
+
+/** Half the length of a whisker's ends, and the radius of its dot. */
+const CAP = 5;
+const DOT = 3.5;
+
+function drawWhiskers(plot: uPlot, owner: PlotOwner): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = 2 * ratio;
+  for (const { x, y, low, high, color } of owner.frame().whiskers ?? []) {
+    const [at, middle, bottom, top] = [
+      plot.valToPos(x, 'x', true),
+      ...[y, low, high].map((value) => plot.valToPos(value, 'y', true)),
+    ];
+    // Not clipped, so that one at the end of the axis is drawn whole; one that a zoom leaves out is not drawn.
+    const inside = at >= bbox.left - 1 && at <= bbox.left + bbox.width + 1;
+    if (!inside || middle === undefined || bottom === undefined || top === undefined) continue;
+    const [from, to] = [Math.max(top, bbox.top), Math.min(bottom, bbox.top + bbox.height)];
+    if (!(from <= to)) continue;
+    ctx.strokeStyle = owner.color(color);
+    ctx.fillStyle = owner.color(color);
+    ctx.beginPath();
+    ctx.moveTo(at, from);
+    ctx.lineTo(at, to);
+    for (const end of [top, bottom]) {
+      if (end < from || end > to) continue;
+      ctx.moveTo(at - CAP * ratio, end);
+      ctx.lineTo(at + CAP * ratio, end);
+    }
+    ctx.stroke();
+    if (middle < from || middle > to) continue;
+    ctx.beginPath();
+    ctx.arc(at, middle, DOT * ratio, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+  ctx.restore();
 }
 
 /** A flag at the top and a thin line wherever a value is not finite. */

@@ -58,6 +58,10 @@ export function plotSvg(
   frame.curves.forEach((curve, i) =>
     inside.push(path(curve, xs, columns[i] ?? [], (px, py) => `${at(x(px))} ${at(y(py))}`, color)),
   );
+  for (const { x: px, y: py, low, high, color: name } of frame.whiskers ?? []) {
+    parts.push(line(x(px), y(low), x(px), y(high), color(name), 'stroke-width="2"'));
+    parts.push(`<circle cx="${at(x(px))}" cy="${at(y(py))}" r="3.5" fill="${color(name)}"/>`);
+  }
   let left = LEFT;
   for (const { name, place } of names) {
     const { color: own, dash } = armStyle(place);

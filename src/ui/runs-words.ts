@@ -6,6 +6,11 @@ const LABELS: { readonly [column in ColumnId]?: string } = {
   validationNats: 'Val loss',
   tokens: 'Tokens',
   parameters: 'Params',
+  end25Nats: 'End at 25 %',
+  end50Nats: 'End at 50 %',
+  end75Nats: 'End at 75 %',
+  endNats: 'End',
+  endsInside: 'Inside',
 };
 
 /** The head of a column. */

@@ -100,6 +100,35 @@ describe('RunRecorder', () => {
     recorder.close();
   });
 
+  it('keeps what was foretold of each lane’s end, over a reload, and what came', async () => {
+    const browser = new FakeBrowser();
+    const first = page(browser, 0, ['a', 'b']);
+    for (let step = 1; step <= 1100; step += 100) first.run.apply(measured(step, 100, 2), step * 100);
+    first.run.apply(turn('paused', 1100), 0);
+    await first.recorder.save();
+    await first.recorder.save();
+    first.leave('gone');
+    first.recorder.close();
+    await vi.waitFor(async () => expect((await browser.tab().get('a'))?.state).toBe('interrupted'));
+    const marked = (await browser.tab().get('b'))?.predictions?.marks ?? [];
+    expect(marked.map(({ share, step }) => [share, step])).toEqual([
+      [0.25, 500],
+      [0.5, 1000],
+    ]);
+    const second = page(browser, 1100, ['a', 'b']);
+    second.run.apply(measured(1101, 900, 2), 0);
+    second.run.apply(turn('finished', 2000), 0);
+    await second.recorder.save();
+    await second.recorder.save();
+    const kept = (await second.store.get('b'))?.predictions;
+    expect(kept?.marks.slice(0, 2)).toEqual(marked);
+    expect(kept?.marks.map(({ share }) => share)).toEqual([0.25, 0.5, 0.75]);
+    // Lane b is 2 + 4 / sqrt(step), and its last hundred steps are the end.
+    expect(kept?.cameNats).toBeCloseTo(2.0905, 3);
+    expect(kept?.marks[1]?.lossNats).toBeCloseTo(2.09, 1);
+    second.recorder.close();
+  });
+
   it('promise 7: what a lost device made the run repeat is stored once, evaluations too', async () => {
     const { store, run, recorder } = page(new FakeBrowser());
     run.apply(measured(1, 100), 0);

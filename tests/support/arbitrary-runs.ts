@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { MARKS, type KeptEnds } from '../../src/lab/ends/kept-ends.ts';
 import type { Curves, EvalCurve } from '../../src/lab/store/curves.ts';
 import type { KeptRun } from '../../src/lab/store/kept-run.ts';
 import { KEPT_STATES, newRecord } from '../../src/lab/store/record.ts';
@@ -35,6 +36,22 @@ const curves: fc.Arbitrary<Curves> = fc.record({
 
 const texts = fc.oneof(fc.string(), fc.constantFrom('nan', 'inf', '-0', '{"$number":"nan"}', '"', ',', 'a|b', '\r\n', '\uFEFF'));
 
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+const ends: fc.Arbitrary<KeptEnds> = fc.record({
+  marks: fc.array(
+    fc.record({
+      share: fc.constantFrom(...MARKS),
+      step: fc.nat(),
+      totalSteps: fc.nat(),
+      lossNats: finite,
+      low: finite,
+      high: finite,
+    }),
+    { maxLength: 3 },
+  ),
+  cameNats: fc.option(finite),
+});
+
 /** Runs with everything that a run may have: NaN, infinities, zeros of both signs and odd names among it. */
 export const keptRuns: fc.Arbitrary<KeptRun[]> = fc.uniqueArray(
   fc
@@ -51,13 +68,15 @@ export const keptRuns: fc.Arbitrary<KeptRun[]> = fc.uniqueArray(
         fc.oneof(fc.double(), texts, fc.boolean(), fc.constant(null)),
       ),
       msPerStep: fc.option(fc.double()),
+      ends: fc.option(ends),
       curves,
     })
-    .map(({ id, spec, axes, curves, ...rest }) => ({
+    .map(({ id, spec, axes, curves, ends, ...rest }) => ({
       curves,
       record: {
         ...newRecord({ id, spec, sweep: { id: 'sweep', axes: { ...axes } } }, 1_700_000_000_000),
         ...rest,
+        ...(ends === null ? {} : { predictions: ends }),
         summary: summaryOf(curves),
         step: curves.train.steps.at(-1) ?? 0,
         counts: forecastCounts(),

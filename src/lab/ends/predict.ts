@@ -8,11 +8,11 @@ const PRIOR: CurvePrior = {
   floor: [0.72, 0.17],
   excess: [0.28, 0.18],
   gain: [0.045, 0.045],
-  exponents: [0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1, 1.4],
-  memories: [0, 0.03, 0.1, 0.3, 1],
+  exponents: Array.from({ length: 25 }, (_, i) => 0.1 * 1.12 ** i),
+  memories: [0, 0.05, 0.2, 1],
 };
 /** Error of the law itself, as a share of the change that it predicts from here. Calibrated on the same runs. */
-const MISFIT = 0.08;
+const MISFIT = 0.25;
 
 /** Stretches whose means the law is fitted to, at most. */
 const STRETCHES = 60;
@@ -25,6 +25,8 @@ const FIRST_FALL = 0.1;
 /** The end of a run is the mean loss of its last steps: this share of them, and this many at least. */
 const WINDOW = 0.05;
 const LEAST_WINDOW = 10;
+/** Learning rates that a schedule is read as, at most. */
+const MOST_RATES = 4096;
 /** Chance that the end lies inside the interval. */
 export const LEVEL = 0.9;
 
@@ -48,8 +50,8 @@ export interface SeenRun {
   readonly firstStep: number;
   readonly totalSteps: number;
   readonly warmupSteps: number;
-  /** Learning rates as the schedule plans them, `rates[i]` of step i + 1. */
-  readonly rates: ArrayLike<number>;
+  /** Learning rate of a step, counted from 1, as the schedule plans it. */
+  readonly rateOf: (step: number) => number;
 }
 
 /** Steps `from..to` whose mean loss is the end of a run. */
@@ -59,7 +61,11 @@ export function endWindow(totalSteps: number): { readonly from: number; readonly
 }
 
 /** What a run came to, as {@link EndPrediction} means it; null where those steps are not all there, or not finite. */
-export function endOf({ lossNats, firstStep, totalSteps }: Pick<SeenRun, 'lossNats' | 'firstStep' | 'totalSteps'>): number | null {
+export function endOf({
+  lossNats,
+  firstStep,
+  totalSteps,
+}: Pick<SeenRun, 'lossNats' | 'firstStep' | 'totalSteps'>): number | null {
   const { from, to } = endWindow(totalSteps);
   if (from < firstStep || to - firstStep >= lossNats.length) return null;
   const mean = meanOf(lossNats, from - firstStep, to - firstStep + 1);
@@ -72,7 +78,7 @@ export function endOf({ lossNats, firstStep, totalSteps }: Pick<SeenRun, 'lossNa
  * The interval holds three errors: that of the law's parameters, for which residuals that hang together count as fewer; that of the law
  * itself, a share of the change that it predicts; and the noise of the last steps' mean.
  */
-export function predictEnd({ lossNats, firstStep, totalSteps, warmupSteps, rates }: SeenRun): EndPrediction | Silence {
+export function predictEnd({ lossNats, firstStep, totalSteps, warmupSteps, rateOf }: SeenRun): EndPrediction | Silence {
   const step = firstStep + lossNats.length - 1;
   if (step >= totalSteps) return 'over';
   if (step < EARLIEST * totalSteps) return 'early';
@@ -85,21 +91,33 @@ export function predictEnd({ lossNats, firstStep, totalSteps, warmupSteps, rates
   const count = Math.min(STRETCHES, seen);
   const edges = Array.from({ length: count + 1 }, (_, k) => Math.floor((k * seen) / count));
   const stretches = edges.slice(1).map((to, k) => [edges[k] ?? 0, to] as const);
+  const window = endWindow(totalSteps);
+  const plan = planOf(rateOf, totalSteps);
   const curve = {
-    steps: stretches.map(([from, to]) => start + Math.floor((from + 1 + to) / 2)),
+    steps: stretches.map(([from, to]) => plan.at(start + Math.floor((from + 1 + to) / 2))),
     losses: stretches.map(([from, to]) => meanOf(lossNats, first + from, first + to)),
   };
-  const window = endWindow(totalSteps);
   const ofStep = varianceOfSteps(lossNats, first);
   const noise = (ofStep * count) / seen;
-  const rough = opinions({ ...curve, variance: noise }, rates, window, PRIOR);
-  const found = opinions({ ...curve, variance: Math.max(noise, togetherVariance(rough)) }, rates, window, PRIOR);
+  const ahead = { from: plan.at(window.from), to: plan.at(window.to) };
+  const rough = opinions({ ...curve, variance: noise }, plan.rates, ahead, PRIOR);
+  const found = opinions({ ...curve, variance: Math.max(noise, togetherVariance(rough)) }, plan.rates, ahead, PRIOR);
   const now = (curve.losses.at(-1) ?? Number.NaN) - mixed(found, ({ residuals }) => residuals.at(-1) ?? 0);
   const change = now - mixed(found, ({ mean }) => mean);
   const extra = ofStep / (window.to - window.from + 1) + (MISFIT * change) ** 2;
   const [low, middle, high] = [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2].map((share) => quantileOf(found, extra, share));
   if (low === undefined || middle === undefined || high === undefined || !Number.isFinite(low + high)) return 'not finite';
   return { step, totalSteps, lossNats: middle, low, high };
+}
+
+/** The learning rates of a run, of every step or of every few: the law knows steps only by their rates, and its memory by shares of the run. */
+function planOf(rateOf: (step: number) => number, totalSteps: number): { rates: Float64Array; at: (step: number) => number } {
+  const every = Math.ceil(totalSteps / MOST_RATES);
+  const length = Math.ceil(totalSteps / every);
+  return {
+    rates: Float64Array.from({ length }, (_, i) => rateOf(Math.min(totalSteps, (i + 1) * every))),
+    at: (step) => Math.ceil(step / every),
+  };
 }
 
 function mixed(found: readonly Opinion[], of: (opinion: Opinion) => number): number {

@@ -1,4 +1,5 @@
 import { fieldAt, getField, SPEC_PATHS, type SpecPath } from '../../spec/index.ts';
+import { scoreOf, type MarkShare } from '../ends/kept-ends.ts';
 import { flopsOf, tokensOf, type RunRecord } from './record.ts';
 
 /** What stands in a table: null where there is nothing, NaN and infinities where they were measured. */
@@ -45,7 +46,23 @@ export const RUN_COLUMNS = {
   adapter: { label: 'Adapter', of: ({ environment }) => environment?.adapter ?? null },
   software: { label: 'Software adapter', of: ({ environment }) => environment?.software ?? null },
   build: { label: 'Build', of: ({ environment }) => environment?.build ?? null },
+  end25Nats: { label: 'End foretold at 25 %', unit: 'nats', of: (run) => foretold(run, 0.25) },
+  end50Nats: { label: 'End foretold at 50 %', unit: 'nats', of: (run) => foretold(run, 0.5) },
+  end75Nats: { label: 'End foretold at 75 %', unit: 'nats', of: (run) => foretold(run, 0.75) },
+  endNats: { label: 'Train loss at the end', unit: 'nats', of: ({ predictions }) => predictions?.cameNats ?? null },
+  endsInside: { label: 'Inside the 90 % intervals', of: insideWords },
 } as const satisfies { readonly [id: string]: RunColumn };
+
+/** The end that was foretold at a share of the steps. */
+function foretold({ predictions }: RunRecord, share: MarkShare): number | null {
+  return predictions?.marks.find((mark) => mark.share === share)?.lossNats ?? null;
+}
+
+/** `2 of 3`: predictions whose interval holds what came; null before it came. */
+function insideWords({ predictions }: RunRecord): string | null {
+  const scores = predictions?.marks.flatMap((mark) => scoreOf(predictions, mark) ?? []) ?? [];
+  return scores.length === 0 ? null : `${scores.filter(({ inside }) => inside).length} of ${scores.length}`;
+}
 
 export type RunColumnId = keyof typeof RUN_COLUMNS;
 

@@ -51,6 +51,7 @@ export class Followed {
 
   constructor(run: Run, lanes: readonly NewRun[]) {
     this.run = run;
+    run.laneSpecs = lanes.map(({ spec }) => spec);
     this.lanes = lanes.map((lane) => ({ run: lane, marks: NO_MARKS, baseMs: 0, taken: false }));
   }
 
@@ -102,7 +103,10 @@ export class Followed {
       failure: state === 'failed' ? (failure?.message ?? '') : null,
       ...(run.speed === null ? {} : { msPerStep: run.speed.msPerStep }),
     };
-    return { advance: { id: followed?.run.id ?? '', change, added: this.#added(lane) }, marks: this.#marks(lane) };
+    return {
+      advance: { id: followed?.run.id ?? '', change, added: this.#added(lane), ends: run.ends.of(lane).kept },
+      marks: this.#marks(lane),
+    };
   }
 
   #added(lane: number): Curves {

@@ -1,3 +1,4 @@
+import { joinEnds, NO_ENDS, type KeptEnds } from '../ends/kept-ends.ts';
 import { ChunkStore, type KeyRanges } from './append.ts';
 import type { Curves } from './curves.ts';
 import { asked } from './database.ts';
@@ -18,6 +19,8 @@ export interface Advance {
   readonly id: string;
   readonly change: Partial<Pick<RunRecord, 'state' | 'step' | 'totalSteps' | 'failure' | 'msPerStep' | 'environment'>>;
   readonly added: Curves;
+  /** What this page has foretold of it. */
+  readonly ends?: KeptEnds;
 }
 
 /**
@@ -66,14 +69,16 @@ export async function beginIn(tx: IDBTransaction, tab: TabContext, { run, afterS
 
 /** @param epoch of the database that the run began in. */
 export async function appendIn(tx: IDBTransaction, tab: TabContext, advance: Advance, epoch: string): Promise<Outcome> {
-  const { id, change, added } = advance;
+  const { id, change, added, ends = NO_ENDS } = advance;
   const [record, owner] = await Promise.all([recordIn(tx, id), ownerIn(tx, id)]);
   // Without a database that has the run in its bin, it was removed for good: begun again it would be a piece of itself.
   if (record === null) return (await epochIn(tx)) === epoch ? 'removed' : 'gone';
   if (owner?.token !== tab.token) return 'taken';
   if (record.removedAt !== null) return 'removed';
   const summary = await new ChunkStore(tx, tab.ranges).append(id, record.summary, added);
-  tx.objectStore('runs').put({ ...record, ...change, summary, updatedAt: tab.now });
+  const predictions = joinEnds(record.predictions ?? NO_ENDS, ends);
+  const known = predictions.marks.length > 0 ? { predictions } : {};
+  tx.objectStore('runs').put({ ...record, ...change, ...known, summary, updatedAt: tab.now });
   putOwner(tx, { ...owner, beatAt: tab.now });
   return 'saved';
 }

@@ -1,5 +1,6 @@
 import { specFaults, type RunSpec } from '../../spec/index.ts';
 import type { RunState } from '../../worker/protocol.ts';
+import { isKeptEnds, type KeptEnds } from '../ends/kept-ends.ts';
 import { isStrings, textIn } from './checks.ts';
 import { NO_SUMMARY, type RunSummary } from './summary.ts';
 
@@ -97,6 +98,8 @@ export interface RunRecord {
   readonly counts: RunCounts | null;
   readonly data: RunData | null;
   readonly environment: RunEnvironment | null;
+  /** What was foretold of its end while it trained, and what came. */
+  readonly predictions?: KeptEnds;
 }
 
 /** What the user may change of a run. */
@@ -161,7 +164,7 @@ const isNumber = (value: unknown): boolean => typeof value === 'number';
 const isNumberOrNull = (value: unknown): boolean => value === null || isNumber(value);
 
 /** Each part of a record, and what it must be. A part that is new in a later version of records is one more row here. */
-const PARTS: { readonly [P in keyof RunRecord]: (value: unknown) => boolean } = {
+const PARTS: { readonly [P in keyof RunRecord]-?: (value: unknown) => boolean } = {
   version: (value) => value === RECORD_VERSION,
   id: (value) => typeof value === 'string' && value !== '',
   // Whether this build can run it is another question; a table shows it all the same.
@@ -195,6 +198,7 @@ const PARTS: { readonly [P in keyof RunRecord]: (value: unknown) => boolean } = 
       typeof Reflect.get(Object(value), 'software') === 'boolean' &&
       numbersIn(value, ['tunedKernels'], isNumber) &&
       ['features', 'fusionOff', 'disabledVariants'].every((key) => isStrings(Reflect.get(Object(value), key)))),
+  predictions: (value) => value === undefined || isKeptEnds(value),
 };
 
 /** The first part of a value that no record of this version has so; null where it is one. */
