@@ -37,24 +37,27 @@ function seen(spec: RunSpec, losses: Float64Array, share: number): SeenRun {
 }
 
 describe('predicted ends', () => {
-  it.each(['cosine', 'linear', 'wsd', 'constant'])('of a %s schedule lie inside nine of ten intervals or more, which narrow', (kind) => {
-    const spec = specOf(kind);
-    const widths = [0.25, 0.5, 0.75].map((share) => {
-      let [inside, width] = [0, 0];
-      for (let seed = 0; seed < 20; seed++) {
-        const losses = curve(spec, seed, { gain: 0.02 + 0.008 * seed, alpha: 0.2 + 0.03 * seed, floor: 1.5 + 0.04 * seed });
-        const end = predictEnd(seen(spec, losses, share));
-        const came = endOf({ lossNats: losses, firstStep: 1, totalSteps: STEPS }) ?? Number.NaN;
-        if (typeof end === 'string') throw new Error(end);
-        inside += Number(end.low <= came && came <= end.high);
-        width += (end.high - end.low) / 20;
-      }
-      expect(inside).toBeGreaterThanOrEqual(18);
-      return width;
-    });
-    expect(widths[1]).toBeLessThan(widths[0] ?? 0);
-    expect(widths[2]).toBeLessThan(widths[1] ?? 0);
-  });
+  it.each(['cosine', 'linear', 'wsd', 'constant'])(
+    'of a %s schedule lie inside nine of ten intervals or more, which narrow',
+    (kind) => {
+      const spec = specOf(kind);
+      const widths = [0.25, 0.5, 0.75].map((share) => {
+        let [inside, width] = [0, 0];
+        for (let seed = 0; seed < 20; seed++) {
+          const losses = curve(spec, seed, { gain: 0.02 + 0.008 * seed, alpha: 0.2 + 0.03 * seed, floor: 1.5 + 0.04 * seed });
+          const end = predictEnd(seen(spec, losses, share));
+          const came = endOf({ lossNats: losses, firstStep: 1, totalSteps: STEPS }) ?? Number.NaN;
+          if (typeof end === 'string') throw new Error(end);
+          inside += Number(end.low <= came && came <= end.high);
+          width += (end.high - end.low) / 20;
+        }
+        expect(inside).toBeGreaterThanOrEqual(18);
+        return width;
+      });
+      expect(widths[1]).toBeLessThan(widths[0] ?? 0);
+      expect(widths[2]).toBeLessThan(widths[1] ?? 0);
+    },
+  );
 
   it('say why there is none', () => {
     const spec = specOf('cosine');
@@ -115,7 +118,10 @@ describe('RunEnds', () => {
       [0.5, 200],
       [0.75, 300],
     ]);
-    expect(once.of(0).kept.cameNats).toBeCloseTo(losses.slice(380).reduce((sum, loss) => sum + loss / 20, 0), 12);
+    expect(once.of(0).kept.cameNats).toBeCloseTo(
+      losses.slice(380).reduce((sum, loss) => sum + loss / 20, 0),
+      12,
+    );
     expect(once.of(0).latest).toBe('over');
   });
 

@@ -50,7 +50,7 @@ export interface FakeCheckpoint {
   readonly step: number;
 }
 
-const DEVICE: DeviceReport = {
+export const DEVICE: DeviceReport = {
   vendor: 'google',
   architecture: 'swiftshader',
   device: '0xc0de',

@@ -1,0 +1,56 @@
+import { lawNamed, type Params } from '../../laws/index.ts';
+import type { FitOutcome } from '../laws/fit-protocol.ts';
+
+/** What a law was fitted on: smallest and largest. */
+export interface LawRange {
+  readonly N: readonly [number, number];
+  readonly D: readonly [number, number];
+}
+
+/** A Chinchilla law that a plan rests on. */
+export interface PlanLaw {
+  readonly id: string;
+  readonly title: string;
+  /** Where its numbers come from. */
+  readonly provenance: string;
+  readonly params: Params;
+  /** Fits to resamples of its points, for intervals; none of a published law. */
+  readonly replicates: readonly Params[];
+  readonly level: number;
+  /** null where that is not known. */
+  readonly range: LawRange | null;
+}
+
+export const OWN = 'own';
+
+/** Hoffmann et al., abstract; Besiroglu et al. fit points that they read from its figure. */
+const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
+
+/** The published ones, in the table's order. */
+export function publishedLaws(): readonly PlanLaw[] {
+  const { constants, source } = lawNamed('chinchilla');
+  return constants.map(({ name, params, provenance }) => ({
+    id: name,
+    title: name,
+    provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
+    params,
+    replicates: [],
+    level: 0.9,
+    range: HOFFMANN_RANGE,
+  }));
+}
+
+/** One's own fit as a law to plan by; null for a fit of another law. */
+export function ownLaw(fit: FitOutcome | null, range: LawRange | null): PlanLaw | null {
+  if (fit?.lawId !== 'chinchilla') return null;
+  const runs = fit.points === 1 ? '1 point' : `${fit.points} points`;
+  return {
+    id: OWN,
+    title: 'Your own fit',
+    provenance: `Your own fit to ${runs}, loss ${fit.loss}.`,
+    params: fit.params,
+    replicates: fit.replicates,
+    level: fit.level,
+    range,
+  };
+}

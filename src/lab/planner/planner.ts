@@ -1,0 +1,81 @@
+import { SpecError } from '../../base/errors.ts';
+import { flopsPerToken, tokensPerStep, vocabSize, type ParametersCounted, type RunSpec } from '../../spec/index.ts';
+import type { PlanLaw } from './law.ts';
+import { allocate, type Allocation } from './plan.ts';
+import { ratesFor, type RateRule, type Rates } from './rates.ts';
+import { runOf, type PlannedRun } from './runs.ts';
+import { budgetOfMinutes, type Speed } from './speed.ts';
+
+export interface PlanSettings {
+  readonly unit: 'flops' | 'minutes';
+  readonly flops: number;
+  readonly minutes: number;
+  /** Tokens of inference that the budget pays too; 0: none. */
+  readonly inferenceTokens: number;
+  readonly rates: RateRule;
+}
+
+export interface PlanContext {
+  /** What a run is besides its size, length, batch and learning rate. */
+  readonly base: RunSpec;
+  readonly law: PlanLaw;
+  /** Which parameters the law's N counts. */
+  readonly counted: ParametersCounted;
+  readonly speeds: readonly Speed[];
+  /** Where nothing of a step's speed is known; null where not even the peak is. */
+  readonly peak: Speed | null;
+}
+
+/** What a budget buys, and the run that is. */
+export interface Planned {
+  readonly budget: number;
+  /** How minutes became FLOPs; null for a budget in FLOPs. */
+  readonly speed: Speed | null;
+  readonly allocation: Allocation;
+  readonly rates: Rates;
+  /** null where no model is near. */
+  readonly run: PlannedRun | null;
+  /** How long it trains, in ms; null where no speed is known. */
+  readonly estimatedMs: number | null;
+}
+
+const MS_PER_SECOND = 1000;
+/** FLOPs beyond which nothing is planned: what all of the world's GPUs do in centuries. */
+const MOST_FLOPS = 1e40;
+
+/** A speed must be measured first. */
+export const UNMEASURED = 'unmeasured';
+
+/** @throws SpecError for a budget that is none, and for a law that gives no size. */
+export function makePlan(settings: PlanSettings, context: PlanContext): Planned | typeof UNMEASURED {
+  const { base, law, counted, speeds, peak } = context;
+  const { inferenceTokens } = settings;
+  checkPositive('budget', settings.unit === 'flops' ? settings.flops : settings.minutes, MOST_FLOPS);
+  if (!(inferenceTokens >= 0 && inferenceTokens <= MOST_FLOPS)) checkPositive('inference tokens', inferenceTokens, MOST_FLOPS);
+  const planFor = (budget: number): Pick<Planned, 'allocation' | 'rates' | 'run'> => {
+    const allocation = allocate(law, budget, inferenceTokens);
+    const at = { N: allocation.N.value, D: allocation.D.value };
+    checkPositive(`law ${law.title}: N`, at.N, Infinity);
+    checkPositive(`law ${law.title}: D`, at.D, Infinity);
+    const rates = ratesFor(settings.rates, base, at.N, at.D);
+    return { allocation, rates, run: runOf(base, at, rates, counted) };
+  };
+  const stepFlops = (budget: number): number => flopsOfStep(planFor(budget).run?.spec ?? base);
+  const timed = settings.unit === 'minutes' ? budgetOfMinutes(settings.minutes, speeds, stepFlops) : null;
+  const speed = timed?.speed ?? (settings.unit === 'minutes' ? peak : null);
+  if (settings.unit === 'minutes' && speed === null) return UNMEASURED;
+  const budget = speed === null ? settings.flops : settings.minutes * 60 * speed.flopsPerSecond;
+  const plan = planFor(budget);
+  const known = timed ?? (plan.run === null ? null : budgetOfMinutes(1, speeds, () => flopsOfStep(plan.run?.spec ?? base)));
+  const estimatedMs = plan.run === null || known === null ? null : (plan.run.flops / known.speed.flopsPerSecond) * MS_PER_SECOND;
+  return { budget, speed, ...plan, estimatedMs };
+}
+
+function flopsOfStep(spec: RunSpec): number {
+  return tokensPerStep(spec) * flopsPerToken(spec, vocabSize(spec)).total;
+}
+
+function checkPositive(where: string, value: number, most: number): void {
+  if (value > 0 && value <= most && Number.isFinite(value)) return;
+  throw new SpecError({ where, rule: 'is no positive number', got: String(value), expected: `above 0` });
+}
