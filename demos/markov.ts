@@ -1,44 +1,110 @@
-/** The loss of a transformer against the entropy rate of its source, which is known exactly. */
-import { prepareDataset } from '../src/data/index.ts';
+/** A ladder of transformers on a source whose entropy is known, and a scaling law that must find it. */
+import { prepareDataset, type Dataset } from '../src/data/index.ts';
 import { Gpu } from '../src/gpu/index.ts';
-import { parseSpec } from '../src/spec/index.ts';
+import type { Fit } from '../src/laws/index.ts';
+import { parameterCount, tokensPerStep } from '../src/spec/index.ts';
 import { Trainer } from '../src/train/index.ts';
-import { adapterName, draw, element, say } from './page.ts';
+import { drawStudy, type FittedFloor } from './markov-chart.ts';
+import {
+  fitStudy,
+  knownEntropy,
+  rungs,
+  specOf,
+  tooFew,
+  verdictOf,
+  type Rung,
+  type Study,
+  type StudyPoint,
+} from './markov-study.ts';
+import kept from './markov.json' with { type: 'json' };
+import { adapterName, element, say } from './page.ts';
 
-const STEPS = 400;
-const EVERY = 10;
+const study: Study = kept;
+const known = knownEntropy(study);
 
-const spec = parseSpec({
-  version: 1,
-  data: { source: 'markov', context: 32, batch: 8, markov: { symbols: 16, order: 1, concentration: 0.3, seed: 7 } },
-  model: { layers: 1, width: 32, heads: 2 },
-  optimizer: { lr: 0.01 },
-  schedule: { kind: 'cosine', warmupSteps: 20, finalRatio: 0.05 },
-  budget: { steps: STEPS },
-  eval: { everySteps: EVERY, batches: 8 },
-});
+/** `full` is the study that was kept, once more. */
+const LADDERS: { readonly [name: string]: readonly Rung[] } = {
+  tiny: rungs([8, 16], [10, 20, 40], [1]),
+  small: rungs([8, 16, 32], [100, 200, 400], [3]),
+  full: rungs([8, 16, 24, 32, 48], [100, 200, 400, 800], [1, 2]),
+};
+const ladder = LADDERS[new URLSearchParams(location.search).get('ladder') ?? 'small'] ?? LADDERS['small'] ?? [];
 
-try {
+const own: StudyPoint[] = [];
+let fitted: FittedFloor | null = null;
+let ownFitted: FittedFloor | null = null;
+let fitting = new AbortController();
+
+const show = (): void => drawStudy({ kept: study.points, own, fitted, ownFitted, known });
+const floorOf = (fit: Fit): FittedFloor => ({ params: fit.params, ...verdictOf(fit, known) });
+
+/** Fits what was trained here, and forgets a fit of fewer points that still goes on. */
+async function refit(): Promise<void> {
+  const few = tooFew(own);
+  if (few !== null) {
+    element('own').textContent = few;
+    return;
+  }
+  fitting.abort();
+  fitting = new AbortController();
+  const { signal } = fitting;
+  try {
+    const fit = await fitStudy(own, signal);
+    ownFitted = floorOf(fit);
+    const unsure = fit.warnings.length > 0 ? ` ${fit.warnings[0]}` : '';
+    element('own').textContent = `${own.length} runs. ${verdictOf(fit, known).words}${unsure}`;
+    show();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function train(gpu: Gpu, dataset: Dataset, rung: Rung, place: string): Promise<StudyPoint> {
+  const spec = specOf(study, rung);
+  const trainer = await Trainer.create({ gpu, specs: [spec], dataset });
+  try {
+    while (trainer.step < rung.steps) {
+      await trainer.free();
+      await trainer.advance(Math.min(10, rung.steps - trainer.step));
+      say(`${place}: width ${rung.width}, step ${trainer.step} of ${rung.steps} on ${adapterName(gpu.report)}`);
+    }
+    const loss = (await trainer.evaluate('validation'))?.[0] ?? Number.NaN;
+    return { ...rung, N: parameterCount(spec).total, D: rung.steps * tokensPerStep(spec), loss };
+  } finally {
+    trainer.destroy();
+  }
+}
+
+async function climb(): Promise<void> {
   const gpu = await Gpu.open();
   gpu.onFault((error) => say(error.message, true));
-  const { context, order, tokenizer, merges, markov } = spec.data;
+  const { context, order, tokenizer, merges, markov } = specOf(study, { width: 8, steps: 10, seed: 1 }).data;
   const dataset = await prepareDataset({ kind: 'markov', markov }, { context, order, tokenizer, merges });
-  const rate = dataset.entropyRateNats ?? NaN;
-  element('rate').textContent = `${rate.toFixed(4)} nats per symbol`;
-  say('Compiling kernels…');
-  const trainer = await Trainer.create({ gpu, specs: [spec], dataset });
-  const losses: number[] = [];
-  for (;;) {
-    const loss = (await trainer.evaluate('validation'))?.[0] ?? NaN;
-    losses.push(loss);
-    draw([losses], 1 + STEPS / EVERY, { floor: rate });
-    element('loss').textContent = `${loss.toFixed(4)} nats per symbol`;
-    element('gap').textContent = `${(loss - rate).toFixed(4)} nats, ${((100 * (loss - rate)) / rate).toFixed(1)} % of the rate`;
-    say(`Step ${trainer.step} of ${STEPS} on ${adapterName(gpu.report)}`);
-    if (trainer.step >= STEPS) break;
-    await trainer.free();
-    await trainer.advance(EVERY);
+  let refitted: Promise<void> = Promise.resolve();
+  for (const [i, rung] of ladder.entries()) {
+    own.push(await train(gpu, dataset, rung, `Run ${i + 1} of ${ladder.length}`));
+    show();
+    refitted = refit();
+    refitted.catch(fail);
   }
-} catch (error) {
+  await refitted;
+  say(`All ${ladder.length} runs trained on ${adapterName(gpu.report)}.`);
+}
+
+function fail(error: unknown): void {
   say(error instanceof Error ? error.message : String(error), true);
+}
+
+try {
+  element('rate').textContent = `${known.toFixed(4)} nats per symbol`;
+  show();
+  const fit = await fitStudy(study.points);
+  fitted = floorOf(fit);
+  element('verdict').textContent = verdictOf(fit, known).words;
+  element('kept').textContent = `${study.points.length} runs on ${study.adapter}${study.software ? ', a software adapter' : ''}`;
+  element('loss').textContent = `${fitted.E.toFixed(4)} nats per symbol`;
+  show();
+  await climb();
+} catch (error) {
+  fail(error);
 }

@@ -32,7 +32,7 @@ describe('demos', () => {
   it.each(DEMOS)('%s opens, trains or measures, and is accessible', async (file) => {
     const { page } = await suite.blank();
     await page.goto(`${suite.build.url}demos/${file}`);
-    await until(page, /^(?:Step|Round) [1-9]\d* of/);
+    await until(page, /^(?:Step|Round|Run) [1-9]\d* of/);
     expect(await page.$$eval('#chart polyline, #chart line', (lines) => lines.length)).toBeGreaterThan(0);
     expect(await violations(page)).toEqual([]);
   });
@@ -57,15 +57,16 @@ describe('demos', () => {
     expect(await textOf(page, '#sample')).toMatch(/^12[^]*(one|two|three|four|five|six|seven|eight|nine|zero)/);
   });
 
-  it('markov.html: the loss approaches the entropy rate, and does not go below it', async () => {
+  it('markov.html: the law fitted to the kept runs finds the entropy, and a ladder trained here joins them', async () => {
     const { page } = await suite.blank();
-    await page.goto(`${suite.build.url}demos/markov.html`);
-    await until(page, /^Step 400 of 400/);
-    const rate = leading(await textOf(page, '#rate'));
-    const loss = leading(await textOf(page, '#loss'));
-    expect(rate).toBeGreaterThan(0.5);
-    expect(loss).toBeLessThan(1.15 * rate);
-    // 8 batches of 8 rows of 32 symbols: the mean of 2,048 surprisals, whose spread is below 1 nat, strays by 0.022.
-    expect(loss).toBeGreaterThan(rate - 0.08);
+    await page.goto(`${suite.build.url}demos/markov.html?ladder=tiny`);
+    await until(page, /^All 6 runs trained/);
+    expect(await textOf(page, '#verdict')).toMatch(/ nats: inside the interval\.$/);
+    const [rate, loss] = [leading(await textOf(page, '#rate')), leading(await textOf(page, '#loss'))];
+    expect(rate).toBeGreaterThan(2);
+    expect(Math.abs(loss - rate)).toBeLessThan(0.05);
+    expect(await textOf(page, '#own')).toMatch(/^6 runs\. The fit puts the irreducible loss at [\d.]+ nats/);
+    expect(await page.$$eval('#chart circle.own', (dots) => dots.length)).toBeGreaterThanOrEqual(6);
+    expect(await violations(page)).toEqual([]);
   });
 });

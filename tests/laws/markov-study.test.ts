@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { fitStudy, knownEntropy, rungs, specOf, tooFew, verdictOf, type Study } from '../../demos/markov-study.ts';
+import { parameterCount } from '../../src/spec/index.ts';
+
+const study: Study = JSON.parse(readFileSync(new URL('../../demos/markov.json', import.meta.url), 'utf8'));
+
+describe('the study of the Markov source', () => {
+  it('has every size at every length under two seeds, counted as the specs count', () => {
+    expect(study.points).toHaveLength(40);
+    for (const point of study.points) {
+      const spec = specOf(study, point);
+      expect(parameterCount(spec).total).toBe(point.N);
+      expect(spec.data.batch * spec.data.context * point.steps).toBe(point.D);
+    }
+  });
+
+  it('finds the entropy that is known: it lies inside the interval of the fitted irreducible loss', async () => {
+    const known = knownEntropy(study);
+    expect(known).toBeGreaterThan(2);
+    const { interval, inside, words } = verdictOf(await fitStudy(study.points), known);
+    expect(interval[0]).toBeLessThanOrEqual(known);
+    expect(interval[1]).toBeGreaterThanOrEqual(known);
+    // An interval that holds everything would say nothing.
+    expect(interval[1] - interval[0]).toBeLessThan(0.1);
+    expect(inside).toBe(true);
+    expect(words).toMatch(/: inside the interval\.$/);
+  });
+
+  it('says of a fit that misses that it misses', async () => {
+    const fit = await fitStudy(study.points);
+    expect(verdictOf(fit, 1.5)).toMatchObject({ inside: false, words: expect.stringMatching(/outside the interval\.$/) });
+    expect(verdictOf({ ...fit, intervals: { E: [0, null] } }, 1.5).words).toContain('0.000 to no upper end');
+  });
+
+  it('waits for enough points', () => {
+    expect(tooFew(study.points)).toBeNull();
+    expect(tooFew(study.points.slice(0, 8))).toMatch(/two sizes and two lengths; there are 8/);
+    expect(rungs([8, 16], [20, 40], [1])).toHaveLength(4);
+  });
+});
