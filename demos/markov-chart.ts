@@ -10,7 +10,8 @@ const PLOT = { left: 46, right: 522, top: 14, bottom: 300 };
 export interface FittedFloor {
   readonly params: Params;
   readonly E: number;
-  readonly interval: readonly [number, number];
+  /** null where the points do not bound it: no bar is drawn. */
+  readonly interval: readonly [number, number] | null;
 }
 
 export interface StudyPicture {
@@ -29,7 +30,7 @@ export function drawStudy({ kept, own, fitted, ownFitted, known }: StudyPicture)
   const tokens = points.map(({ D }) => D);
   const [least, most] = [Math.min(...tokens) / 1.25, Math.max(...tokens) * 1.25];
   const losses = [known, ...points.map(({ loss }) => loss)];
-  const ends = [fitted, ownFitted].flatMap((floor) => (floor === null ? [] : [floor.interval[0]])).filter(Number.isFinite);
+  const ends = [fitted, ownFitted].flatMap((floor) => floor?.interval?.[0] ?? []);
   const top = Math.max(...losses) + 0.02;
   // An interval that is wide open is cut off, not the picture squeezed for it.
   const bottom = Math.max(known - 0.35, Math.min(known - 0.03, ...ends.map((end) => end - 0.01)));
@@ -42,7 +43,10 @@ export function drawStudy({ kept, own, fitted, ownFitted, known }: StudyPicture)
     text(PLOT.left + 6, y(known) + 14, `entropy rate ${known.toFixed(4)}, known`, 'start', 'truth'),
   ];
   const sizes = [...new Set(kept.map(({ N }) => N))].sort((a, b) => a - b);
-  if (fitted !== null) for (const N of sizes) marks.push(curve(fitted.params, N, least, most, x, y));
+  if (fitted !== null) for (const N of sizes) marks.push(curve(fitted.params, N, [least, most, top], x, y));
+  const highest = kept.filter(({ N }) => N === sizes[0]).at(-1);
+  if (highest !== undefined)
+    marks.push(text(PLOT.right, y(highest.loss) - 10, `${highest.N.toLocaleString('en')} parameters`, 'end'));
   for (const { D, loss } of kept) marks.push(make('circle', { cx: x(D), cy: y(loss), r: 3, class: 'kept' }));
   for (const { D, loss } of own) marks.push(make('circle', { cx: x(D), cy: y(loss), r: 4, class: 'own' }));
   if (fitted !== null) marks.push(...floorBar(fitted, PLOT.right + 22, 'E, kept', 'kept', y));
@@ -58,7 +62,9 @@ function axes(
   x: (D: number) => number,
   y: (loss: number) => number,
 ): Element[] {
-  const losses = Array.from({ length: 12 }, (_, i) => (Math.ceil(bottom * 10) + i) / 10).filter((loss) => loss <= top);
+  const every = top - bottom > 0.8 ? 0.2 : 0.1;
+  const first = Math.ceil(bottom / every);
+  const losses = Array.from({ length: 24 }, (_, i) => (first + i) * every).filter((loss) => loss <= top);
   const tokens = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5].filter((D) => D > least && D < most);
   return [
     ...losses.flatMap((loss) => [
@@ -73,17 +79,18 @@ function axes(
 function curve(
   { E = NaN, A = NaN, alpha = NaN, B = NaN, beta = NaN }: Params,
   N: number,
-  least: number,
-  most: number,
+  [least, most, top]: readonly [least: number, most: number, top: number],
   x: (D: number) => number,
   y: (loss: number) => number,
 ): Element {
-  const at = Array.from({ length: 40 }, (_, i) => least * (most / least) ** (i / 39));
-  const points = at.map((D) => `${x(D).toFixed(1)},${y(E + A * N ** -alpha + B * D ** -beta).toFixed(1)}`).join(' ');
+  const lossAt = (D: number): number => E + A * N ** -alpha + B * D ** -beta;
+  const at = Array.from({ length: 40 }, (_, i) => least * (most / least) ** (i / 39)).filter((D) => lossAt(D) <= top);
+  const points = at.map((D) => `${x(D).toFixed(1)},${y(lossAt(D)).toFixed(1)}`).join(' ');
   return make('polyline', { points, class: 'law' });
 }
 
 function floorBar({ E, interval }: FittedFloor, at: number, name: string, kind: string, y: (loss: number) => number): Element[] {
+  if (interval === null) return [];
   const [low, high] = [y(interval[0]), y(interval[1])];
   const caps = `M${at - 6} ${high}H${at + 6}M${at} ${high}V${low}M${at - 6} ${low}H${at + 6}`;
   return [

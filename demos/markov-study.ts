@@ -74,19 +74,23 @@ export function fitStudy(points: readonly StudyPoint[], signal?: AbortSignal): P
 
 export interface StudyVerdict {
   readonly E: number;
-  readonly interval: readonly [number, number];
+  /** null where the points do not bound it. */
+  readonly interval: readonly [number, number] | null;
   readonly inside: boolean;
   readonly words: string;
 }
 
-/** What a fit says of the entropy that is known. An end of the interval that nothing bounds is 0 or infinite. */
-export function verdictOf({ params, intervals, level }: Fit, known: number): StudyVerdict {
+/** What a fit says of the entropy that is known; without an interval it says nothing. */
+export function verdictOf({ params, intervals, level, warnings, points }: Fit, known: number): StudyVerdict {
   const E = params['E'] ?? Number.NaN;
   const [low, high] = intervals['E'] ?? [null, null];
-  const interval = [low ?? 0, high ?? Infinity] as const;
-  const inside = interval[0] <= known && known <= interval[1];
-  const range = `${interval[0].toFixed(3)} to ${Number.isFinite(interval[1]) ? interval[1].toFixed(3) : 'no upper end'}`;
-  const found = `The fit puts the irreducible loss at ${E.toFixed(3)} nats, ${Math.round(100 * level)} % interval ${range}.`;
-  const truth = `The entropy of the source is ${known.toFixed(4)} nats: `;
-  return { E, interval, inside, words: `${found} ${truth}${inside ? 'inside the interval.' : 'outside the interval.'}` };
+  const unsaid = warnings.some((warning) => warning.startsWith('E is not identified'));
+  if (low === null || high === null || unsaid) {
+    const words = `${points} such runs do not say where the loss ends: the irreducible loss is not identified. Longer ones would.`;
+    return { E, interval: null, inside: false, words };
+  }
+  const inside = low <= known && known <= high;
+  const found = `The fit puts the irreducible loss at ${E.toFixed(3)} nats, ${Math.round(100 * level)} % interval ${low.toFixed(3)} to ${high.toFixed(3)}.`;
+  const truth = `The entropy of the source is ${known.toFixed(4)} nats: ${inside ? 'inside' : 'outside'} the interval.`;
+  return { E, interval: [low, high], inside, words: `${found} ${truth}` };
 }

@@ -51,8 +51,7 @@ async function refit(): Promise<void> {
   try {
     const fit = await fitStudy(own, signal);
     ownFitted = floorOf(fit);
-    const unsure = fit.warnings.length > 0 ? ` ${fit.warnings[0]}` : '';
-    element('own').textContent = `${own.length} runs. ${verdictOf(fit, known).words}${unsure}`;
+    element('own').textContent = `${own.length} runs. ${verdictOf(fit, known).words}`;
     show();
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -97,6 +97,13 @@ export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics
 export { Observable } from './observable.ts';
 export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';
 export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction, type Silence } from './ends/predict.ts';
+export { ownLaw, publishedLaws, type LawRange, type PlanLaw } from './planner/law.ts';
+export type { Allocation, Estimate } from './planner/plan.ts';
+export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner/planner.ts';
+export { RATE_RULES, type RateRule } from './planner/rates.ts';
+export { ladderAround } from './planner/runs.ts';
+export type { NearSize } from './planner/size.ts';
+export { peakSpeed, speedsOf } from './planner/speed.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
 export { align, Column, decimate, lowerBound, Smoother, type Points } from './series.ts';
 export { bandOf, groupRuns, spreadOf, type RunGroup } from './store/groups.ts';

@@ -19,10 +19,11 @@ describe('the study of the Markov source', () => {
     const known = knownEntropy(study);
     expect(known).toBeGreaterThan(2);
     const { interval, inside, words } = verdictOf(await fitStudy(study.points), known);
-    expect(interval[0]).toBeLessThanOrEqual(known);
-    expect(interval[1]).toBeGreaterThanOrEqual(known);
+    const [low = Infinity, high = -Infinity] = interval ?? [];
+    expect(low).toBeLessThanOrEqual(known);
+    expect(high).toBeGreaterThanOrEqual(known);
     // An interval that holds everything would say nothing.
-    expect(interval[1] - interval[0]).toBeLessThan(0.1);
+    expect(high - low).toBeLessThan(0.1);
     expect(inside).toBe(true);
     expect(words).toMatch(/: inside the interval\.$/);
   });
@@ -30,7 +31,8 @@ describe('the study of the Markov source', () => {
   it('says of a fit that misses that it misses', async () => {
     const fit = await fitStudy(study.points);
     expect(verdictOf(fit, 1.5)).toMatchObject({ inside: false, words: expect.stringMatching(/outside the interval\.$/) });
-    expect(verdictOf({ ...fit, intervals: { E: [0, null] } }, 1.5).words).toContain('0.000 to no upper end');
+    const open = verdictOf({ ...fit, intervals: { E: [0, null] } }, 1.5);
+    expect(open).toMatchObject({ interval: null, words: expect.stringContaining('the irreducible loss is not identified') });
   });
 
   it('waits for enough points', () => {

@@ -1,0 +1,26 @@
+import type { Allocation, Estimate, NearSize, Planned } from '../lab/index.ts';
+import { count, nats } from './format.ts';
+
+/** `433 k (390 k..480 k)`. */
+export function estimateWords({ value, interval }: Estimate, words: (value: number) => string = count): string {
+  return interval === null ? words(value) : `${words(value)} (${words(interval[0])}..${words(interval[1])})`;
+}
+
+/** Why there is no interval; empty where there is one. */
+export function certaintyWords({ N }: Allocation): string {
+  return N.interval === null
+    ? 'No interval: published constants come without the fits that one needs.'
+    : 'In brackets: 90 % intervals, from resamples of the runs that were fitted.';
+}
+
+/** `2 layers x 64, 4 heads: 112,128 parameters, 1.2 % more`. */
+export function sizeWords({ layers, width, heads, parameters, difference }: NearSize): string {
+  const share = Math.abs(100 * difference);
+  const off = share < 0.05 ? 'just that' : `${share.toFixed(1)} % ${difference > 0 ? 'more' : 'fewer'}`;
+  const blocks = layers === 1 ? '1 layer' : `${layers} layers`;
+  return `${blocks} × ${width}, ${heads === 1 ? '1 head' : `${heads} heads`}: ${count(parameters)} parameters, ${off}`;
+}
+
+export function lossWords({ allocation }: Planned): string {
+  return estimateWords(allocation.lossNats, nats);
+}
