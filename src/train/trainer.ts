@@ -315,6 +315,11 @@ export class Trainer {
     return peakBytes - bytesOf(arenas);
   }
 
+  /** Those of the tuner's choices that the run comes by: what a checkpoint of it says. */
+  get choices(): Checkpoint['choices'] {
+    return choicesFor(this.cleared.spec, this.dataset.vocab, this.options.plan?.choices ?? new Map());
+  }
+
   /** The run as it is after every step submitted so far. */
   async snapshot(runId: string, targetStep: number, savedAt: number): Promise<Checkpoint> {
     const { step } = this;
@@ -324,8 +329,7 @@ export class Trainer {
       return { weights: of('weights'), m: of('m'), v: of('v'), scales: of('scales'), amaxHistory: of('amaxHistory') };
     });
     const { contentHash: dataHash, vocab } = this.dataset;
-    const choices = choicesFor(this.cleared.spec, vocab, this.options.plan?.choices ?? new Map());
-    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes, choices };
+    return { runId, specs: this.specs, step, targetStep, dataHash, vocab, savedAt, lanes, choices: this.choices };
   }
 
   destroy(): void {

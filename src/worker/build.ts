@@ -81,6 +81,7 @@ export function runReport({ gpu, trainer, loop, choices }: Built, figures: Figur
     startStep: step,
     lanes,
     tunedKernels: tunedShapes(trainer.plan, choices),
+    choices: trainer.choices,
   };
 }
 

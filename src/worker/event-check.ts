@@ -119,7 +119,8 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   forecast: (value) => fits(value, FORECAST),
   planSweep: of({ groups: list(of(GROUP)) }),
   addFile: data,
-  start: (value) => fits(value, { ...FORECAST, data, startStep: number, lanes: number, tunedKernels: number }),
+  start: (value) =>
+    fits(value, { ...FORECAST, data, startStep: number, lanes: number, tunedKernels: number, choices: list(strings) }),
   pause: nothing,
   resume: nothing,
   step: nothing,

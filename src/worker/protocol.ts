@@ -471,6 +471,8 @@ export interface RunReport extends Forecast {
   readonly lanes: number;
   /** Shapes of its training step's kernels that are computed as the tuner chose: what it was begun with, whatever was tuned since. */
   readonly tunedKernels: number;
+  /** The tuner's choices that it comes by, evaluation and sampling included: signature of a shape, and its variant. */
+  readonly choices: readonly (readonly [signature: string, variant: string])[];
 }
 
 export interface CheckpointReport {

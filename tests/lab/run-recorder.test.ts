@@ -1,6 +1,8 @@
 import { IDBFactory, IDBObjectStore } from 'fake-indexeddb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Lab, Run, RunRecorder, type RunStore } from '../../src/lab/index.ts';
+import { Followed } from '../../src/lab/store/followed.ts';
+import { isRunRecord, newRecord } from '../../src/lab/store/record.ts';
 import type { Leaving } from '../../src/lab/store/recorder.ts';
 import { defaultSpec } from '../../src/spec/index.ts';
 import type { CheckpointReport, MetricsEvent, RunState } from '../../src/worker/protocol.ts';
@@ -57,7 +59,7 @@ function page(browser: FakeBrowser, startStep = 0, lanes: readonly string[] = ['
     run,
     lanes.map((id) => ({ id, spec: defaultSpec })),
   );
-  run.started({ ...forecastOf(defaultSpec), data: dataOf('sotu'), startStep, lanes: lanes.length, tunedKernels: 3 });
+  run.started({ ...forecastOf(defaultSpec), data: dataOf('sotu'), startStep, lanes: lanes.length, tunedKernels: 3, choices: [] });
   run.apply(turn('running', startStep), 0);
   return { store, recorder, run, notices, leave: (leaving) => leave(leaving) };
 }
@@ -85,6 +87,22 @@ describe('RunRecorder', () => {
     expect(recorder.unsaved).toBe(false);
     expect((await store.get('a'))?.counts?.parameters).toBe(forecastOf(defaultSpec).parameters);
     recorder.close();
+  });
+
+  it('keeps which variants the tuner had chosen, and reads records that do not say so', async () => {
+    const run = new Run('a', defaultSpec);
+    const lab = new Lab({ connect: () => new FakeWorker(), storage: null });
+    await lab.open();
+    const report = { ...forecastOf(defaultSpec), data: dataOf('sotu'), startStep: 0, lanes: 1, tunedKernels: 1 };
+    const choices = [['matmul [8,8] [8,8]', 'tiled-16']] as const;
+    const [beginning] = new Followed(run, [{ id: 'a', spec: defaultSpec }]).beginnings({ ...report, choices }, lab.device);
+    const environment = beginning?.facts.environment ?? null;
+    expect(environment?.choices).toEqual({ 'matmul [8,8] [8,8]': 'tiled-16' });
+    const record = { ...newRecord({ id: 'a', spec: defaultSpec }, 1), environment };
+    expect(isRunRecord(record)).toBe(true);
+    const before = Object.fromEntries(Object.entries(environment ?? {}).filter(([part]) => part !== 'choices'));
+    expect(isRunRecord({ ...record, environment: before })).toBe(true);
+    expect(isRunRecord({ ...record, environment: { ...environment, choices: { a: 3 } } })).toBe(false);
   });
 
   it('promise 2: stores each lane as a run of its own, with its own evaluations', async () => {

@@ -20,7 +20,7 @@ function metrics(firstStep: number, losses: readonly number[], lanes = 1): Metri
 
 function started(): Run {
   const run = new Run('a', defaultSpec);
-  run.started({ ...forecastOf(defaultSpec), data: dataOf('sotu'), startStep: 0, lanes: 1, tunedKernels: 0 });
+  run.started({ ...forecastOf(defaultSpec), data: dataOf('sotu'), startStep: 0, lanes: 1, tunedKernels: 0, choices: [] });
   return run;
 }
 

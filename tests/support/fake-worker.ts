@@ -303,7 +303,14 @@ export class FakeHost {
     };
     this.#to('preparing');
     this.#post({ type: 'progress', runId: command.runId, task: 'compile', done: 12, total: 40 });
-    reply({ ...forecast, data: dataOf(spec.data.source), startStep, lanes: command.specs.length, tunedKernels: 0 });
+    reply({
+      ...forecast,
+      data: dataOf(spec.data.source),
+      startStep,
+      lanes: command.specs.length,
+      tunedKernels: 0,
+      choices: this.tuned.map(({ signature, chosen }) => [signature, chosen]),
+    });
     this.#to(command.hold === true ? 'paused' : 'running');
     const { everyMs = 0, stepsPerSubmit = 8 } = this.#options;
     if (everyMs === 0) return;

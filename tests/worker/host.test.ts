@@ -28,6 +28,7 @@ class RefusedFiles extends FullFiles {
 const COMMANDS = [
   'hello',
   'forecast',
+  'planSweep',
   'addFile',
   'start',
   'pause',

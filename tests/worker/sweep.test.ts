@@ -85,8 +85,7 @@ describe('planSweep', { timeout: 120_000 }, () => {
   it('prices groups that are made already, and says of one that does not fit why, beside the others', async () => {
     const h = new Harness();
     const huge = tinySpec({
-      model: { layers: 1, width: 4096, heads: 8 },
-      data: { source: 'file', context: 16, batch: 4 },
+      data: { source: 'file', context: 1024, batch: 256 },
     });
     const { groups } = await h.ask({ type: 'planSweep', runs: [BASE, huge, BASE], paths: [], groups: [[1], [0, 2]] });
     expect(groups.map(({ runs }) => runs)).toEqual([[1], [0, 2]]);

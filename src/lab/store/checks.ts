@@ -6,3 +6,8 @@ export function textIn(value: unknown, ...keys: readonly string[]): boolean {
 export function isStrings(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
+
+/** True where every value of an object is text. */
+export function isTexts(value: unknown): value is { readonly [key: string]: string } {
+  return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
+}

@@ -174,6 +174,7 @@ function environmentOf(spec: RunSpec, report: RunReport, device: DeviceReport | 
     userAgent,
     build,
     tunedKernels: report.tunedKernels,
+    choices: Object.fromEntries(report.choices),
     fusionOff: FUSION_RULE_NAMES.filter((rule) => !isFusionOn(spec.fusion, rule)),
     disabledVariants: [...disabledVariants],
   };

@@ -1,7 +1,7 @@
 import { specFaults, type RunSpec } from '../../spec/index.ts';
 import type { RunState } from '../../worker/protocol.ts';
 import { isKeptEnds, type KeptEnds } from '../ends/kept-ends.ts';
-import { isStrings, textIn } from './checks.ts';
+import { isStrings, isTexts, textIn } from './checks.ts';
 import { NO_SUMMARY, type RunSummary } from './summary.ts';
 
 export const RECORD_VERSION = 1;
@@ -63,6 +63,8 @@ export interface RunEnvironment {
   readonly build: string;
   /** Shapes of kernels that are computed as the tuner chose. */
   readonly tunedKernels: number;
+  /** Which variants those are, by the signatures of the shapes; left out where it was not recorded. */
+  readonly choices?: { readonly [signature: string]: string };
   /** Fusion rules that are off. */
   readonly fusionOff: readonly string[];
   /** Kernel variants that failed their check on this device. */
@@ -197,6 +199,7 @@ const PARTS: { readonly [P in keyof RunRecord]-?: (value: unknown) => boolean } 
     (textIn(value, 'adapter', 'vendor', 'architecture', 'device', 'userAgent', 'build') &&
       typeof Reflect.get(Object(value), 'software') === 'boolean' &&
       numbersIn(value, ['tunedKernels'], isNumber) &&
+      isTexts(Reflect.get(Object(value), 'choices') ?? {}) &&
       ['features', 'fusionOff', 'disabledVariants'].every((key) => isStrings(Reflect.get(Object(value), key)))),
   predictions: (value) => value === undefined || isKeptEnds(value),
 };

@@ -1,6 +1,6 @@
 import { withDefaults } from '../../spec/index.ts';
 import type { SweepRecord } from '../sweep/types.ts';
-import { isStrings } from './checks.ts';
+import { isStrings, isTexts } from './checks.ts';
 import { allOf, asked } from './database.ts';
 import type { Keeper } from './keeper.ts';
 import { ownerIn, putOwner } from './progress.ts';
@@ -152,7 +152,6 @@ async function sweepIn(tx: IDBTransaction, id: string): Promise<SweepRecord | nu
 }
 
 const isNumber = (value: unknown): boolean => typeof value === 'number';
-const isTexts = (value: unknown): boolean => isObject(value) && Object.values(value).every((text) => typeof text === 'string');
 
 /** Each part of a record, and what it must be. What the sweep itself describes is checked when its runs are asked for. */
 const PARTS: { readonly [P in keyof SweepRecord]: (value: unknown) => boolean } = {

@@ -42,6 +42,7 @@ export class GroupTraining {
   #crashed = false;
   #stopping = false;
   #pausing = false;
+  #turned: Promise<void> = Promise.resolve();
   /** The worker has it, and takes commands about it. */
   #begun = false;
 
@@ -82,7 +83,7 @@ export class GroupTraining {
       this.#ended = true;
       return wire.name === 'ProtocolError' ? 'unavailable' : 'refused';
     }
-    if (this.#pausing) await this.pause();
+    if (this.#pausing) await this.pause().catch(() => undefined);
     await this.#over;
     if (this.#crashed) return 'crashed';
     if (run.state === 'failed') return this.#watch.diverged.size === group.lanes.length ? 'diverged' : 'failed';
@@ -90,14 +91,26 @@ export class GroupTraining {
   }
 
   /** Stops after the step that is under way; all of it stays on the GPU. */
-  async pause(): Promise<void> {
+  pause(): Promise<void> {
     this.#pausing = true;
-    if (this.run.report !== null) await this.#command('pause');
+    return this.#turn();
   }
 
-  async resume(): Promise<void> {
+  resume(): Promise<void> {
     this.#pausing = false;
-    if (this.run.state === 'paused' || this.run.state === 'recovering') await this.#command('resume');
+    return this.#turn();
+  }
+
+  /** Pauses or resumes, whichever was asked for last, once what was asked for before is done. */
+  #turn(): Promise<void> {
+    const turned = this.#turned.then(async () => {
+      const { report, state } = this.run;
+      const going = state === 'running' || state === 'recovering';
+      if (this.#pausing && report !== null && going) await this.#command('pause');
+      if (!this.#pausing && (state === 'paused' || state === 'recovering')) await this.#command('resume');
+    });
+    this.#turned = turned.catch(() => undefined);
+    return turned;
   }
 
   /** Ends it with a checkpoint, and frees the GPU. */

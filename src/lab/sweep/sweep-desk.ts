@@ -49,7 +49,7 @@ export class SweepDesk extends Observable<SweepTopic> {
   /** What was planned last, so that keeping it asks nobody again. */
   #planned: { readonly sweep: OpenSweep; readonly groups: SweepRecord['groups'] } | null = null;
   #reading: Promise<void> | null = null;
-  #again = false;
+  #next: Promise<void> | null = null;
   readonly #ends: (() => void)[] = [];
 
   constructor(ports: SweepDeskPorts) {
@@ -99,7 +99,8 @@ export class SweepDesk extends Observable<SweepTopic> {
   /** Forgets checkpoints of sweeps that are no more; to be called once there is a worker. */
   async tidy(): Promise<void> {
     await this.#read();
-    if (this.sweeps === null) return;
+    // Nor is one that a later build knows of.
+    if (this.sweeps === null || this.#ports.store.sweeps.unreadable > 0) return;
     const known = [...this.sweeps, ...this.removed].map(({ id }) => id);
     await forgetOrphans(this.#ports.request, known).catch(() => undefined);
   }
@@ -288,27 +289,27 @@ export class SweepDesk extends Observable<SweepTopic> {
     await this.#read();
   }
 
-  /** Reads the sweeps as they are now; while an earlier reading goes on, once more after it. */
+  /** Reads the sweeps as they are now; while an earlier reading goes on, after it, and once for all who ask meanwhile. */
   #read(): Promise<void> {
-    if (this.#reading !== null) {
-      this.#again = true;
+    if (this.#reading === null) {
+      this.#reading = this.#readAll().finally(() => (this.#reading = null));
       return this.#reading;
     }
-    this.#reading = this.#readAll().finally(() => (this.#reading = null));
-    return this.#reading;
+    this.#next ??= this.#reading.then(() => {
+      this.#next = null;
+      return this.#read();
+    });
+    return this.#next;
   }
 
   async #readAll(): Promise<void> {
-    do {
-      this.#again = false;
-      await this.#try('sweeps', async () => {
-        const all = await this.#ports.store.sweeps.list();
-        this.sweeps = all.filter(({ removedAt }) => removedAt === null);
-        this.removed = all.filter(({ removedAt }) => removedAt !== null);
-      });
-    } while (this.#again);
+    await this.#try('sweeps', async () => {
+      const all = await this.#ports.store.sweeps.list();
+      this.sweeps = all.filter(({ removedAt }) => removedAt === null);
+      this.removed = all.filter(({ removedAt }) => removedAt !== null);
+    });
     this.#changed('sweeps');
-    await this.#trainer.obey((id) => this.#record(id));
+    void this.#trainer.obey((id) => this.#record(id));
   }
 
   /** Runs that ended, were removed, or came with a file: here or in another tab. */
