@@ -85,7 +85,8 @@ describe('planSweep', { timeout: 120_000 }, () => {
   it('prices groups that are made already, and says of one that does not fit why, beside the others', async () => {
     const h = new Harness();
     const huge = tinySpec({
-      data: { source: 'file', context: 1024, batch: 256 },
+      model: { layers: 1, width: 1024, heads: 8 },
+      data: { source: 'file', context: 1024, batch: 64 },
     });
     const { groups } = await h.ask({ type: 'planSweep', runs: [BASE, huge, BASE], paths: [], groups: [[1], [0, 2]] });
     expect(groups.map(({ runs }) => runs)).toEqual([[1], [0, 2]]);
