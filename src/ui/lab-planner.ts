@@ -40,6 +40,12 @@ const RATE_WORDS: { readonly [R in RateRule]: string } = {
   settings: 'as set on the Train page',
 };
 
+/** As people type it: `1e12`, `250000`. */
+function numeral(value: number): string {
+  if (!Number.isFinite(value)) return '';
+  return value < 1e6 ? String(value) : value.toExponential().replace('e+', 'e');
+}
+
 /** What a budget buys: a size, tokens, batch and learning rate, by one's own fit or a published one, and the run or ladder that this is. */
 @customElement('lab-planner')
 export class LabPlanner extends LabElement {
@@ -88,7 +94,7 @@ export class LabPlanner extends LabElement {
   @state() private lawId = '';
   @state() private settings: PlanSettings = { unit: 'flops', flops: 1e12, minutes: 10, inferenceTokens: 0, rates: 'step-law' };
   @state() private inference = false;
-  @state() private inferenceTokens = 1e9;
+  @state() private inferenceTokens = 1e6;
   protected override readonly topics = ['spec', 'forecast', 'device'] as const;
 
   override render(): unknown {
@@ -113,12 +119,7 @@ export class LabPlanner extends LabElement {
     const value = unit === 'flops' ? this.settings.flops : this.settings.minutes;
     return html`<label
         >Budget
-        <input
-          inputmode="decimal"
-          data-plan="budget"
-          .value=${Number.isFinite(value) ? String(value).replace('e+', 'e') : ''}
-          @change=${change}
-        />
+        <input inputmode="decimal" data-plan="budget" .value=${numeral(value)} @change=${change} />
       </label>
       <label
         ><span class="hidden-text">Unit of the budget</span>
@@ -167,12 +168,7 @@ export class LabPlanner extends LabElement {
         this.inference
           ? html`<label
               >tokens of it
-              <input
-                inputmode="decimal"
-                data-plan="inference-tokens"
-                .value=${String(this.inferenceTokens).replace('e+', 'e')}
-                @change=${change}
-              />
+              <input inputmode="decimal" data-plan="inference-tokens" .value=${numeral(this.inferenceTokens)} @change=${change} />
             </label>`
           : nothing
       }`;

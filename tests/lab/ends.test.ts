@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { joinEnds, NO_ENDS, tallyOf, type KeptEnds, type MarkedEnd } from '../../src/lab/ends/kept-ends.ts';
 import { endOf, endWindow, predictEnd, type SeenRun } from '../../src/lab/ends/predict.ts';
 import { RunEnds, type EndSource } from '../../src/lab/ends/run-ends.ts';
 import { normals } from '../../src/base/random.ts';
 import { annealingSums } from '../../src/laws/index.ts';
-import { learningRate, parseSpec, type RunSpec } from '../../src/spec/index.ts';
+import { learningRate, parseSpec, totalSteps, type RunSpec } from '../../src/spec/index.ts';
 
 const STEPS = 400;
 
@@ -58,6 +59,30 @@ describe('predicted ends', () => {
       expect(widths[2]).toBeLessThan(widths[1] ?? 0);
     },
   );
+
+  it('of runs that were really trained lie inside nine of ten intervals or more', () => {
+    const curves: unknown = JSON.parse(readFileSync(new URL('../fixtures/learning-curves.json', import.meta.url), 'utf8'));
+    if (!Array.isArray(curves)) throw new TypeError('no curves');
+    const kept = curves.map((curve: { readonly spec: object; readonly lossNats: readonly number[] }) => {
+      const spec = parseSpec(curve.spec);
+      const ends = new RunEnds();
+      const whole = {
+        spec,
+        lossNats: Float64Array.from(curve.lossNats),
+        firstStep: 1,
+        totalSteps: totalSteps(spec),
+        flopsPerToken: 1,
+      };
+      ends.settle([whole]);
+      return ends.of(0).kept;
+    });
+    const tallies = ([0.25, 0.5, 0.75] as const).map((share) => tallyOf(kept, share));
+    const sum = (of: 'runs' | 'inside'): number => tallies.reduce((total, tally) => total + (tally?.[of] ?? 0), 0);
+    expect(sum('runs')).toBeGreaterThan(45);
+    expect(sum('inside') / sum('runs')).toBeGreaterThanOrEqual(0.9);
+    expect(tallies[1]?.medianErrorNats).toBeLessThan(0.06);
+    expect(tallies[2]?.medianErrorNats).toBeLessThan(0.025);
+  });
 
   it('say why there is none', () => {
     const spec = specOf('cosine');

@@ -246,6 +246,12 @@ describe('minutes on this GPU', () => {
     expect(rough).toMatchObject({ budget: 6e14, estimatedMs: null, speed: { source: expect.stringMatching(/matmul peak/) } });
   });
 
+  it('say so where the law foretells a loss above that of a model that knows nothing', () => {
+    const plan = makePlan({ ...settings, unit: 'flops', flops: 1e10 }, context);
+    if (plan === UNMEASURED) throw new Error(plan);
+    expect(plan.allocation.warnings.at(-1)).toMatch(/^The law foretells [\d.]+ nats where a model that knows nothing has 5\.55/);
+  });
+
   it.each([0, -1, Number.NaN, Infinity])('a budget of %f is none', (flops) => {
     expect(() => makePlan({ ...settings, unit: 'flops', flops }, context)).toThrow(/budget: is no positive number/);
   });

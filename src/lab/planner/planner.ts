@@ -53,7 +53,7 @@ export function makePlan(settings: PlanSettings, context: PlanContext): Planned 
   checkPositive('budget', settings.unit === 'flops' ? settings.flops : settings.minutes, MOST_FLOPS);
   if (!(inferenceTokens >= 0 && inferenceTokens <= MOST_FLOPS)) checkPositive('inference tokens', inferenceTokens, MOST_FLOPS);
   const planFor = (budget: number): Pick<Planned, 'allocation' | 'rates' | 'run'> => {
-    const allocation = allocate(law, budget, inferenceTokens);
+    const allocation = withSense(allocate(law, budget, inferenceTokens), Math.log(vocabSize(base)));
     const at = { N: allocation.N.value, D: allocation.D.value };
     checkPositive(`law ${law.title}: N`, at.N, Infinity);
     checkPositive(`law ${law.title}: D`, at.D, Infinity);
@@ -69,6 +69,16 @@ export function makePlan(settings: PlanSettings, context: PlanContext): Planned 
   const known = timed ?? (plan.run === null ? null : budgetOfMinutes(1, speeds, () => flopsOfStep(plan.run?.spec ?? base)));
   const estimatedMs = plan.run === null || known === null ? null : (plan.run.flops / known.speed.flopsPerSecond) * MS_PER_SECOND;
   return { budget, speed, ...plan, estimatedMs };
+}
+
+/** Says it where a law foretells more than a model has that knows nothing. */
+function withSense(allocation: Allocation, knowsNothing: number): Allocation {
+  const { value } = allocation.lossNats;
+  if (!(value > knowsNothing)) return allocation;
+  const words =
+    `The law foretells ${value.toFixed(2)} nats where a model that knows nothing has ${knowsNothing.toFixed(2)}: it does not hold at this ` +
+    'size, and what it says of N and D is a place to start from.';
+  return { ...allocation, warnings: [...allocation.warnings, words] };
 }
 
 function flopsOfStep(spec: RunSpec): number {

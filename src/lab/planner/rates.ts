@@ -19,6 +19,8 @@ const STEP_LAW_LEAST = 60e6;
 const ZHANG_LEAST = 85e6;
 const ZHANG_CONTEXT = 512;
 const MOST_ROWS = 4096;
+/** Learning rates above it are no use to AdamW. */
+const HIGH = 0.1;
 
 /** Learning rate and batch for a model of N parameters on D tokens. */
 export function ratesFor(rule: RateRule, base: RunSpec, N: number, D: number): Rates {
@@ -27,11 +29,9 @@ export function ratesFor(rule: RateRule, base: RunSpec, N: number, D: number): R
     case 'step-law': {
       const learningRate = predict('step-law', { N, D });
       const batch = rowsOf(base, predict('step-law-batch', { D }));
-      return {
-        learningRate,
-        batch,
-        words: `Step Law: lr = 1.79 N^-0.713 D^0.307, batch = 0.58 D^0.571 tokens. ${far(N, STEP_LAW_LEAST)}`,
-      };
+      const high = learningRate > HIGH ? ' So high a rate makes most models diverge: try smaller ones beside it.' : '';
+      const words = `Step Law: lr = 1.79 N^-0.713 D^0.307, batch = 0.58 D^0.571 tokens. ${far(N, STEP_LAW_LEAST)}${high}`;
+      return { learningRate, batch, words };
     }
     case 'critical-batch': {
       const batch = rowsOf(base, predict('zhang-batch', { N }) * ZHANG_CONTEXT);

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { specFromHash, sweepFromHash } from '../../src/spec/index.ts';
+import { violations } from '../support/axe.ts';
+import { labSuite } from '../support/lab-suite.ts';
+
+const suite = labSuite();
+
+it('the planner turns a budget into a run for the form, and into a ladder for the Sweeps page', async () => {
+  const lab = await suite.open('#laws');
+  const textOf = async (selector: string): Promise<string> =>
+    (await lab.find(selector)).evaluate(({ textContent }) => textContent ?? '');
+  await lab.appears('lab-planner >>> [data-plan="run"]');
+  expect(await textOf('lab-planner >>> .warning')).toMatch(
+    /^N is \d+ times smaller than the smallest that the law was fitted on\./,
+  );
+  expect(await violations(lab.page)).toEqual([]);
+
+  await lab.choose('[data-plan="unit"]', 'minutes');
+  await expect.poll(() => textOf('lab-planner >>> .plan')).toMatch(/How fast this GPU trains is not known yet/);
+  await lab.choose('[data-plan="unit"]', 'flops');
+  await lab.choose('[data-plan="budget"]', '2e12');
+  await expect.poll(() => textOf('lab-planner >>> [data-plan="run"]')).toMatch(/[12]\.\d+ TFLOP with every matmul/);
+
+  const href = await (await lab.find('[data-action="ladder"]')).evaluate((link) => link.getAttribute('href') ?? '');
+  expect(sweepFromHash(new URLSearchParams(href.split('?')[1]).get('plan') ?? '').recipe?.kind).toBe('isoflop');
+
+  const [, layers, width] = /(\d+) layers? × (\d+)/.exec(await textOf('lab-planner >>> [data-plan="run"]')) ?? [];
+  await lab.press('use-plan');
+  await expect.poll(() => lab.page.evaluate(() => location.hash)).toMatch(/^#spec1\./);
+  const { model } = specFromHash(await lab.page.evaluate(() => location.hash));
+  expect([model.layers, model.width]).toEqual([Number(layers), Number(width)]);
+});
