@@ -91,6 +91,7 @@ export { cellWords, errorWords, f32Words, numberWords, power } from './number-wo
 export { FitClient } from './laws/fit-client.ts';
 export { FITTED, procedureOf, type FitOutcome, type FitRequest, type FitStep } from './laws/fit-protocol.ts';
 export { LawsDesk, type LawFit, type LawsTopic } from './laws/laws-desk.ts';
+export { fitJson, fitMarkdown, pointsCsv, qualityOf } from './laws/laws-export.ts';
 export { countingWords, COUNTED_WORDS, type LawPoints } from './laws/run-points.ts';
 export { FIT_LOSSES, fixedOf, fixedText, LAWS_VIEW_START, lawsQuery, lawsViewOf, REACHES, type LawsView } from './laws-view.ts';
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';

@@ -7,7 +7,7 @@ import {
   type Law,
   type Points,
 } from '../../laws/index.ts';
-import { LAWS_VIEW_START, type LawsView } from '../laws-view.ts';
+import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
 import type { Curves } from '../store/curves.ts';
 import type { RunRecord } from '../store/record.ts';
@@ -55,8 +55,6 @@ export interface KeptSweep {
 
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
-/** Choices that change what is drawn and not what is fitted. */
-const DRAWN_ONLY: readonly (keyof LawsView)[] = ['x', 'reach', 'published'];
 /** Beside the fit itself, both procedures make a frontier. */
 const NO_FRONTIERS: Readonly<Record<Procedure, FitOutcome | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
 
@@ -90,6 +88,8 @@ export class LawsDesk extends Observable<LawsTopic> {
   #done = '';
   readonly #frontiersDone = new Map<Procedure, string>();
   #again = false;
+  #asleep = false;
+  #changedAsleep = false;
   #end = (): void => {};
 
   constructor(ports: LawsPorts) {
@@ -106,6 +106,12 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.#end();
     clearTimeout(this.#timer);
     this.#under?.abort();
+  }
+
+  /** While nobody looks, changes of runs are only remembered. */
+  set asleep(asleep: boolean) {
+    this.#asleep = asleep;
+    if (!asleep && this.#changedAsleep) void this.#read();
   }
 
   get law(): Law {
@@ -156,11 +162,9 @@ export class LawsDesk extends Observable<LawsTopic> {
     const before = this.view;
     this.view = view;
     if (this.runs === null && !this.fromFile) return;
-    const keys = Object.keys(view) as (keyof LawsView)[];
-    const changed = keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(view[key]));
-    if (changed.every((key) => DRAWN_ONLY.includes(key))) return;
+    if (fittedOf(before) === fittedOf(view)) return;
     if (before.law !== view.law) this.fit = null;
-    if (changed.includes('sweep') || changed.includes('tag')) {
+    if (before.sweep !== view.sweep || before.tag !== view.tag) {
       this.fromFile = false;
       this.#forget();
     }
@@ -226,6 +230,7 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   async #read(): Promise<void> {
+    this.#changedAsleep = false;
     const { store, report } = this.#ports;
     try {
       this.runs = store === null ? [] : await store.list();
@@ -240,7 +245,8 @@ export class LawsDesk extends Observable<LawsTopic> {
   async #runsChanged(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) this.#curves.clear();
     for (const id of ids) this.#curves.delete(id);
-    await this.#read();
+    this.#changedAsleep = this.#asleep;
+    if (!this.#asleep) await this.#read();
   }
 
   /** @param now ends a fit that is under way, as its choices are no longer asked for; else it ends by itself, so that runs that end one after another do not keep it from ever being done. */
@@ -400,6 +406,12 @@ function filePoints({ name, text, points }: PointsFile, law: Law): LawPoints {
     return { key: label, runId: null, label: label.replace(`${name} `, '') };
   });
   return { points: own, rows, notes: points.faults.length === 0 ? [] : [...points.faults] };
+}
+
+/** A view without what only the drawing minds. */
+function fittedOf(view: LawsView): string {
+  const { x, reach, published } = LAWS_VIEW_START;
+  return lawsQuery({ ...view, x, reach, published }).toString();
 }
 
 /** Equal for fits that would be the same. */
