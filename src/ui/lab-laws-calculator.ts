@@ -65,13 +65,13 @@ export class LabLawsCalculator extends LitElement {
     `,
   ];
 
-  @state() private id = 'chinchilla';
+  @state() private lawId = 'chinchilla';
   @state() private set = 0;
   /** What was typed, by `column N` and `parameter E`. */
   @state() private values: Readonly<Record<string, number>> = {};
 
   override render(): unknown {
-    const law = lawNamed(this.id);
+    const law = lawNamed(this.lawId);
     const params = this.#params(law);
     const columns = law.columns.map(({ name }): [string, number] => [name, this.values[`column ${name}`] ?? USUAL[name] ?? 1]);
     const answer = predicted(law, params, Object.fromEntries(columns));
@@ -137,7 +137,7 @@ export class LabLawsCalculator extends LitElement {
   }
 
   #choose(id: string): void {
-    this.id = id;
+    this.lawId = id;
     this.#take(0);
   }
 

@@ -87,10 +87,10 @@ export class LabLawsCounting extends LabLawsElement {
             <tr>
               <th scope="col">Term</th>
               <th scope="col">parameters</th>
-              <th scope="col"></th>
+              <th scope="col">by the rule</th>
               <th scope="col">FLOPs a token, forward</th>
               <th scope="col">backward</th>
-              <th scope="col"></th>
+              <th scope="col">of multiply-adds</th>
             </tr>
           </thead>
           <tbody>

@@ -1,15 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import {
-  COUNTED_WORDS,
-  countingWords,
-  FIT_LOSSES,
-  FITTED,
-  fixedOf,
-  fixedText,
-  procedureOf,
-  type LawsView,
-} from '../lab/index.ts';
+import { COUNTED_WORDS, FIT_LOSSES, FITTED, fixedOf, fixedText, procedureOf, type LawsView } from '../lab/index.ts';
 import { lawNamed } from '../laws/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import { formulaHtml } from './law-formula.ts';
@@ -32,6 +23,20 @@ const LOSS_WORDS: Readonly<Record<string, string>> = {
   'ls-log': 'squares of ln L',
 };
 const FILE = '#file';
+const PARAMETERS = [
+  ['all', COUNTED_WORDS.all],
+  ['non-embedding', COUNTED_WORDS['non-embedding']],
+  ['blocks', COUNTED_WORDS.blocks],
+] as const;
+const FLOPS = [
+  ['6N', '6 N D'],
+  ['exact', 'every matmul'],
+] as const;
+const ATTENTION = [
+  ['full', 'full'],
+  ['causal', 'under its mask'],
+  ['none', 'left out'],
+] as const;
 
 /** Where points come from, which law is fitted to them, and every choice that moves the answer. */
 @customElement('lab-laws-setup')
@@ -158,38 +163,37 @@ export class LabLawsSetup extends LabLawsElement {
     const select = <T extends string>(
       name: string,
       label: string,
-      choices: Readonly<Record<T, string>>,
+      choices: readonly (readonly [T, string])[],
       now: T,
       act: (choice: T) => void,
-    ): unknown =>
-      html`<label
+    ): unknown => {
+      const choose = (event: Event): void => {
+        const [found] = choices.find(([choice]) => choice === typed(event)) ?? [];
+        if (found !== undefined) act(found);
+      };
+      return html`<label
         >${label}
-        <select
-          name=${name}
-          @change=${(event: Event): void => {
-            const found = keysOf(choices).find((choice) => choice === typed(event));
-            if (found !== undefined) act(found);
-          }}
-        >
-          ${keysOf(choices).map((choice) => html`<option value=${choice} .selected=${choice === now}>${choices[choice]}</option>`)}
+        <select name=${name} @change=${choose}>
+          ${choices.map(([choice, words]) => html`<option value=${choice} .selected=${choice === now}>${words}</option>`)}
         </select></label
       >`;
-    return html`${select('count', 'N counts', COUNTED_WORDS, counting.parameters, (parameters) => change({ parameters }))}
-      ${select('flops', 'C is', { '6N': '6 N D', exact: 'every matmul' }, counting.flops, (flopsAs) => change({ flops: flopsAs }))}
-      ${
-        counting.flops === '6N'
-          ? nothing
-          : html`${select('attention', 'attention', { full: 'full', causal: 'under its mask', none: 'left out' }, counting.attention, (attention) => change({ attention }))}
-              <label
-                ><input
-                  type="checkbox"
-                  role="switch"
-                  name="head"
-                  .checked=${counting.head}
-                  @change=${(): void => change({ head: !counting.head })}
-                />last layer counted</label
-              >`
-      } <span>${countingWords(counting)}</span>`;
+    };
+    return html`${select('count', 'N counts', PARAMETERS, counting.parameters, (parameters) => change({ parameters }))}
+    ${select('flops', 'C is', FLOPS, counting.flops, (counted) => change({ flops: counted }))}
+    ${
+      counting.flops === '6N'
+        ? nothing
+        : html`${select('attention', 'attention', ATTENTION, counting.attention, (attention) => change({ attention }))}
+            <label
+              ><input
+                type="checkbox"
+                role="switch"
+                name="head"
+                .checked=${counting.head}
+                @change=${(): void => change({ head: !counting.head })}
+              />last layer counted</label
+            >`
+    }`;
   }
 
   #restrictions(view: LawsView): unknown {
@@ -261,9 +265,4 @@ export class LabLawsSetup extends LabLawsElement {
     this.desk.import(await file.text(), file.name);
     this.input.value = '';
   }
-}
-
-function keysOf<T extends string>(choices: Readonly<Record<T, string>>): T[] {
-  // eslint-disable-next-line typescript/no-unsafe-type-assertion
-  return Object.keys(choices) as T[];
 }

@@ -19,6 +19,7 @@ export function ladderSpec(width: number, steps: number, seed = 1, lr = 3e-3): R
     data: { context: 32, batch: 4 },
     budget: { steps },
     optimizer: { lr },
+    schedule: { warmupSteps: 10 },
     seed: { init: seed, data: seed },
   });
 }

@@ -55,6 +55,7 @@ export interface KeptSweep {
 
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
+const NONE: ReadonlySet<string> = new Set();
 /** Beside the fit itself, both procedures make a frontier. */
 const NO_FRONTIERS: Readonly<Record<Procedure, FitOutcome | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
 
@@ -150,7 +151,7 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** Keys of the points of this source that are left out by hand. */
   get excluded(): ReadonlySet<string> {
-    return this.#excluded.get(this.#source) ?? new Set();
+    return this.#excluded.get(this.#source) ?? NONE;
   }
 
   get #source(): string {
