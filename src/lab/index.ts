@@ -124,4 +124,5 @@ export type { SweepDesk } from './sweep/sweep-desk.ts';
 export type { QueuedGroup, SweepQueue } from './sweep/types.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
+export { parseNumber } from './typed-number.ts';
 export { webgpuAdvice } from './webgpu-advice.ts';

@@ -1,7 +1,17 @@
 export type { RunSpec } from './run-spec.ts';
 export type { ChoiceField, Field, GroupId, NumberField, SpecInput, SpecPath, ValueAt } from './field.ts';
 export { FIELDS } from './fields.ts';
-export { canShareProgram, differingPaths, FIELD_GROUPS, fieldAt, getField, isShown, setField, SPEC_PATHS } from './schema.ts';
+export {
+  canShareProgram,
+  differingPaths,
+  FIELD_GROUPS,
+  fieldAt,
+  getField,
+  isShown,
+  isSpecPath,
+  setField,
+  SPEC_PATHS,
+} from './schema.ts';
 export { defaultSpec, withDefaults } from './defaults.ts';
 export { parseSpec, specFaults, type SpecFault } from './validate.ts';
 export { FUSION_RULE_NAMES, FUSION_RULES, isFusionOn, type FusionRule } from './fusion-rules.ts';
@@ -29,8 +39,9 @@ export { ROLES } from '../numerics/index.ts';
 export type { Cast, Role } from '../numerics/index.ts';
 export { RECIPES } from './recipes.ts';
 export { anyCast, castSites } from './sites.ts';
-export type { AxisValue, Sweep, SweepRun } from './sweep.ts';
+export { columnsOf, type Axis, type AxisValue, type Sweep, type SweepRun } from './sweep.ts';
 export { expandSweep, parseSweep, sweepAxes, sweepFaults } from './sweep-read.ts';
+export type { ParamForm } from './sweep-params.ts';
 export { SWEEP_RECIPES } from './sweep-recipes.ts';
 export { runIdOf, sweepIdOf } from './sweep-id.ts';
 export { sweepFromHash, sweepToHash } from './sweep-url.ts';

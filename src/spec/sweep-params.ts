@@ -9,10 +9,17 @@ import { readValues } from './sweep-values.ts';
 import type { Report } from './sweep-values.ts';
 import { either, nearest, numeral, shown } from './words.ts';
 
+/** What a person fills in for a parameter. */
+export type ParamForm =
+  | { readonly kind: 'values'; readonly path: SpecPath }
+  | { readonly kind: 'number' | 'sizes' | 'rules' }
+  | { readonly kind: 'choice'; readonly choices: readonly string[] };
+
 /** A parameter of a sweep recipe. */
 export interface Param<T> {
   /** One sentence, with its full stop. */
   readonly help: string;
+  readonly form: ParamForm;
   /** What it is where a sweep leaves it out; one without must be given. */
   readonly default?: T;
   /** What a value means; `undefined`, and a report, where it means nothing. */
@@ -28,13 +35,14 @@ export interface Size {
 
 /** Values of a field of the spec. */
 export function valuesOf(path: SpecPath, help: string): Param<AxisValues> {
-  return { help, read: (at, value, _, report) => readValues(at, path, value, report) };
+  return { help, form: { kind: 'values', path }, read: (at, value, _, report) => readValues(at, path, value, report) };
 }
 
 export function numberParam(help: string, { min, max, whole, ...rest }: NumberBounds): Param<number> {
   const noun = whole ? 'a whole number' : 'a number';
   return {
     help,
+    form: { kind: 'number' },
     ...rest,
     read: (at, value, _, report) => {
       const sound = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
@@ -56,6 +64,7 @@ interface NumberBounds {
 export function choiceParam<T extends string>(help: string, choices: readonly T[], byDefault: T): Param<T> {
   return {
     help,
+    form: { kind: 'choice', choices },
     default: byDefault,
     read: (at, value, _, report) => {
       const found = choices.find((choice) => choice === value);
@@ -69,6 +78,7 @@ export function choiceParam<T extends string>(help: string, choices: readonly T[
 export function rulesParam(help: string): Param<readonly string[]> {
   return {
     help,
+    form: { kind: 'rules' },
     default: FUSION_RULE_NAMES,
     read: (at, value, _, report) => {
       if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length) {
@@ -93,6 +103,7 @@ export function rulesParam(help: string): Param<readonly string[]> {
 export function sizesParam(help: string): Param<readonly Size[]> {
   return {
     help,
+    form: { kind: 'sizes' },
     read: (at, value, base, report) => {
       if (!Array.isArray(value) || value.length === 0 || value.length > MAX_RUNS) {
         const expected = 'a list such as [32,64] or [{"layers":2,"width":64}]';

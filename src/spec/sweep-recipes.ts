@@ -26,7 +26,7 @@ export interface RecipeRow {
   readonly title: string;
   /** One or two sentences. */
   readonly help: string;
-  readonly params: Readonly<Record<string, Pick<Param<unknown>, 'help' | 'default'>>>;
+  readonly params: Readonly<Record<string, Pick<Param<unknown>, 'help' | 'default' | 'form'>>>;
   /** A sweep of it, small. */
   readonly example: SweepRecipe;
   readonly read: (given: Record<string, unknown>, base: RunSpec, report: Report) => RecipeReading | undefined;

@@ -1,9 +1,10 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { faultMessage, unreachable } from '../base/errors.ts';
+import { parseNumber } from '../lab/index.ts';
 import { fieldAt, getField, type ChoiceField, type Field, type NumberField, type SpecPath } from '../spec/index.ts';
 import type { FieldOwner } from './field-owner.ts';
-import { parseNumber, stepped, typed } from './number-input.ts';
+import { stepped, typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import './lab-casts-field.ts';
 import './lab-rules-field.ts';

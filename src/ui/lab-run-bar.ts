@@ -1,8 +1,8 @@
 import { css, html, nothing } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { fileName, type RunState } from '../lab/index.ts';
+import { fileName, parseNumber, type RunState } from '../lab/index.ts';
 import { LabElement } from './lab-element.ts';
-import { parseNumber, typed } from './number-input.ts';
+import { typed } from './number-input.ts';
 import { progressStyles } from './progress-styles.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';

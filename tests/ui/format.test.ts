@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fieldAt } from '../../src/spec/index.ts';
 import { bytes, clock, count, duration, figure, nats, short, si } from '../../src/ui/format.ts';
-import { parseNumber, stepped } from '../../src/ui/number-input.ts';
+import { parseNumber } from '../../src/lab/index.ts';
+import { stepped } from '../../src/ui/number-input.ts';
 
 describe('figures', () => {
   it.each([
