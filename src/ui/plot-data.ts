@@ -11,6 +11,10 @@ export interface Curve {
   readonly dash?: readonly number[];
   /** Draws the points too. */
   readonly dots?: boolean;
+  /** Diameter of its points, CSS pixels; 5 where it is left out. */
+  readonly dotSize?: number;
+  /** Draws the points alone. */
+  readonly lineless?: boolean;
   readonly x: ArrayLike<number>;
   readonly y: ArrayLike<number>;
 }

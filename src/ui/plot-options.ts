@@ -86,8 +86,9 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
           stroke: () => owner.color(curve.color),
           width: curve.width,
           alpha: curve.alpha,
-          points: { show: curve.dots === true, size: 5, width: 1, fill: () => owner.color(curve.color) },
+          points: { show: curve.dots === true, size: curve.dotSize ?? 5, width: 1, fill: () => owner.color(curve.color) },
           ...(curve.dash === undefined ? {} : { dash: [...curve.dash] }),
+          ...(curve.lineless === true ? { paths: () => null } : {}),
         };
       }),
     ],

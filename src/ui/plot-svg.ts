@@ -107,8 +107,24 @@ function path(
     if (value !== null) steps.push(`${broken ? 'M' : 'L'}${point(px, value)}`);
     broken = value === null;
   });
+  const dots = curve.dots === true ? dotsOf(curve, xs, values, point, color) : '';
+  if (curve.lineless === true) return dots;
   const dash = curve.dash === undefined ? '' : ` stroke-dasharray="${curve.dash.join(' ')}"`;
-  return `<path d="${steps.join('')}" fill="none" stroke="${color(curve.color)}" stroke-width="${curve.width}"${dash}/>`;
+  return `${dots}<path d="${steps.join('')}" fill="none" stroke="${color(curve.color)}" stroke-width="${curve.width}"${dash}/>`;
+}
+
+function dotsOf(
+  { dotSize = 5, color: own }: Curve,
+  xs: readonly number[],
+  values: readonly (number | null | undefined)[],
+  point: (x: number, y: number) => string,
+  color: (property: string) => string,
+): string {
+  const drawn = xs.flatMap((px, i) => {
+    const [x, y] = values[i] == null ? [] : point(px, values[i]).split(' ');
+    return x === undefined ? [] : [`<circle cx="${x}" cy="${y}" r="${dotSize / 2}"/>`];
+  });
+  return `<g fill="${color(own)}">${drawn.join('')}</g>`;
 }
 
 function escaped(text: string): string {

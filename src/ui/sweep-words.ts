@@ -1,0 +1,60 @@
+import type { CurveOptimum, LossesAt, RunCell, SweptAxis } from '../lab/index.ts';
+import { fieldAt, type SpecPath } from '../spec/index.ts';
+import { nats, short } from './format.ts';
+
+/** The name of an axis: `Learning rate`. */
+export function axisWords(path: SpecPath): string {
+  return fieldAt(path).label;
+}
+
+/** A value of a field in few characters. */
+export function valueWords(path: SpecPath, value: RunCell): string {
+  if (value === null) return 'off';
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'number') return short(value);
+  const field = fieldAt(path);
+  if (field.kind === 'choice') return value;
+  // Rules that are switched off, by name: `{"attention":false}`.
+  return value.startsWith('{') ? value.replaceAll(/[{}"]/g, '').replaceAll(':false', ' off').replaceAll(':true', ' on') : value;
+}
+
+/** What a curve is of: `Width 32, Layers 2`. */
+export function namesOf(axes: readonly SweptAxis[], values: readonly RunCell[]): string {
+  return axes.map(({ path }, i) => `${axisWords(path)} ${valueWords(path, values[i] ?? null)}`).join(', ') || 'All runs';
+}
+
+export function runsWords(count: number): string {
+  return count === 1 ? '1 run' : `${count} runs`;
+}
+
+/** `2.3456`, of several runs `2.3456 (2.3411 to 2.3502)`; a dash where none is done. */
+export function meanWords({ mean, low, high, losses }: LossesAt): string {
+  if (losses.length === 0) return '—';
+  return losses.length === 1 ? nats(mean) : `${nats(mean)} (${nats(low)} to ${nats(high)})`;
+}
+
+/** `2 runs done, 1 diverged, 3 to come`. */
+export function outcomeWords({ losses, diverged, open }: LossesAt): string {
+  return [
+    losses.length > 0 ? `${runsWords(losses.length)} done` : '',
+    diverged > 0 ? `${diverged} diverged` : '',
+    open > 0 ? `${open} to come` : '',
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+const BEYOND = {
+  nothing: 'nothing beyond it was run',
+  diverged: 'everything beyond it diverged',
+  open: 'what lies beyond it is to come',
+} as const;
+
+/** How sure an optimum is, as a sentence without its full stop; `what` is swept. */
+export function optimumWords(optimum: CurveOptimum | null, what: string): string {
+  if (optimum === null) return 'Too few runs are done';
+  if (optimum.kind === 'inside') return 'Interpolated: parabola in the logarithm through the best and its two neighbours';
+  const side = optimum.side === 'low' ? 'lowest' : 'highest';
+  const cure = optimum.beyond === 'nothing' ? `: sweep ${optimum.side === 'low' ? 'lower' : 'higher'}` : '';
+  return `At the edge: the best is the ${side} ${what.toLowerCase()} that is done, and ${BEYOND[optimum.beyond]}${cure}`;
+}
