@@ -1,5 +1,5 @@
-import type { CurveOptimum, LossesAt, RunCell, SweptAxis } from '../lab/index.ts';
-import { fieldAt, type SpecPath } from '../spec/index.ts';
+import type { CurveOptimum, LossesAt, RunCell, SweepDraft, SweptAxis } from '../lab/index.ts';
+import { columnsOf, fieldAt, isSpecPath, SWEEP_RECIPES, type ParamForm, type SpecPath, type Sweep } from '../spec/index.ts';
 import { nats, short } from './format.ts';
 
 /** The name of an axis: `Learning rate`. */
@@ -57,4 +57,39 @@ export function optimumWords(optimum: CurveOptimum | null, what: string): string
   const side = optimum.side === 'low' ? 'lowest' : 'highest';
   const cure = optimum.beyond === 'nothing' ? `: sweep ${optimum.side === 'low' ? 'lower' : 'higher'}` : '';
   return `At the edge: the best is the ${side} ${what.toLowerCase()} that is done, and ${BEYOND[optimum.beyond]}${cure}`;
+}
+
+const PARAM_WORDS: { readonly [param: string]: string } = {
+  tokensPerParameter: 'Tokens per parameter',
+  parameters: 'Parameters that count',
+  warmup: 'Warm-up keeps its',
+  rules: 'Fusion rules',
+  budgets: 'Budgets',
+};
+
+/** The label of a parameter of a recipe. */
+export function paramWords(name: string, form: ParamForm): string {
+  const known = PARAM_WORDS[name];
+  if (known !== undefined) return known;
+  return form.kind === 'values' ? axisWords(form.path) : `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+}
+
+const MOST_SPELLED = 12;
+
+/** The numbers that a range comes to: `5 values: 0.001, 0.00316, 0.01, 0.0316, 0.1.` Empty where there is nothing to tell. */
+export function spelledValues({ runs }: Pick<SweepDraft, 'runs'>, path: string, isRange: boolean): string {
+  if (!isRange || !isSpecPath(path)) return '';
+  const values = [...new Set(runs.map((run) => run.values[path]))].filter((value) => typeof value === 'number');
+  if (values.length === 0) return '';
+  const words = values.slice(0, MOST_SPELLED).map(short);
+  return `${values.length} values: ${words.join(', ')}${values.length > MOST_SPELLED ? ', …' : ''}.`;
+}
+
+/** A sweep's name, else what it is. */
+export function sweepTitle({ name, recipe, axes }: Sweep): string {
+  if (name !== '') return name;
+  const title = recipe === null ? '' : (SWEEP_RECIPES[recipe.kind]?.title ?? recipe.kind);
+  const own = axes.flatMap((axis) => columnsOf(axis).slice(0, 1)).map(({ path }) => axisWords(path));
+  if (title === '') return own.join(' × ');
+  return own.length === 0 ? title : `${title}, ${own.join(' × ').toLowerCase()}`;
 }
