@@ -122,6 +122,7 @@ export { MOST_CURVES, RunsDesk } from './runs-desk.ts';
 export { recordTitle, RUNS_VIEW_START, runsQuery, runsViewOf, shownColumns, shownRuns, type RunsView } from './runs-view.ts';
 export type { SweepDesk } from './sweep/sweep-desk.ts';
 export {
+  lossesAt,
   outcomeOf,
   sweptAxes,
   sweptRecords,
@@ -135,7 +136,7 @@ export { isoflopCurves, type IsoflopCurve } from './sweep/isoflop-view.ts';
 export type { TypedValues } from './sweep/typed-values.ts';
 export type { GroupState, QueuedGroup, SweepQueue, SweepRecord, SweepState } from './sweep/types.ts';
 export { curvesCsv, heatCsv, isoflopCsv } from './sweep/view-files.ts';
-export { heatView, lossCurves, type CurveOptimum, type HeatView, type LossCurve } from './sweep/views.ts';
+export { heatView, lossCurves, sweptPoints, type CurveOptimum, type HeatView, type LossCurve } from './sweep/views.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
 export { parseNumber } from './typed-number.ts';

@@ -1,6 +1,6 @@
-import type { CurveOptimum, LossesAt, RunCell, SweepDraft, SweptAxis } from '../lab/index.ts';
-import { columnsOf, fieldAt, isSpecPath, SWEEP_RECIPES, type ParamForm, type SpecPath, type Sweep } from '../spec/index.ts';
-import { nats, short } from './format.ts';
+import type { CurveOptimum, Lab, LossesAt, RunCell, SweepDraft, SweptAxis } from '../lab/index.ts';
+import { columnsOf, fieldAt, isSpecPath, SWEEP_RECIPES, type ParamForm, type SpecPath, type Sweep, type SweepRun } from '../spec/index.ts';
+import { duration, nats, short } from './format.ts';
 
 /** The name of an axis: `Learning rate`. */
 export function axisWords(path: SpecPath): string {
@@ -92,4 +92,36 @@ export function sweepTitle({ name, recipe, axes }: Sweep): string {
   const own = axes.flatMap((axis) => columnsOf(axis).slice(0, 1)).map(({ path }) => axisWords(path));
   if (title === '') return own.join(' × ');
   return own.length === 0 ? title : `${title}, ${own.join(' × ').toLowerCase()}`;
+}
+
+/** What a program trains: `Width 32, 5 values of learning rate, 2 seeds`. */
+export function groupWords(runs: readonly SweepRun[], axes: readonly SweptAxis[], manySeeds: boolean): string {
+  const words = axes.map(({ path }) => {
+    const values = [...new Set(runs.map((run) => JSON.stringify(run.values[path] ?? null)))];
+    if (values.length > 1) return `${values.length} values of ${axisWords(path).toLowerCase()}`;
+    const value = runs[0]?.values[path] ?? null;
+    return `${axisWords(path)} ${valueWords(path, typeof value === 'object' && value !== null ? JSON.stringify(value) : value)}`;
+  });
+  const seeds = new Set(runs.map(({ spec }) => `${spec.seed.init} ${spec.seed.data}`));
+  const [first] = runs;
+  const seed = seeds.size > 1 ? `${seeds.size} seeds` : `seed ${first?.spec.seed.init ?? ''}`;
+  return [...words, ...(manySeeds ? [seed] : [])].join(', ') || runsWords(runs.length);
+}
+
+/** What keeps a sweep from being started, in a sentence; null where nothing does. */
+export function sweepBlockedWords({ deviceState, run, comparisons, kernels }: Lab): string | null {
+  if (deviceState === 'opening') return 'Opening the GPU…';
+  if (deviceState === 'none') return 'There is no GPU to train on.';
+  if (deviceState === 'crashed') return 'The training worker stopped: restart it above.';
+  if (run?.active === true) return 'A run is training on the Train page: stop it there, or let it end, to sweep.';
+  if (comparisons.busy) return 'A comparison has the GPU: stop it on the Numerics page, or let it end, to sweep.';
+  if (kernels.busy) return 'A measurement has the GPU: stop it on the Kernels page, or let it end, to sweep.';
+  return null;
+}
+
+export const UNTIMED = 'unknown until something like it was timed';
+
+/** A time that is left or that something will take; in words where nothing is known of it. */
+export function timeLeftWords(ms: number | null): string {
+  return ms === null ? UNTIMED : `about ${duration(ms)}`;
 }

@@ -24,7 +24,7 @@ function made(sweep: Sweep, loss: (run: SweepRun) => number | null | undefined):
     const at = loss(run);
     return at === undefined ? [] : [ended(run, at)];
   });
-  return sweptRuns(sweep, records);
+  return sweptRuns(expandSweep(sweep), records);
 }
 
 /** Curves of loss against learning rate, one a width, of runs that ended as `loss` says. */

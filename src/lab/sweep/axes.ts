@@ -1,4 +1,4 @@
-import { expandSweep, fieldAt, getField, SPEC_PATHS, type RunSpec, type SpecPath, type Sweep } from '../../spec/index.ts';
+import { fieldAt, getField, SPEC_PATHS, type RunSpec, type SpecPath, type SweepRun } from '../../spec/index.ts';
 import { endLossOf, type RunRecord } from '../store/record.ts';
 import type { RunCell } from '../store/columns.ts';
 
@@ -35,10 +35,10 @@ const FOLLOWS: readonly SpecPath[] = ['schedule.warmupSteps', 'name'];
 /** Of fields that change together the first of these gives the axis its name. */
 const FIRST: readonly SpecPath[] = ['model.width', 'model.layers', 'data.batch', 'optimizer.lr'];
 
-/** The runs of a sweep, each with its record where it has one, in the sweep's order. @throws SpecError as expandSweep. */
-export function sweptRuns(sweep: Sweep, records: readonly RunRecord[]): readonly SweptRun[] {
+/** The runs of a sweep, each with its record where it has one, in the order given. */
+export function sweptRuns(runs: readonly SweepRun[], records: readonly RunRecord[]): readonly SweptRun[] {
   const byId = new Map(records.map((record) => [record.id, record]));
-  return expandSweep(sweep).map(({ id, values, spec }) => ({
+  return runs.map(({ id, values, spec }) => ({
     id,
     spec,
     values: Object.fromEntries(Object.entries(values).map(([path, value]) => [path, plain(value)])),

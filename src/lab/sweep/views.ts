@@ -1,4 +1,5 @@
 import type { RunCell } from '../store/columns.ts';
+import { spread } from '../store/groups.ts';
 import { byValues, lossesAt, seedOf, sweptValue, type LossesAt, type SweptAxis, type SweptRun } from './axes.ts';
 
 /** Where along a curve its loss is least. */
@@ -126,4 +127,22 @@ export function heatView(runs: readonly SweptRun[], rows: SweptAxis, columns: Sw
   const means = cells.flat().flatMap((cell) => (cell !== null && Number.isFinite(cell.mean) ? [cell.mean] : []));
   const [low, high] = means.length === 0 ? [Number.NaN, Number.NaN] : [Math.min(...means), Math.max(...means)];
   return { rows: rows.values, columns: columns.values, cells, low, high };
+}
+
+/** One combination of the values of all axes, and the losses of its seeds. */
+export interface SweptPoint extends LossesAt {
+  readonly values: readonly RunCell[];
+  /** Standard deviation of the sample; NaN of fewer than two losses. */
+  readonly deviation: number;
+}
+
+/** Every combination that the sweep has, the lowest mean first, those without one last. */
+export function sweptPoints(runs: readonly SweptRun[], axes: readonly SweptAxis[]): readonly SweptPoint[] {
+  const rank = ({ mean }: SweptPoint): number => (Number.isFinite(mean) ? mean : Infinity);
+  return byValues(runs, axes)
+    .map(({ values, runs: members }): SweptPoint => {
+      const at = lossesAt(members);
+      return { ...at, values, deviation: spread(at.losses).standardDeviation };
+    })
+    .toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
