@@ -37,12 +37,12 @@ export function seedWords(seeds: number): string {
 }
 
 /** What keeps a comparison from being started, in a sentence; null where nothing does but the setup itself. */
-export function blockedWords({ deviceState, form, run, kernels }: Lab): string | null {
+export function blockedWords({ deviceState, form, run, kernels, sweeps }: Lab): string | null {
   if (deviceState === 'opening') return 'Opening the GPU…';
   if (deviceState === 'none') return 'There is no GPU to train on.';
   if (deviceState === 'crashed') return 'The training worker stopped: restart it above.';
   if (run?.active === true) return 'A run is training on the Train page: stop it there, or let it end, to compare.';
-  if (kernels.busy) return 'A measurement has the GPU: stop it on the Kernels page, or let it end, to compare.';
+  if (sweeps?.busy === true) return 'A sweep is training: pause it on the Sweeps page, or let it end, to compare.';
   if (kernels.busy) return 'A measurement has the GPU: stop it on the Kernels page, or let it end, to compare.';
   return form.valid ? null : 'The settings on the Train page have errors: correct them there first.';
 }

@@ -114,12 +114,13 @@ export function lanesWords(lanes: number): string {
 }
 
 /** What keeps a measurement from being started, in a sentence; null where nothing does. */
-export function measureBlockedWords({ deviceState, form, run, comparisons, kernels }: Lab): string | null {
+export function measureBlockedWords({ deviceState, form, run, comparisons, kernels, sweeps }: Lab): string | null {
   if (deviceState === 'opening') return 'Opening the GPU…';
   if (deviceState === 'none') return 'There is no GPU to measure.';
   if (deviceState === 'crashed') return 'The training worker stopped: restart it above.';
   if (run?.active === true) return 'A run is training on the Train page: stop it there, or let it end, to measure.';
   if (comparisons.busy) return 'A comparison has the GPU: stop it on the Numerics page, or let it end, to measure.';
+  if (sweeps?.busy === true) return 'A sweep is training: pause it on the Sweeps page, or let it end, to measure.';
   if (kernels.measuring !== null) return `${goingWords(kernels.measuring.what)} has the GPU.`;
   return form.valid ? null : 'The settings on the Train page have errors: correct them there first.';
 }

@@ -226,11 +226,12 @@ export class LabHeader extends LabElement {
 
   /** What a page does by itself, in a sentence; empty where it waits for the user. */
   #goingOn(page: PageId): string {
-    const { run, comparisons, kernels } = this.lab;
+    const { run, comparisons, kernels, sweeps } = this.lab;
     switch (page) {
       case 'train':
         return run?.state === 'running' ? 'A run is training' : '';
       case 'sweeps':
+        return sweeps?.busy === true ? 'A sweep is training' : '';
       case 'runs':
       case 'laws':
         return '';

@@ -65,9 +65,11 @@ export class LabLaunch extends LabElement {
         this.lab.busy
           ? html`<p class="small muted" role="status">
               ${
-                this.lab.comparisons.busy
-                  ? 'A comparison has the GPU: stop it on the Numerics page, or let it end, to train here.'
-                  : 'A measurement has the GPU: stop it on the Kernels page, or let it end, to train here.'
+                this.lab.sweeps?.busy === true
+                  ? 'A sweep is training: pause it on the Sweeps page, or let it end, to train here.'
+                  : this.lab.comparisons.busy
+                    ? 'A comparison has the GPU: stop it on the Numerics page, or let it end, to train here.'
+                    : 'A measurement has the GPU: stop it on the Kernels page, or let it end, to train here.'
               }
             </p>`
           : nothing

@@ -111,7 +111,12 @@ export class LabSweepForecast extends LitElement {
     </details>`;
   }
 
-  #row({ runs, steps, flops, bytes: size, leftMs, reason }: QueuedGroup, i: number, axes: readonly SweptAxis[], seeds: boolean): unknown {
+  #row(
+    { runs, steps, flops, bytes: size, leftMs, reason }: QueuedGroup,
+    i: number,
+    axes: readonly SweptAxis[],
+    seeds: boolean,
+  ): unknown {
     return html`<tr>
       <th scope="row">${i + 1}</th>
       <td>${groupWords(runs, axes, seeds)}${reason === null ? nothing : html`<span class="error"> ${reason}</span>`}</td>

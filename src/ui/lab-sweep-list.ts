@@ -96,7 +96,13 @@ export class LabSweepList extends LitElement {
   }
 
   #row({ id, title, badge, running, runs, done, diverged }: ListedSweep): unknown {
-    return html`<button type="button" data-action="show-sweep" data-sweep=${id} aria-pressed=${id === this.shown} @click=${(): void => this.#show(id)}>
+    return html`<button
+      type="button"
+      data-action="show-sweep"
+      data-sweep=${id}
+      aria-pressed=${id === this.shown}
+      @click=${(): void => this.#show(id)}
+    >
       <span class="name">${title}</span>
       <span class="facts small"
         ><span class="muted">${whole(done)} of ${whole(runs)} runs${diverged === 0 ? '' : `, ${diverged} diverged`}</span>${

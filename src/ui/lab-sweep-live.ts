@@ -62,7 +62,10 @@ export class LabSweepLive extends LitElement {
   override render(): unknown {
     const { run } = this;
     const losses = run.lanes.map(({ lossNats }) => lossNats.at(lossNats.length - 1)).filter((loss) => Number.isFinite(loss));
-    const range = losses.length === 0 ? '' : `loss ${nats(Math.min(...losses))}${losses.length > 1 ? ` to ${nats(Math.max(...losses))}` : ''}`;
+    const range =
+      losses.length === 0
+        ? ''
+        : `loss ${nats(Math.min(...losses))}${losses.length > 1 ? ` to ${nats(Math.max(...losses))}` : ''}`;
     const lanes = run.lanes.length === 1 ? 'one lane' : `${run.lanes.length} lanes`;
     return html`<div class="words">
         <span>${stateWords(run)}</span><span class="muted">${run.steps.length === 0 ? '' : `${lanes}, ${range}`}</span>

@@ -40,13 +40,17 @@ export class LabSweepPoints extends LabSweepElement {
     const points = sweptPoints(runs, axes);
     const rows = points.map(({ values, losses, mean, low, high, deviation, ...counts }) => [
       ...(axes.length === 0 ? ['All runs'] : axes.map(({ path }, i) => valueWords(path, values[i] ?? null))),
-      ...(losses.length === 0 ? ['—', '—', '—', '—'] : [nats(mean), Number.isNaN(deviation) ? '—' : short(deviation), nats(low), nats(high)]),
+      ...(losses.length === 0
+        ? ['—', '—', '—', '—']
+        : [nats(mean), Number.isNaN(deviation) ? '—' : short(deviation), nats(low), nats(high)]),
       outcomeWords({ losses, mean, low, high, ...counts }),
     ]);
     const heads = axes.length === 0 ? [''] : axes.map(({ path }) => axisWords(path));
     return html`<section class="card" aria-label="Every point">
       <details ?open=${!this.folded}>
-        <summary><h2>Every point <span class="muted">the best first, loss at the end in nats per token</span></h2></summary>
+        <summary>
+          <h2>Every point <span class="muted">the best first, loss at the end in nats per token</span></h2>
+        </summary>
         ${figuresTable('Every point of the sweep', [...heads, 'Mean', 'Deviation of seeds', 'Lowest', 'Highest', 'Runs'], rows)}
       </details>
     </section>`;

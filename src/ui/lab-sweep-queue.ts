@@ -101,8 +101,10 @@ export class LabSweepQueue extends LabElement {
     const running = this.desk.runningId === record.id;
     const title = sweepTitle(record.sweep);
     const lost = groups.reduce((sum, { diverged }) => sum + diverged.length, 0);
-    const going = groups.some(({ state: now }) => now === 'running' || now === 'paused');
     const { run } = this.desk;
+    const onGpu = groups.some(
+      ({ id, state: now }) => (now === 'running' || now === 'paused') && run?.runId.endsWith(id) === true,
+    );
     const state = running ? 'running' : record.state === 'running' ? 'paused' : record.state;
     return html`<section class="card" aria-labelledby="title">
       <header>
@@ -116,14 +118,23 @@ export class LabSweepQueue extends LabElement {
           <dt>Runs done</dt>
           <dd data-done=${runsDone}>${whole(runsDone)} <span>of ${whole(runs)}</span></dd>
         </div>
-        ${lost === 0 ? nothing : html`<div><dt>Diverged</dt><dd class="lost">${lost}</dd></div>`}
+        ${
+          lost === 0
+            ? nothing
+            : html`<div>
+                <dt>Diverged</dt>
+                <dd class="lost">${lost}</dd>
+              </div>`
+        }
         <div>
           <dt>Done</dt>
           <dd>${si(flopsDone, 'FLOPs')} <span>of ${si(flops, 'FLOPs')}</span></dd>
         </div>
         <div>
           <dt>Time left</dt>
-          <dd class=${etaMs === null ? 'long' : ''}>${state === 'done' ? 'none' : etaMs === null ? UNTIMED : `about ${duration(etaMs)}`}</dd>
+          <dd class=${etaMs === null ? 'long' : ''}>
+            ${state === 'done' ? 'none' : etaMs === null ? UNTIMED : `about ${duration(etaMs)}`}
+          </dd>
         </div>
         <div>
           <dt>Memory at most</dt>
@@ -131,7 +142,7 @@ export class LabSweepQueue extends LabElement {
         </div>
       </dl>
       <progress aria-label=${`Progress of ${title}`} max="1" .value=${flops === 0 ? 0 : flopsDone / flops}></progress>
-      ${run !== null && (running || going) ? html`<lab-sweep-live .run=${run}></lab-sweep-live>` : nothing}
+      ${run !== null && (running || onGpu) ? html`<lab-sweep-live .run=${run}></lab-sweep-live>` : nothing}
       ${this.#groups(groups)}
     </section>`;
   }
@@ -164,8 +175,12 @@ export class LabSweepQueue extends LabElement {
               Try ${failed.length} failed again
             </button>`
       }
-      <button type="button" data-action="copy-sweep-plan" @click=${(): void => this.#say('lab-sweep-reuse')}>Change a copy</button>
-      <button type="button" class="quiet" data-action="delete-sweep" @click=${(): void => this.#say('lab-sweep-delete')}>Delete</button>`;
+      <button type="button" data-action="copy-sweep-plan" @click=${(): void => this.#say('lab-sweep-reuse')}>
+        Change a copy
+      </button>
+      <button type="button" class="quiet" data-action="delete-sweep" @click=${(): void => this.#say('lab-sweep-delete')}>
+        Delete
+      </button>`;
   }
 
   #blocked(): unknown {
@@ -200,7 +215,12 @@ export class LabSweepQueue extends LabElement {
       ${
         left === 0
           ? nothing
-          : html`<button type="button" class="quiet" data-action="show-waiting" @click=${(): void => void (this.everything = true)}>
+          : html`<button
+              type="button"
+              class="quiet"
+              data-action="show-waiting"
+              @click=${(): void => void (this.everything = true)}
+            >
               Show ${left} more that wait
             </button>`
       }

@@ -46,14 +46,9 @@ export class LabSweepResults extends LabSweepElement {
     const by = axes.find(({ path }) => path === view.by && path !== x?.path) ?? null;
     const isoflop = isoflopCurves(runs, view.counted);
     return html`${this.#head()}
-    ${isoflop.length === 0 ? nothing : html`<lab-sweep-isoflop .curves=${isoflop} counted=${view.counted}></lab-sweep-isoflop>`}
-    ${
-      x === undefined
-        ? nothing
-        : html`<lab-sweep-curves .runs=${runs} .axes=${axes} .x=${x} .by=${by}></lab-sweep-curves>`
-    }
-    ${this.#map(x)}
-    <lab-sweep-points .runs=${runs} .axes=${axes} ?folded=${x !== undefined}></lab-sweep-points>`;
+      ${isoflop.length === 0 ? nothing : html`<lab-sweep-isoflop .curves=${isoflop} counted=${view.counted}></lab-sweep-isoflop>`}
+      ${x === undefined ? nothing : html`<lab-sweep-curves .runs=${runs} .axes=${axes} .x=${x} .by=${by}></lab-sweep-curves>`}
+      ${this.#map(x)} <lab-sweep-points .runs=${runs} .axes=${axes} ?folded=${x !== undefined}></lab-sweep-points>`;
   }
 
   /** A map of two axes; that of learning rates lies across. */

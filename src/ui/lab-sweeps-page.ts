@@ -1,8 +1,37 @@
-import { html } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { css, html, nothing } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
+import {
+  LAWS_VIEW_START,
+  lawsQuery,
+  outcomeOf,
+  RUNS_VIEW_START,
+  RunsDesk,
+  runsQuery,
+  SweepDraft,
+  sweptAxes,
+  sweptRecords,
+  sweptRuns,
+  type RunRecord,
+  type SweepDesk,
+  type SweepRecord,
+  type SweepsView,
+  type SweptRun,
+} from '../lab/index.ts';
+import { expandSweep, specToHash, sweepFromHash, type SweepRun } from '../spec/index.ts';
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
+import type { LabSweepBuilder } from './lab-sweep-builder.ts';
+import type { ListedSweep } from './lab-sweep-list.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { sweepTitle } from './sweep-words.ts';
+import { Throttle } from './throttle.ts';
+import './lab-notices.ts';
+import './lab-sweep-builder.ts';
+import './lab-sweep-list.ts';
+import './lab-sweep-queue.ts';
+import './lab-sweep-results.ts';
+import './lab-sweep-undo.ts';
+import './lab-unsupported.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -10,15 +39,235 @@ declare global {
   }
 }
 
+/** A queue is looked at anew so often at most: with hundreds of runs it takes milliseconds to make and to render. */
+const RENDER_MS = 400;
+
+/** Sweeps: the one that is being made, those that are kept with their queues, and what their runs came to. */
 @customElement('lab-sweeps-page')
 export class LabSweepsPage extends LabElement {
-  static override readonly styles = sharedStyles;
+  static override readonly styles = [
+    sharedStyles,
+    css`
+      main {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 14px;
+        max-width: 1760px;
+        margin: 0 auto;
+        padding: 16px 20px 48px;
+      }
+      @media (max-width: 960px) {
+        main {
+          padding: 12px 14px 40px;
+        }
+      }
+    `,
+  ];
 
   @property({ attribute: false }) address!: Address;
+  @query('lab-sweep-builder') private readonly builder!: LabSweepBuilder | null;
+  protected override readonly topics = ['device'] as const;
+  readonly #draft = new SweepDraft();
+  /** The plan of the address as it was last read or written here. */
+  #plan = '';
+  #runs: RunsDesk | null = null;
+  /** Runs of sweeps by id: writing them down takes a while. */
+  readonly #expanded = new Map<string, readonly SweepRun[]>();
+  readonly #later = new Throttle(() => this.requestUpdate(), RENDER_MS);
+  #ends: (() => void)[] = [];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const { lab, address } = this;
+    if (lab.store === null || lab.sweeps === null) return;
+    const report = (error: unknown, where: string): void => lab.report(error, where);
+    const runs = (this.#runs ??= new RunsDesk({ store: lab.store, report, notice: (text) => lab.notice(text) }));
+    this.#ends = [
+      runs.on('runs', () => this.#later.call()),
+      lab.sweeps.on('sweeps', () => this.requestUpdate()),
+      lab.sweeps.on('queue', () => this.#later.call()),
+      address.on('view', () => this.#viewed()),
+      address.on('page', () => {
+        runs.asleep = address.page !== 'sweeps';
+        this.requestUpdate();
+      }),
+      () => runs.close(),
+    ];
+    runs.open();
+    this.#viewed();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#later.cancel();
+    for (const end of this.#ends) end();
+    this.#ends = [];
+  }
+
+  /** While another page is shown nothing is rendered: a queue changes with every step. */
+  override shouldUpdate(): boolean {
+    return this.address.page === 'sweeps' || !this.hasUpdated;
+  }
 
   override render(): unknown {
-    return html`<main>
-      <section class="card"><h2>Sweeps</h2></section>
+    const { lab, address } = this;
+    const desk = lab.sweeps;
+    if (desk === null)
+      return html`<main><p class="card">Sweeps need storage, and this browser stores nothing for this page.</p></main>`;
+    const { sweep } = address.sweeps;
+    const records = this.#runs?.runs ?? [];
+    const listed = this.#listed(desk, records);
+    return html`<main
+      @lab-sweeps-view=${(event: CustomEvent<Partial<SweepsView>>): void => address.setSweeps(event.detail)}
+      @lab-planned=${(): void => this.#planned()}
+      @lab-sweep-reuse=${(event: CustomEvent<string>): void => this.#reuse(event.detail)}
+      @lab-sweep-delete=${(event: CustomEvent<string>): void => void this.#delete(desk, event.detail)}
+    >
+      ${lab.deviceState === 'none' ? html`<lab-unsupported .lab=${lab}></lab-unsupported>` : nothing}
+      ${listed.length === 0 ? nothing : html`<lab-sweep-list .sweeps=${listed} shown=${sweep}></lab-sweep-list>`}
+      <lab-sweep-undo .desk=${desk} .removed=${desk.removed}></lab-sweep-undo>
+      ${sweep === '' ? this.#builder(desk) : this.#opened(desk, sweep, records)}
+      <lab-notices .lab=${lab}></lab-notices>
     </main>`;
   }
+
+  #builder(desk: SweepDesk): unknown {
+    return html`<lab-sweep-builder
+      .lab=${this.lab}
+      .address=${this.address}
+      .desk=${desk}
+      .draft=${this.#draft}
+    ></lab-sweep-builder>`;
+  }
+
+  #opened(desk: SweepDesk, id: string, records: readonly RunRecord[]): unknown {
+    const record = desk.sweeps?.find((each) => each.id === id);
+    const queue = desk.queueOf(id);
+    const runs = record === undefined ? sweptRecords(id, records) : sweptRuns(this.#runsOf(record), records);
+    const axes = sweptAxes(runs);
+    if (desk.sweeps === null || this.#runs?.runs === null)
+      return html`<section class="card"><p class="muted">Reading…</p></section>`;
+    if (record === undefined && runs.length === 0)
+      return html`<section class="card">
+        <p data-missing>This browser does not keep the sweep ${id}. A link holds no runs: ask for a file of them.</p>
+      </section>`;
+    return html`${
+        queue === null
+          ? record === undefined
+            ? html`<section class="card">
+                <h2>${this.#foreignTitle(runs)}</h2>
+                <p class="small muted">Its runs are kept here; what else belongs to it is not, so that it cannot be resumed.</p>
+              </section>`
+            : html`<section class="card">
+                <h2>${sweepTitle(record.sweep)}</h2>
+                <p class="muted">Reading…</p>
+              </section>`
+          : html`<lab-sweep-queue .lab=${this.lab} .desk=${desk} .queue=${queue} .axes=${axes}></lab-sweep-queue>`
+      }
+      <lab-sweep-results
+        .runs=${runs}
+        .axes=${axes}
+        .view=${this.address.sweeps}
+        lawsHref=${`#laws?${lawsQuery({ ...LAWS_VIEW_START, sweep: id }).toString()}`}
+        runsHref=${`#runs?${runsQuery({ ...RUNS_VIEW_START, sweep: id }).toString()}`}
+      ></lab-sweep-results>`;
+  }
+
+  /** Kept sweeps, newest first, then those of which runs are here alone. */
+  #listed(desk: SweepDesk, records: readonly RunRecord[]): readonly ListedSweep[] {
+    const byId = new Map(records.map((record) => [record.id, record]));
+    const kept = (desk.sweeps ?? []).map((record): ListedSweep => {
+      const ids = record.groups.flat();
+      const found = ids.flatMap((id) => byId.get(id) ?? []);
+      const running = desk.runningId === record.id;
+      const badge = running ? 'TRAINING' : record.state === 'ready' ? 'NOT BEGUN' : record.state === 'done' ? '' : 'PAUSED';
+      return { id: record.id, title: sweepTitle(record.sweep), badge, running, runs: ids.length, ...countsOf(found) };
+    });
+    const known = new Set([...(desk.sweeps ?? []), ...desk.removed].map(({ id }) => id));
+    const foreign = new Map<string, RunRecord[]>();
+    for (const record of records) {
+      if (record.sweep === null || known.has(record.sweep.id)) continue;
+      foreign.set(record.sweep.id, [...(foreign.get(record.sweep.id) ?? []), record]);
+    }
+    const others = [...foreign].map(([id, found]): ListedSweep => {
+      const title = this.#foreignTitle(sweptRecords(id, found));
+      return { id, title, badge: 'RUNS ONLY', running: false, runs: found.length, ...countsOf(found) };
+    });
+    return [...kept, ...others];
+  }
+
+  #foreignTitle(runs: readonly SweptRun[]): string {
+    const name = runs[0]?.spec.name ?? '';
+    return name === '' ? `Sweep ${runs[0]?.record?.sweep?.id.slice(0, 6) ?? ''}` : name;
+  }
+
+  #runsOf({ id, sweep }: SweepRecord): readonly SweepRun[] {
+    const known = this.#expanded.get(id);
+    if (known !== undefined) return known;
+    let runs: readonly SweepRun[] = [];
+    try {
+      runs = expandSweep(sweep);
+    } catch (error) {
+      this.lab.report(error, 'sweep');
+    }
+    this.#expanded.set(id, runs);
+    return runs;
+  }
+
+  /** The address may hold another plan than what is being built. */
+  #viewed(): void {
+    const { plan } = this.address.sweeps;
+    if (plan !== this.#plan) {
+      this.#plan = plan;
+      if (plan !== '') this.#load(plan);
+    }
+    this.requestUpdate();
+  }
+
+  #load(plan: string): void {
+    try {
+      this.#draft.load(sweepFromHash(plan));
+    } catch (error) {
+      this.lab.report(error, 'URL');
+      return;
+    }
+    this.#baseIntoForm();
+    this.builder?.refresh();
+  }
+
+  /** The base of a sweep that was not typed here is what the Train page shows from now on. */
+  #baseIntoForm(): void {
+    const { base } = this.#draft;
+    if (specToHash(base) !== specToHash(this.lab.form.spec)) this.lab.setSpec(base);
+  }
+
+  /** What is built goes into the address, so that a link opens the page with it. */
+  #planned(): void {
+    const draft = this.#draft;
+    // A file that was opened brings its own base.
+    if (this.lab.form.valid) this.#baseIntoForm();
+    const plan = draft.untouched ? '' : (draft.hash ?? (draft.sweep === null ? this.#plan : ''));
+    if (plan === this.#plan) return;
+    this.#plan = plan;
+    this.address.setSweeps({ plan });
+  }
+
+  #reuse(id: string): void {
+    const record = this.lab.sweeps?.sweeps?.find((each) => each.id === id);
+    if (record === undefined) return;
+    this.#draft.load(record.sweep);
+    this.#baseIntoForm();
+    this.address.setSweeps({ sweep: '' });
+  }
+
+  async #delete(desk: SweepDesk, id: string): Promise<void> {
+    await desk.remove(id);
+    this.address.setSweeps({ sweep: '' });
+  }
+}
+
+function countsOf(found: readonly RunRecord[]): Pick<ListedSweep, 'done' | 'diverged'> {
+  const outcomes = found.map((record) => outcomeOf({ id: record.id, values: {}, spec: record.spec, record }));
+  const diverged = outcomes.filter((outcome) => outcome === 'diverged').length;
+  return { done: outcomes.filter((outcome) => outcome === 'done').length + diverged, diverged };
 }

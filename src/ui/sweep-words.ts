@@ -1,5 +1,14 @@
 import type { CurveOptimum, Lab, LossesAt, RunCell, SweepDraft, SweptAxis } from '../lab/index.ts';
-import { columnsOf, fieldAt, isSpecPath, SWEEP_RECIPES, type ParamForm, type SpecPath, type Sweep, type SweepRun } from '../spec/index.ts';
+import {
+  columnsOf,
+  fieldAt,
+  isSpecPath,
+  SWEEP_RECIPES,
+  type ParamForm,
+  type SpecPath,
+  type Sweep,
+  type SweepRun,
+} from '../spec/index.ts';
 import { duration, nats, short } from './format.ts';
 
 /** The name of an axis: `Learning rate`. */
