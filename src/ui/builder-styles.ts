@@ -5,6 +5,7 @@ export const builderStyles = css`
   .field {
     display: grid;
     gap: 4px;
+    align-content: start;
     min-width: 0;
   }
   .field > label,
@@ -23,7 +24,6 @@ export const builderStyles = css`
     gap: 6px;
     align-items: center;
   }
-  .inputs > input,
   .inputs > select {
     width: auto;
   }

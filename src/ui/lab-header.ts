@@ -135,7 +135,7 @@ export class LabHeader extends LabElement {
         border-radius: 50%;
         background: var(--accent);
       }
-      @media (max-width: 1560px) {
+      @media (max-width: 1280px) {
         .tagline {
           display: none;
         }
@@ -147,14 +147,16 @@ export class LabHeader extends LabElement {
         nav {
           order: 4;
           flex-basis: 100%;
-          margin: -4px -10px 0;
-          overflow-x: auto;
-          scrollbar-width: none;
+          justify-content: space-between;
+          gap: 0;
+          margin: -4px -7px 0;
         }
         nav a {
-          flex: 1 0 auto;
-          justify-content: center;
-          padding: 0 4px;
+          padding: 0 7px;
+        }
+        nav a[aria-current='page']::after {
+          right: 7px;
+          left: 7px;
         }
         .tagline {
           display: block;

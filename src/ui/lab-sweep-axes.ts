@@ -71,13 +71,17 @@ export class LabSweepAxes extends LabDraftElement {
       <datalist id="paths">
         ${SPEC_PATHS.filter((path) => path !== 'name').map((path) => html`<option value=${path}>${fieldAt(path).label}</option>`)}
       </datalist>
-      <ol>
-        ${repeat(
-          axes,
-          ({ key }) => key,
-          (axis, i) => this.#axis(axis, i),
-        )}
-      </ol>
+      ${
+        axes.length === 0
+          ? nothing
+          : html`<ol>
+              ${repeat(
+                axes,
+                ({ key }) => key,
+                (axis, i) => this.#axis(axis, i),
+              )}
+            </ol>`
+      }
       <div>
         <button type="button" data-action="add-axis" @click=${(): void => this.#do(() => this.draft.addAxis())}>
           Add an axis

@@ -150,9 +150,9 @@ export class LabSweepBuilder extends LabElement {
           }}
         />
         ${draft.faultsAt('name').map((fault) => html`<p class="error">${faultMessage(fault)}</p>`)}
-      </div>
-      <div role="status">
-        ${others.slice(0, MOST_FAULTS).map((fault) => html`<p class="error" data-place="sweep">${faultMessage(fault)}</p>`)}
+        <div role="status">
+          ${others.slice(0, MOST_FAULTS).map((fault) => html`<p class="error" data-place="sweep">${faultMessage(fault)}</p>`)}
+        </div>
       </div>
       <div class="cost">
         <lab-sweep-forecast

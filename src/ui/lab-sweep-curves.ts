@@ -1,5 +1,5 @@
 import { css, html, type PropertyValues } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { customElement, property, state } from 'lit/decorators.js';
 import { curvesCsv, lossCurves, type LossCurve, type SweptAxis, type SweptRun } from '../lab/index.ts';
 import { figuresTable } from './figures-table.ts';
 import { nats, short } from './format.ts';
@@ -8,6 +8,7 @@ import type { SweepCurve } from './lab-sweep-chart.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { curvesFrame, type SweepFrame } from './sweep-frames.ts';
+import { lossReach } from './sweep-heat.ts';
 import { axisWords, meanWords, namesOf, optimumWords, outcomeWords, valueWords } from './sweep-words.ts';
 import { tableStyles } from './table-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -30,6 +31,7 @@ export class LabSweepCurves extends LabSweepElement {
       .optima {
         margin-top: 4px;
       }
+      .optima th:last-child,
       .optima td:last-child {
         text-align: left;
         white-space: normal;
@@ -47,7 +49,11 @@ export class LabSweepCurves extends LabSweepElement {
   @property({ attribute: false }) x!: SweptAxis;
   /** Axis that tells curves apart; null: every combination of the others. */
   @property({ attribute: false }) by: SweptAxis | null = null;
+  /** y reaches up to the highest loss, however far that is. */
+  @state() private whole = false;
   #curves: readonly LossCurve[] = [];
+  /** Highest loss that is drawn otherwise. */
+  #reach = Infinity;
 
   get #apart(): readonly SweptAxis[] {
     return this.by === null ? this.axes.filter(({ path }) => path !== this.x.path) : [this.by];
@@ -55,6 +61,9 @@ export class LabSweepCurves extends LabSweepElement {
 
   override willUpdate(_changed: PropertyValues<this>): void {
     this.#curves = lossCurves(this.runs, this.axes, this.x, this.by);
+    const means = this.#curves.flatMap(({ points }) => points.map(({ mean }) => mean)).filter((mean) => Number.isFinite(mean));
+    const reach = lossReach(means);
+    this.#reach = reach < Math.max(...means) ? reach : Infinity;
   }
 
   override render(): unknown {
@@ -114,6 +123,19 @@ export class LabSweepCurves extends LabSweepElement {
               </select></label
             >`
       }
+      ${
+        Number.isFinite(this.#reach)
+          ? html`<label
+              ><input
+                type="checkbox"
+                role="switch"
+                name="whole"
+                .checked=${this.whole}
+                @change=${(): void => void (this.whole = !this.whole)}
+              />losses above ${short(this.#reach)} too</label
+            >`
+          : ''
+      }
       <span
         >Points are means over seeds${this.by !== null && others.length > 1 ? ' and all other axes' : ''}, bands go from the
         lowest run to the highest.</span
@@ -126,7 +148,8 @@ export class LabSweepCurves extends LabSweepElement {
     this.say(key === 'x' ? { x: path } : { by: path });
   }
 
-  readonly #draw = (hidden: ReadonlySet<string>): SweepFrame => curvesFrame(this.#curves, this.x, this.#apart, hidden);
+  readonly #draw = (hidden: ReadonlySet<string>): SweepFrame =>
+    curvesFrame(this.#curves, this.x, this.#apart, hidden, this.whole ? Infinity : this.#reach);
 
   #entry({ values, points, optimum }: LossCurve): SweepCurve {
     const best = optimum === null ? '—' : nats(optimum.loss);

@@ -52,6 +52,10 @@ export class LabSweepHeat extends LabSweepElement {
         font-size: 12px;
         color: var(--muted);
       }
+      .map {
+        max-height: none;
+        border: 0;
+      }
       svg {
         cursor: default;
       }

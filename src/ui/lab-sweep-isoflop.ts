@@ -39,6 +39,7 @@ export class LabSweepIsoflop extends LabSweepElement {
         font-size: 12px;
         color: var(--muted);
       }
+      .optima th:last-child,
       .optima td:last-child {
         text-align: left;
         white-space: normal;
@@ -106,7 +107,7 @@ export class LabSweepIsoflop extends LabSweepElement {
 function entry({ flops, points, parabola }: IsoflopCurve): SweepCurve {
   return {
     name: budgetName(flops),
-    value: parabola === null ? '—' : count(Number(parabola.N.toPrecision(3))),
+    value: parabola === null || !isInside(parabola) ? '—' : count(Number(parabola.N.toPrecision(3))),
     at: (x) => {
       const near = points.toSorted((a, b) => Math.abs(Math.log(a.x / x)) - Math.abs(Math.log(b.x / x)))[0];
       return near === undefined ? 'no run' : `${count(near.x)} parameters: ${meanWords(near)}, ${outcomeWords(near)}`;
@@ -125,7 +126,7 @@ function optimum({ flops, points, parabola }: IsoflopCurve): string[] {
       done < 3 ? `${done} of ${points.length} sizes are done: three make a parabola` : 'The parabola has no minimum',
     ];
   const { place, N, loss } = parabola;
-  if (!(place >= 0 && place <= 1))
+  if (!isInside(parabola))
     return [
       name,
       '—',
@@ -137,4 +138,9 @@ function optimum({ flops, points, parabola }: IsoflopCurve): string[] {
     ? 'Interpolated, well inside the sizes'
     : 'Interpolated, but off-centre among the sizes, which biases a parabola';
   return [name, count(Number(N.toPrecision(3))), nats(loss), words];
+}
+
+/** The minimum lies among the sizes that are done: beyond them it would be extrapolated. */
+function isInside({ place }: NonNullable<IsoflopCurve['parabola']>): boolean {
+  return place >= 0 && place <= 1;
 }

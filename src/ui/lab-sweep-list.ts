@@ -40,7 +40,7 @@ export class LabSweepList extends LitElement {
         overflow-y: auto;
         list-style: none;
       }
-      button {
+      li > button {
         display: grid;
         gap: 6px;
         align-content: space-between;
@@ -78,13 +78,7 @@ export class LabSweepList extends LitElement {
       <header>
         <h2 id="title">Sweeps <span class="muted">${this.sweeps.length}</span></h2>
         <span class="push bar">
-          <button
-            type="button"
-            data-action="new-sweep"
-            aria-pressed=${this.shown === ''}
-            style="display: inline-block; width: auto; height: auto; min-height: 32px"
-            @click=${(): void => this.#show('')}
-          >
+          <button type="button" data-action="new-sweep" aria-pressed=${this.shown === ''} @click=${(): void => this.#show('')}>
             New sweep
           </button>
         </span>

@@ -18,6 +18,8 @@ declare global {
 
 const SMOOTHING = 0.9;
 const TEXT_MS = 500;
+/** y reaches so many times the first loss at most. */
+const REACH = 1.3;
 
 /** The losses of the lanes that train now. */
 @customElement('lab-sweep-live')
@@ -82,7 +84,10 @@ export class LabSweepLive extends LitElement {
       this.#smoothers.set(lossNats, smoother);
       return { label: `lane ${lane + 1}`, ...styled(lane), width: 1.25, alpha: 1, x, y: smoother.values() };
     });
-    return { ...NO_FRAME, xLabel: 'step', emptyX: [1, Math.max(2, run.totalSteps)], curves };
+    // A lane that diverges would leave no room for the others.
+    const first = Math.max(...run.lanes.map(({ lossNats }) => (lossNats.length === 0 ? 0 : lossNats.at(0))));
+    const limitY = first > 0 ? { limitY: [0, REACH * first] as const } : {};
+    return { ...NO_FRAME, ...limitY, xLabel: 'step', emptyX: [1, Math.max(2, run.totalSteps)], curves };
   };
 
   #follow(run: Run | null): void {

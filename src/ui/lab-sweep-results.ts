@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { isoflopCurves, lossesAt, type SweepsView, type SweptAxis, type SweptRun } from '../lab/index.ts';
+import { isoflopCurves, lossesAt, outcomeOf, type SweepsView, type SweptAxis, type SweptRun } from '../lab/index.ts';
 import { LabSweepElement } from './lab-sweep-element.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { outcomeWords } from './sweep-words.ts';
@@ -44,6 +44,8 @@ export class LabSweepResults extends LabSweepElement {
     const numeric = axes.filter((axis) => axis.numeric);
     const x = numeric.find(({ path }) => path === view.x) ?? numeric.find(({ path }) => path === 'optimizer.lr') ?? numeric[0];
     const by = axes.find(({ path }) => path === view.by && path !== x?.path) ?? null;
+    // Empty charts tell nothing.
+    if (runs.every((run) => outcomeOf(run) === 'open')) return this.#head();
     const isoflop = isoflopCurves(runs, view.counted);
     return html`${this.#head()}
       ${isoflop.length === 0 ? nothing : html`<lab-sweep-isoflop .curves=${isoflop} counted=${view.counted}></lab-sweep-isoflop>`}

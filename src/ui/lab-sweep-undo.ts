@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
-import type { SweepDesk, SweepRecord } from '../lab/index.ts';
+import { RESTORABLE_MS, type SweepDesk, type SweepRecord } from '../lab/index.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { sweepTitle } from './sweep-words.ts';
 
@@ -9,6 +9,8 @@ declare global {
     'lab-sweep-undo': LabSweepUndo;
   }
 }
+
+const DAYS = Math.round(RESTORABLE_MS / (24 * 3600 * 1000));
 
 /** The sweeps that were deleted, and the way back. */
 @customElement('lab-sweep-undo')
@@ -31,31 +33,34 @@ export class LabSweepUndo extends LitElement {
 
   @property({ attribute: false }) desk!: SweepDesk;
   @property({ attribute: false }) removed: readonly SweepRecord[] = [];
-  /** Those of which the user wants to read no more. */
-  @state() private dismissed: ReadonlySet<string> = new Set();
+  /** The one that was deleted on this visit. */
+  @property() recent = '';
+  @state() private dismissed = '';
 
   override render(): unknown {
-    const shown = this.removed.filter(({ id }) => !this.dismissed.has(id));
-    const [last] = shown.toSorted((a, b) => (b.removedAt ?? 0) - (a.removedAt ?? 0));
-    return html`<div role="status">
-      ${
-        last === undefined
-          ? nothing
-          : html`<div class="undo">
-              <span>${sweepTitle(last.sweep)} was deleted; its runs are kept. It can be restored for a while.</span>
-              <button type="button" data-action="undo-delete-sweep" @click=${(): Promise<void> => this.desk.restore(last.id)}>
-                Undo
-              </button>
-              <button
-                type="button"
-                class="quiet"
-                data-action="forget-sweep-undo"
-                @click=${(): void => void (this.dismissed = new Set(this.removed.map(({ id }) => id)))}
-              >
-                Dismiss
-              </button>
-            </div>`
-      }
+    const last = this.removed.find(({ id }) => id === this.recent && id !== this.dismissed);
+    return html`<div role="status">${last === undefined ? nothing : this.#undo(last)}</div>
+      ${last === undefined && this.removed.length > 0 ? this.#others() : nothing}`;
+  }
+
+  #undo({ id, sweep }: SweepRecord): unknown {
+    return html`<div class="undo">
+      <span>${sweepTitle(sweep)} was deleted. Its runs are kept, and it can be restored for ${DAYS} days.</span>
+      <button type="button" data-action="undo-delete-sweep" @click=${(): Promise<void> => this.desk.restore(id)}>Undo</button>
+      <button type="button" class="quiet" data-action="forget-sweep-undo" @click=${(): void => void (this.dismissed = id)}>
+        Dismiss
+      </button>
     </div>`;
+  }
+
+  #others(): unknown {
+    const { removed } = this;
+    const restore = async (): Promise<void> => {
+      for (const { id } of removed) await this.desk.restore(id);
+    };
+    return html`<p class="bar small">
+      <span>${removed.length === 1 ? '1 deleted sweep' : `${removed.length} deleted sweeps`} can be restored.</span>
+      <button type="button" class="quiet" data-action="restore-sweeps" @click=${restore}>Restore</button>
+    </p>`;
   }
 }

@@ -25,14 +25,15 @@ export class LabSweepValues extends LitElement {
     sharedStyles,
     builderStyles,
     css`
-      .list {
+      input.list {
         flex: 1 1 160px;
+        width: auto;
       }
       .end {
-        width: 92px;
+        width: 88px;
       }
       .count {
-        width: 62px;
+        width: 52px;
       }
       span {
         font-size: 12px;

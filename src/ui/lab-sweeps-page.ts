@@ -74,6 +74,8 @@ export class LabSweepsPage extends LabElement {
   /** Runs of sweeps by id: writing them down takes a while. */
   readonly #expanded = new Map<string, readonly SweepRun[]>();
   readonly #later = new Throttle(() => this.requestUpdate(), RENDER_MS);
+  /** The sweep that was deleted last, on this visit. */
+  #deleted = '';
   #ends: (() => void)[] = [];
 
   override connectedCallback(): void {
@@ -125,7 +127,12 @@ export class LabSweepsPage extends LabElement {
     >
       ${lab.deviceState === 'none' ? html`<lab-unsupported .lab=${lab}></lab-unsupported>` : nothing}
       ${listed.length === 0 ? nothing : html`<lab-sweep-list .sweeps=${listed} shown=${sweep}></lab-sweep-list>`}
-      <lab-sweep-undo .desk=${desk} .removed=${desk.removed}></lab-sweep-undo>
+      <lab-sweep-undo
+        ?hidden=${desk.removed.length === 0}
+        .desk=${desk}
+        .removed=${desk.removed}
+        recent=${this.#deleted}
+      ></lab-sweep-undo>
       ${sweep === '' ? this.#builder(desk) : this.#opened(desk, sweep, records)}
       <lab-notices .lab=${lab}></lab-notices>
     </main>`;
@@ -261,6 +268,7 @@ export class LabSweepsPage extends LabElement {
   }
 
   async #delete(desk: SweepDesk, id: string): Promise<void> {
+    this.#deleted = id;
     await desk.remove(id);
     this.address.setSweeps({ sweep: '' });
   }

@@ -256,8 +256,9 @@ function drawMarks(plot: uPlot, owner: PlotOwner): void {
       if (x - last > 40 * ratio) {
         ctx.font = `${11 * ratio}px system-ui, sans-serif`;
         ctx.textBaseline = 'top';
-        ctx.textAlign = 'left';
-        haloed(ctx, owner, mark.label, x + 8 * ratio, bbox.top + ratio);
+        const fits = x + 8 * ratio + ctx.measureText(mark.label).width < bbox.left + bbox.width;
+        ctx.textAlign = fits ? 'left' : 'right';
+        haloed(ctx, owner, mark.label, x + (fits ? 8 : -8) * ratio, bbox.top + ratio);
       }
       last = x;
     }

@@ -22,19 +22,21 @@ interface Drawing {
   readonly fitted?: { readonly x: readonly number[]; readonly y: readonly number[] };
 }
 
-/** Loss against an axis: means with bands from the lowest run to the highest, a large dot where a curve is least. */
+/** Loss against an axis: means with bands from the lowest run to the highest, a large dot where a curve is least. @param highest loss that is drawn. */
 export function curvesFrame(
   curves: readonly LossCurve[],
   x: SweptAxis,
   apart: readonly SweptAxis[],
   hidden: ReadonlySet<string>,
+  highest = Infinity,
 ): SweepFrame {
   const drawings = curves.map(({ values, points, optimum }): Drawing => ({
     name: namesOf(apart, values),
     points,
     least: optimum?.kind === 'inside' ? { x: optimum.x, y: optimum.loss } : null,
   }));
-  return framed(drawings, hidden, { xLabel: axisWords(x.path), xLog: x.log });
+  const { frame, owners } = framed(drawings, hidden, { xLabel: axisWords(x.path), xLog: x.log });
+  return { frame: Number.isFinite(highest) ? { ...frame, limitY: [-Infinity, highest] } : frame, owners };
 }
 
 /** IsoFLOP curves: the runs of each budget, its parabola between the smallest and the largest size, and a large dot at its minimum. */

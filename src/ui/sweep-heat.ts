@@ -10,18 +10,22 @@ export interface LossScale {
   readonly capped: boolean;
 }
 
-/** Beyond this many times the distance from the lowest to the median, losses look alike: one bad corner would take all colours. */
+/** Beyond this many times the distance from the lowest to the median, losses look alike: one bad corner would take all room. */
 const REACH = 3;
+
+/** The highest loss that a picture of these has room for: the highest of all, or less where a few are far above the others. */
+export function lossReach(losses: readonly number[]): number {
+  const sorted = losses.toSorted((a, b) => a - b);
+  const [low = Number.NaN, high = Number.NaN] = [sorted[0], sorted.at(-1)];
+  const median = sorted[Math.floor(sorted.length / 2)] ?? low;
+  const reach = low + REACH * (median - low);
+  return reach > low && reach < high ? reach : high;
+}
 
 /** Equal steps of loss; a few that are far above the others share the last colour. */
 export function lossScale({ cells, low, high }: HeatView): LossScale {
-  const means = cells
-    .flat()
-    .flatMap((cell) => (cell !== null && Number.isFinite(cell.mean) ? [cell.mean] : []))
-    .toSorted((a, b) => a - b);
-  const median = means[Math.floor(means.length / 2)] ?? low;
-  const reach = low + REACH * (median - low);
-  const top = reach > low && reach < high ? reach : high;
+  const means = cells.flat().flatMap((cell) => (cell !== null && Number.isFinite(cell.mean) ? [cell.mean] : []));
+  const top = lossReach(means);
   const level = (loss: number): number => {
     if (!Number.isFinite(loss)) return -1;
     const share = top > low ? (loss - low) / (top - low) : 0;
