@@ -56,6 +56,9 @@ export class LabSweepAxes extends LabDraftElement {
         .column {
           grid-template-columns: minmax(0, 1fr);
         }
+        .column > button {
+          justify-self: start;
+        }
       }
     `,
   ];

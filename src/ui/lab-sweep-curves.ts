@@ -59,7 +59,8 @@ export class LabSweepCurves extends LabSweepElement {
     return this.by === null ? this.axes.filter(({ path }) => path !== this.x.path) : [this.by];
   }
 
-  override willUpdate(_changed: PropertyValues<this>): void {
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (!['runs', 'axes', 'x', 'by'].some((name) => changed.has(name as keyof LabSweepCurves))) return;
     this.#curves = lossCurves(this.runs, this.axes, this.x, this.by);
     const means = this.#curves.flatMap(({ points }) => points.map(({ mean }) => mean)).filter((mean) => Number.isFinite(mean));
     const reach = lossReach(means);

@@ -64,7 +64,7 @@ export class LabSweepForecast extends LitElement {
     return html`<dl aria-live="polite">
         <div>
           <dt>Runs</dt>
-          <dd data-runs=${this.runs}>${whole(this.runs)}</dd>
+          <dd data-runs=${this.runs}>${this.runs === 0 ? '—' : whole(this.runs)}</dd>
         </div>
         ${queue === null ? nothing : this.#whole(queue)}
       </dl>

@@ -1,13 +1,14 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
-import type { QueuedGroup, SweepDesk, SweepQueue, SweptAxis } from '../lab/index.ts';
+import { runTitle, type QueuedGroup, type SweepDesk, type SweepQueue, type SweptAxis } from '../lab/index.ts';
+import { baseWords } from './compare-words.ts';
 import { bytes, duration, si, whole } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import type { GroupWish, LabSweepGroup } from './lab-sweep-group.ts';
 import { progressStyles } from './progress-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { groupWords, sweepBlockedWords, sweepTitle, UNTIMED } from './sweep-words.ts';
+import { groupWords, sweepBlockedWords, sweepTitle, sweepWhat, UNTIMED } from './sweep-words.ts';
 import './lab-sweep-group.ts';
 import './lab-sweep-live.ts';
 
@@ -82,6 +83,7 @@ export class LabSweepQueue extends LabElement {
         background: var(--accent-soft);
         color: var(--accent);
       }
+      .base,
       .blocked {
         margin-bottom: 8px;
       }
@@ -108,11 +110,12 @@ export class LabSweepQueue extends LabElement {
     const state = running ? 'running' : record.state === 'running' ? 'paused' : record.state;
     return html`<section class="card" aria-labelledby="title">
       <header>
-        <h2 id="title">${title}</h2>
+        <h2 id="title">${title} <span class="muted">${record.sweep.name === '' ? nothing : sweepWhat(record.sweep)}</span></h2>
         <span class=${state === 'running' ? 'badge running' : 'badge'} data-sweep-state=${state}>${STATES[state]}</span>
         <span class="push bar">${this.#acts(running)}</span>
       </header>
       ${running ? nothing : this.#blocked()}
+      <p class="small muted base">About ${runTitle({ ...record.sweep.base, name: '' })}: ${baseWords(record.sweep.base)}</p>
       <dl>
         <div>
           <dt>Runs done</dt>

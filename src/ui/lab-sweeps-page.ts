@@ -15,6 +15,7 @@ import {
   type SweepDesk,
   type SweepRecord,
   type SweepsView,
+  type SweptAxis,
   type SweptRun,
 } from '../lab/index.ts';
 import { expandSweep, specToHash, sweepFromHash, type SweepRun } from '../spec/index.ts';
@@ -40,7 +41,17 @@ declare global {
 }
 
 /** A queue is looked at anew so often at most: with hundreds of runs it takes milliseconds to make and to render. */
-const RENDER_MS = 400;
+const RENDER_MS = 500;
+const NO_RECORDS: readonly RunRecord[] = [];
+
+/** The runs of a sweep and their axes, made of these records. */
+interface Placed {
+  readonly id: string;
+  readonly kept: boolean;
+  readonly records: readonly RunRecord[];
+  readonly runs: readonly SweptRun[];
+  readonly axes: readonly SweptAxis[];
+}
 
 /** Sweeps: the one that is being made, those that are kept with their queues, and what their runs came to. */
 @customElement('lab-sweeps-page')
@@ -73,6 +84,7 @@ export class LabSweepsPage extends LabElement {
   #runs: RunsDesk | null = null;
   /** Runs of sweeps by id: writing them down takes a while. */
   readonly #expanded = new Map<string, readonly SweepRun[]>();
+  #last: Placed | null = null;
   readonly #later = new Throttle(() => this.requestUpdate(), RENDER_MS);
   /** The sweep that was deleted last, on this visit. */
   #deleted = '';
@@ -117,7 +129,7 @@ export class LabSweepsPage extends LabElement {
     if (desk === null)
       return html`<main><p class="card">Sweeps need storage, and this browser stores nothing for this page.</p></main>`;
     const { sweep } = address.sweeps;
-    const records = this.#runs?.runs ?? [];
+    const records = this.#runs?.runs ?? NO_RECORDS;
     const listed = this.#listed(desk, records);
     return html`<main
       @lab-sweeps-view=${(event: CustomEvent<Partial<SweepsView>>): void => address.setSweeps(event.detail)}
@@ -150,8 +162,7 @@ export class LabSweepsPage extends LabElement {
   #opened(desk: SweepDesk, id: string, records: readonly RunRecord[]): unknown {
     const record = desk.sweeps?.find((each) => each.id === id);
     const queue = desk.queueOf(id);
-    const runs = record === undefined ? sweptRecords(id, records) : sweptRuns(this.#runsOf(record), records);
-    const axes = sweptAxes(runs);
+    const { runs, axes } = this.#placed(id, record, records);
     if (desk.sweeps === null || this.#runs?.runs === null)
       return html`<section class="card"><p class="muted">Reading…</p></section>`;
     if (record === undefined && runs.length === 0)
@@ -178,6 +189,15 @@ export class LabSweepsPage extends LabElement {
         lawsHref=${`#laws?${lawsQuery({ ...LAWS_VIEW_START, sweep: id }).toString()}`}
         runsHref=${`#runs?${runsQuery({ ...RUNS_VIEW_START, sweep: id }).toString()}`}
       ></lab-sweep-results>`;
+  }
+
+  /** The runs of a sweep as they stand, the same object as long as they do: what shows them has nothing to do then. */
+  #placed(id: string, record: SweepRecord | undefined, records: readonly RunRecord[]): Placed {
+    const last = this.#last;
+    if (last !== null && last.id === id && last.kept === (record !== undefined) && last.records === records) return last;
+    const runs = record === undefined ? sweptRecords(id, records) : sweptRuns(this.#runsOf(record), records);
+    this.#last = { id, kept: record !== undefined, records, runs, axes: sweptAxes(runs) };
+    return this.#last;
   }
 
   /** Kept sweeps, newest first, then those of which runs are here alone. */

@@ -54,6 +54,13 @@ export function plotSvg(
     inside.push(line(LEFT, y(value), width - RIGHT, y(value), color('--reference'), 'stroke-dasharray="6 4"'));
     inside.push(text(width - RIGHT - 6, y(value) - 4, label, END));
   }
+  const marked = frame.marks.filter((mark) => mark.x >= rangeX[0] && mark.x <= rangeX[1]);
+  for (const { x: value, label } of marked) {
+    const isLeft = x(value) < (LEFT + width) / 2;
+    const style = `fill="${color('--danger')}" ${isLeft ? '' : END}`;
+    inside.push(line(x(value), TOP, x(value), height - BOTTOM, color('--danger'), 'stroke-dasharray="2 3"'));
+    inside.push(`<text x="${at(x(value) + (isLeft ? 6 : -6))}" y="${TOP + 12}" ${style}>${escaped(label)}</text>`);
+  }
   const [xs, ...columns] = data;
   frame.curves.forEach((curve, i) =>
     inside.push(path(curve, xs, columns[i] ?? [], (px, py) => `${at(x(px))} ${at(y(py))}`, color)),
@@ -121,8 +128,9 @@ function dotsOf(
   color: (property: string) => string,
 ): string {
   const drawn = xs.flatMap((px, i) => {
-    const [x, y] = values[i] == null ? [] : point(px, values[i]).split(' ');
-    return x === undefined ? [] : [`<circle cx="${x}" cy="${y}" r="${dotSize / 2}"/>`];
+    const value = values[i] ?? Number.NaN;
+    const [x, y] = point(px, value).split(' ');
+    return !Number.isFinite(value) ? [] : [`<circle cx="${x}" cy="${y}" r="${dotSize / 2}"/>`];
   });
   return `<g fill="${color(own)}">${drawn.join('')}</g>`;
 }

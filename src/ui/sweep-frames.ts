@@ -12,6 +12,7 @@ export interface SweepFrame {
 
 const OPTIMUM_SIZE = 13;
 const PARABOLA_POINTS = 64;
+const MARGIN = 0.06;
 
 interface Drawing {
   readonly name: string;
@@ -36,7 +37,10 @@ export function curvesFrame(
     least: optimum?.kind === 'inside' ? { x: optimum.x, y: optimum.loss } : null,
   }));
   const { frame, owners } = framed(drawings, hidden, { xLabel: axisWords(x.path), xLog: x.log });
-  return { frame: Number.isFinite(highest) ? { ...frame, limitY: [-Infinity, highest] } : frame, owners };
+  if (!Number.isFinite(highest)) return { frame, owners };
+  const lows = frame.bands?.flatMap(({ low }) => Array.from(low)) ?? [];
+  const lowest = Math.min(...lows, ...frame.curves.flatMap(({ y }) => Array.from(y)));
+  return { frame: { ...frame, limitY: [lowest - MARGIN * (highest - lowest), highest] }, owners };
 }
 
 /** IsoFLOP curves: the runs of each budget, its parabola between the smallest and the largest size, and a large dot at its minimum. */

@@ -95,8 +95,12 @@ export function spelledValues({ runs }: Pick<SweepDraft, 'runs'>, path: string, 
 }
 
 /** A sweep's name, else what it is. */
-export function sweepTitle({ name, recipe, axes }: Sweep): string {
-  if (name !== '') return name;
+export function sweepTitle(sweep: Sweep): string {
+  return sweep.name === '' ? sweepWhat(sweep) : sweep.name;
+}
+
+/** What a sweep varies: its recipe's title, its own axes. */
+export function sweepWhat({ recipe, axes }: Sweep): string {
   const title = recipe === null ? '' : (SWEEP_RECIPES[recipe.kind]?.title ?? recipe.kind);
   const own = axes.flatMap((axis) => columnsOf(axis).slice(0, 1)).map(({ path }) => axisWords(path));
   if (title === '') return own.join(' × ');

@@ -175,10 +175,9 @@ describe('loss against learning rate', () => {
   it('is midway between two equal ones, at the edge where all are equal, and of x itself where an x is 0', () => {
     const point = (x: number, mean: number): CurvePoint => ({ x, ...lossesAt([]), mean });
     expect(optimumOf([point(1, 2), point(2, 2), point(3, 2)])).toMatchObject({ kind: 'edge', x: 1 });
-    expect(optimumOf([point(1, 2.5), point(2, 2), point(3, 2)])).toMatchObject({
-      kind: 'inside',
-      x: expect.closeTo(Math.sqrt(6), 9),
-    });
+    const midway = optimumOf([point(1, 2.5), point(2, 2), point(3, 2)]);
+    expect(midway?.kind).toBe('inside');
+    expect(midway?.x).toBeCloseTo(Math.sqrt(6), 9);
     expect(optimumOf([point(0, 3), point(1, 2), point(2, 3)])).toEqual({ kind: 'inside', x: 1, loss: 2 });
   });
 });

@@ -42,7 +42,7 @@ export function valueOfText(path: string, text: string): unknown {
 export function textOfValue(value: unknown): string {
   if (value === null || value === undefined) return 'off';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** What typed values come to as plain data, right or wrong. */
@@ -108,8 +108,8 @@ export function textOfSizes(sizes: unknown): string {
   return sizes
     .map((size: unknown) => {
       if (typeof size !== 'object' || size === null) return String(size);
-      const [layers, width, heads] = ['layers', 'width', 'heads'].map((key): unknown => Reflect.get(size, key));
-      return [layers, width, heads].filter((part) => part !== undefined).join('x');
+      const parts = ['layers', 'width', 'heads'].map((key) => get(size, key)).filter((part) => part !== undefined);
+      return parts.map(textOfValue).join('x');
     })
     .join(', ');
 }
