@@ -135,7 +135,7 @@ export class LabHeader extends LabElement {
         border-radius: 50%;
         background: var(--accent);
       }
-      @media (max-width: 1280px) {
+      @media (max-width: 1560px) {
         .tagline {
           display: none;
         }

@@ -129,8 +129,9 @@ function dotsOf(
 ): string {
   const drawn = xs.flatMap((px, i) => {
     const value = values[i] ?? Number.NaN;
+    if (!Number.isFinite(value)) return [];
     const [x, y] = point(px, value).split(' ');
-    return !Number.isFinite(value) ? [] : [`<circle cx="${x}" cy="${y}" r="${dotSize / 2}"/>`];
+    return [`<circle cx="${x}" cy="${y}" r="${dotSize / 2}"/>`];
   });
   return `<g fill="${color(own)}">${drawn.join('')}</g>`;
 }

@@ -9,7 +9,7 @@ import {
   type Sweep,
   type SweepRun,
 } from '../spec/index.ts';
-import { duration, nats, short } from './format.ts';
+import { nats, short } from './format.ts';
 
 /** The name of an axis: `Learning rate`. */
 export function axisWords(path: SpecPath): string {
@@ -133,8 +133,3 @@ export function sweepBlockedWords({ deviceState, run, comparisons, kernels }: La
 }
 
 export const UNTIMED = 'unknown until something like it was timed';
-
-/** A time that is left or that something will take; in words where nothing is known of it. */
-export function timeLeftWords(ms: number | null): string {
-  return ms === null ? UNTIMED : `about ${duration(ms)}`;
-}

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lossesAt, sweptAxes, sweptRecords, sweptRuns, type SweptRun } from '../../src/lab/sweep/axes.ts';
 import { isoflopCurves } from '../../src/lab/sweep/isoflop-view.ts';
-import { heatView, lossCurves, optimumOf, type CurvePoint } from '../../src/lab/sweep/views.ts';
+import { curvesCsv, heatCsv, isoflopCsv } from '../../src/lab/sweep/view-files.ts';
+import { heatView, lossCurves, optimumOf, sweptPoints, type CurvePoint } from '../../src/lab/sweep/views.ts';
 import { newRecord, type RunRecord } from '../../src/lab/store/record.ts';
 import { NO_SUMMARY } from '../../src/lab/store/summary.ts';
 import { countRun, defaultSpec, expandSweep, parseSweep, type Sweep, type SweepRun } from '../../src/spec/index.ts';
@@ -255,5 +256,36 @@ describe('the map of two axes', () => {
       [1, null],
       [1, 1],
     ]);
+  });
+});
+
+describe('files of the views', () => {
+  it('have a row a point, with the axes by their paths, and nothing where no run is done', () => {
+    const runs = made(LR_WIDTH, (run) => (lrOf(run) === 0.1 ? null : lrOf(run) === 0.01 ? undefined : 2));
+    const axes = sweptAxes(runs);
+    const [width, lr] = axes;
+    if (width === undefined || lr === undefined) throw new Error('the sweep has two axes');
+    const [head, first, , third, , fifth] = curvesCsv(lossCurves(runs, axes, lr, width), lr, [width]).split('\n');
+    expect(head).toBe('model.width,optimizer.lr,meanNats,lowNats,highNats,done,diverged,open');
+    expect([first, third, fifth]).toEqual(['32,0.001,2,2,2,2,0,0', '32,0.01,,,,0,0,2', '32,0.1,,,,0,2,0']);
+    expect(heatCsv(heatView(runs, lr, width), lr, width).split('\n')[1]).toBe('0.001,32,2,2,2,2,0,0');
+    const flops = isoflopCsv(
+      isoflopCurves(
+        made(ISOFLOP, () => 2),
+        'all',
+      ),
+    )
+      .trim()
+      .split('\n');
+    expect([flops[0], flops.length]).toEqual(['flops,parameters,meanNats,lowNats,highNats,done,diverged,open', 11]);
+  });
+
+  it('tell the best point first, and the deviation of its seeds', () => {
+    const runs = made(LR_WIDTH, (run) => (lrOf(run) === 0.1 ? null : 2 + lrOf(run) + 0.1 * run.spec.seed.init));
+    const points = sweptPoints(runs, sweptAxes(runs));
+    expect(points).toHaveLength(10);
+    expect(points[0]?.values).toEqual([32, 0.001]);
+    expect(points[0]?.deviation).toBeCloseTo(0.1 / Math.SQRT2, 12);
+    expect(points.at(-1)?.deviation).toBeNaN();
   });
 });
