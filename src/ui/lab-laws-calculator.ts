@@ -1,9 +1,10 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
+import { parseNumber } from '../lab/index.ts';
 import { LAWS, lawNamed, type Law, type Params } from '../laws/index.ts';
 import { formulaHtml } from './law-formula.ts';
 import { parameterWords } from './law-words.ts';
-import { parseNumber, typed } from './number-input.ts';
+import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { tableStyles } from './table-styles.ts';
 import { toolStyles } from './tool-styles.ts';

@@ -1,11 +1,11 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import { COUNTED_WORDS, FIT_LOSSES, FITTED, fixedOf, fixedText, procedureOf, type LawsView } from '../lab/index.ts';
+import { parseNumber, COUNTED_WORDS, FIT_LOSSES, FITTED, fixedOf, fixedText, procedureOf, type LawsView } from '../lab/index.ts';
 import { lawNamed } from '../laws/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import { formulaHtml } from './law-formula.ts';
 import { flops } from './law-words.ts';
-import { parseNumber, typed } from './number-input.ts';
+import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
 

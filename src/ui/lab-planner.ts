@@ -2,6 +2,7 @@ import { css, html, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { faultMessage } from '../base/errors.ts';
 import {
+  parseNumber,
   ladderAround,
   makePlan,
   ownLaw,
@@ -22,7 +23,7 @@ import { COUNT_ALL, sweepToHash, type Counting } from '../spec/index.ts';
 import type { Address } from './address.ts';
 import { count, duration, figure, si } from './format.ts';
 import { LabElement } from './lab-element.ts';
-import { parseNumber, typed } from './number-input.ts';
+import { typed } from './number-input.ts';
 import { certaintyWords, estimateWords, lossWords, sizeWords } from './planner-words.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';

@@ -58,6 +58,10 @@ export class LabRunsFilter extends LabRunsElement {
     const states = KEPT_STATES.filter((state) => state === view.state || runs.some((run) => run.state === state));
     const tags = [...new Set([...runs.flatMap((run) => run.tags), ...(view.tag === '' ? [] : [view.tag])])].sort();
     const hidden = runs.filter((run) => run.hidden).length;
+    const sweeps = new Map(
+      runs.flatMap(({ sweep, spec, name }) => (sweep === null ? [] : [[sweep.id, spec.name || name] as const])),
+    );
+    if (view.sweep !== '' && !sweeps.has(view.sweep)) sweeps.set(view.sweep, '');
     return html`<div class="bar">
       <input
         type="search"
@@ -66,7 +70,8 @@ export class LabRunsFilter extends LabRunsElement {
         .value=${view.text}
         @input=${(event: Event): void => this.say('lab-runs-view', { text: typed(event) })}
       />
-      ${this.#select('state', 'State', states)} ${tags.length === 0 ? nothing : this.#select('tag', 'Tag', tags)} ${this.#sweep()}
+      ${this.#select('state', 'State', states)} ${tags.length === 0 ? nothing : this.#select('tag', 'Tag', tags)}
+      ${sweeps.size === 0 ? nothing : this.#sweep(sweeps)}
       ${[...view.group, null].slice(0, MOST_GROUPS).map((column, place) => this.#groupBy(column, place))}
       ${this.#switch('everything', 'Only what differs', !view.everything, { everything: !view.everything })}
       ${hidden === 0 && !view.hidden ? nothing : this.#switch('hidden', `Show hidden (${hidden})`, view.hidden, { hidden: !view.hidden })}
@@ -87,18 +92,21 @@ export class LabRunsFilter extends LabRunsElement {
     >`;
   }
 
-  /** Shown where a link or another page has asked for the runs of one sweep. */
-  #sweep(): unknown {
-    if (this.view.sweep === '') return nothing;
-    return html`<span class="badge">One sweep</span
-      ><button
-        type="button"
-        class="quiet"
-        data-action="all-sweeps"
-        @click=${(): void => this.say('lab-runs-view', { sweep: '' })}
-      >
-        Show all runs
-      </button>`;
+  /** @param sweeps names of their runs, by id. */
+  #sweep(sweeps: ReadonlyMap<string, string>): unknown {
+    const short = (id: string): string => id.slice(0, 6);
+    return html`<label
+      >Sweep
+      <select name="sweep" @change=${(event: Event): void => this.say('lab-runs-view', { sweep: typed(event) })}>
+        <option value="" .selected=${this.view.sweep === ''}>any</option>
+        ${[...sweeps].map(
+          ([id, name]) =>
+            html`<option value=${id} .selected=${this.view.sweep === id}>
+              ${name === '' ? short(id) : `${name} (${short(id)})`}
+            </option>`,
+        )}
+      </select></label
+    >`;
   }
 
   #groupBy(chosen: ColumnId | null, place: number): unknown {

@@ -41,7 +41,7 @@ describe('the picture of loss against learning rate', () => {
     expect(frame.curves.map(({ label }) => label)).toEqual(['Width 32', 'Width 32, least', 'Width 64', 'Width 64, least']);
     expect(owners).toEqual([0, 0, 1, 1]);
     expect(frame.bands).toHaveLength(2);
-    expect([...(frame.curves[0]?.x ?? [])]).toEqual([0.001, 0.01, 0.1]);
+    expect(Array.from(frame.curves[0]?.x ?? [])).toEqual([0.001, 0.01, 0.1]);
     expect(frame.curves[1]?.x[0]).toBeCloseTo(0.01, 12);
     expect(frame.marks).toEqual([{ x: 1, label: 'diverged: Width 32; Width 64' }]);
     expect(frame.leastX?.[1]).toBeGreaterThan(1);
