@@ -98,7 +98,7 @@ export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics
 export { Observable } from './observable.ts';
 export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';
 export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction, type Silence } from './ends/predict.ts';
-export { ownLaw, publishedLaws, type LawRange, type PlanLaw } from './planner/law.ts';
+export { ownLaw, publishedLaws, rangeOf, type LawRange, type PlanLaw } from './planner/law.ts';
 export type { Allocation, Estimate } from './planner/plan.ts';
 export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner/planner.ts';
 export { RATE_RULES, type RateRule } from './planner/rates.ts';

@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { LawsDesk, type LawsView } from '../lab/index.ts';
+import { LawsDesk, rangeOf, type LawsView } from '../lab/index.ts';
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -11,6 +11,7 @@ import './lab-laws-parameters.ts';
 import './lab-laws-points.ts';
 import './lab-laws-setup.ts';
 import './lab-notices.ts';
+import './lab-planner.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -64,6 +65,7 @@ export class LabLawsPage extends LabElement {
       address.on('view', look),
       address.on('page', () => (desk.asleep = address.page !== 'laws')),
       desk.on('points', () => this.requestUpdate()),
+      desk.on('fit', () => this.requestUpdate()),
       () => desk.close(),
     ];
     look();
@@ -84,6 +86,14 @@ export class LabLawsPage extends LabElement {
     return html`<main @lab-laws-view=${(event: CustomEvent<Partial<LawsView>>): void => this.address.setLaws(event.detail)}>
       <lab-laws-setup .desk=${desk} .view=${view}></lab-laws-setup>
       ${none ? this.#empty(desk) : this.#fitted(desk, view)}
+      <lab-planner
+        .lab=${this.lab}
+        .address=${this.address}
+        .fit=${desk.fit?.outcome ?? null}
+        .range=${desk.fit === null ? null : rangeOf(desk.fit.points.points)}
+        .counting=${view.counting}
+        .runs=${desk.runs ?? []}
+      ></lab-planner>
       <lab-laws-counting .desk=${desk} .view=${view}></lab-laws-counting>
       <lab-laws-calculator></lab-laws-calculator>
       <lab-notices .lab=${this.lab}></lab-notices>

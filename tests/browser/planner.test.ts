@@ -6,7 +6,8 @@ import { labSuite } from '../support/lab-suite.ts';
 const suite = labSuite();
 
 it('the planner turns a budget into a run for the form, and into a ladder for the Sweeps page', async () => {
-  const lab = await suite.open('#laws');
+  const lab = await suite.blank();
+  await lab.page.goto(`${suite.build.url}#laws`);
   const textOf = async (selector: string): Promise<string> =>
     (await lab.find(selector)).evaluate(({ textContent }) => textContent ?? '');
   await lab.appears('lab-planner >>> [data-plan="run"]');
@@ -19,13 +20,13 @@ it('the planner turns a budget into a run for the form, and into a ladder for th
   await expect.poll(() => textOf('lab-planner >>> .plan')).toMatch(/How fast this GPU trains is not known yet/);
   await lab.choose('[data-plan="unit"]', 'flops');
   await lab.choose('[data-plan="budget"]', '2e12');
-  await expect.poll(() => textOf('lab-planner >>> [data-plan="run"]')).toMatch(/[12]\.\d+ TFLOP with every matmul/);
+  await expect.poll(() => textOf('lab-planner >>> [data-plan="run"]')).toMatch(/[12]\.\d+ TFLOP\s+with every matmul/);
 
   const href = await (await lab.find('[data-action="ladder"]')).evaluate((link) => link.getAttribute('href') ?? '');
   expect(sweepFromHash(new URLSearchParams(href.split('?')[1]).get('plan') ?? '').recipe?.kind).toBe('isoflop');
 
   const [, layers, width] = /(\d+) layers? × (\d+)/.exec(await textOf('lab-planner >>> [data-plan="run"]')) ?? [];
-  await lab.press('use-plan');
+  await (await lab.find('lab-planner >>> [data-action="use-plan"]')).click();
   await expect.poll(() => lab.page.evaluate(() => location.hash)).toMatch(/^#spec1\./);
   const { model } = specFromHash(await lab.page.evaluate(() => location.hash));
   expect([model.layers, model.width]).toEqual([Number(layers), Number(width)]);

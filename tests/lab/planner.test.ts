@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { publishedLaws, ownLaw, type PlanLaw } from '../../src/lab/planner/law.ts';
+import { ownLaw, publishedLaws, rangeOf, type PlanLaw } from '../../src/lab/planner/law.ts';
 import { allocate } from '../../src/lab/planner/plan.ts';
 import { makePlan, UNMEASURED, type PlanContext, type PlanSettings } from '../../src/lab/planner/planner.ts';
 import { ratesFor } from '../../src/lab/planner/rates.ts';
@@ -93,6 +93,12 @@ describe('a plan by one’s own fit', () => {
     const lost = outcome.replicates.map((params, i) => (i % 4 === 0 ? { ...params, beta: 0 } : params));
     const law = ownLaw({ ...outcome, replicates: lost }, null);
     expect(law && allocate(law, 1e18).warnings).toEqual([expect.stringMatching(/^25 of 100 resamples/)]);
+  });
+
+  it('spans what its points span', () => {
+    const columns = { N: Float64Array.of(3, 1, 2), C: Float64Array.of(18, 60, 24) };
+    expect(rangeOf({ columns })).toEqual({ N: [1, 3], D: [1, 10] });
+    expect(rangeOf({ columns: { N: columns.N } })).toBeNull();
   });
 
   it('is none where the fit is of another law', () => {

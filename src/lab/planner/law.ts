@@ -1,4 +1,4 @@
-import { lawNamed, type Params } from '../../laws/index.ts';
+import { findColumn, lawNamed, type Params, type Points } from '../../laws/index.ts';
 import type { FitOutcome } from '../laws/fit-protocol.ts';
 
 /** What a law was fitted on: smallest and largest. */
@@ -21,7 +21,7 @@ export interface PlanLaw {
   readonly range: LawRange | null;
 }
 
-export const OWN = 'own';
+const OWN = 'own';
 
 /** Hoffmann et al., abstract; Besiroglu et al. fit points that they read from its figure. */
 const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
@@ -38,6 +38,16 @@ export function publishedLaws(): readonly PlanLaw[] {
     level: 0.9,
     range: HOFFMANN_RANGE,
   }));
+}
+
+/** What points span; null where they have no N and D. */
+export function rangeOf(points: Points): LawRange | null {
+  const [N, D] = [findColumn(points, 'N'), findColumn(points, 'D')];
+  return N === null || D === null ? null : { N: endsOf(N), D: endsOf(D) };
+}
+
+function endsOf(values: Float64Array): readonly [number, number] {
+  return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
 }
 
 /** One's own fit as a law to plan by; null for a fit of another law. */
