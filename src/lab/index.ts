@@ -97,7 +97,7 @@ export { FIT_LOSSES, fixedOf, fixedText, LAWS_VIEW_START, lawsQuery, lawsViewOf,
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
 export { Observable } from './observable.ts';
 export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';
-export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction, type Silence } from './ends/predict.ts';
+export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction } from './ends/predict.ts';
 export { ownLaw, publishedLaws, rangeOf, type LawRange, type PlanLaw } from './planner/law.ts';
 export type { Allocation, Estimate } from './planner/plan.ts';
 export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner/planner.ts';

@@ -188,11 +188,9 @@ describe('kept ends', () => {
 
   it('are counted over runs', () => {
     const of = (lossNats: number, cameNats: number | null): KeptEnds => ({ marks: [mark(0.5, lossNats)], cameNats });
-    expect(tallyOf([of(2, 2.05), of(2, 2.2), of(2, 1.98), of(2, null), NO_ENDS], 0.5)).toEqual({
-      runs: 3,
-      inside: 2,
-      medianErrorNats: expect.closeTo(0.05, 12),
-    });
+    const tally = tallyOf([of(2, 2.05), of(2, 2.2), of(2, 1.98), of(2, null), NO_ENDS], 0.5);
+    expect([tally?.runs, tally?.inside]).toEqual([3, 2]);
+    expect(tally?.medianErrorNats).toBeCloseTo(0.05, 12);
     expect(tallyOf([of(2, 2)], 0.25)).toBeNull();
   });
 });

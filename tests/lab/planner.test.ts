@@ -249,7 +249,9 @@ describe('minutes on this GPU', () => {
     expect(plan.speed?.source).toBe('a run');
     expect(plan.estimatedMs).toBeCloseTo(((plan.run?.flops ?? 0) / 1e10) * 1000, 3);
     const rough = makePlan(settings, { ...context, peak: peakSpeed({ matmulFlopsPerSecond: 1e12, kernel: 'k' }) });
-    expect(rough).toMatchObject({ budget: 6e14, estimatedMs: null, speed: { source: expect.stringMatching(/matmul peak/) } });
+    if (rough === UNMEASURED) throw new Error(rough);
+    expect([rough.budget, rough.estimatedMs]).toEqual([6e14, null]);
+    expect(rough.speed?.source).toMatch(/matmul peak/);
   });
 
   it('say so where the law foretells a loss above that of a model that knows nothing', () => {

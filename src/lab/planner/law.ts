@@ -22,14 +22,16 @@ export interface PlanLaw {
 }
 
 const OWN = 'own';
+const PRINTED = 'as printed';
 
 /** Hoffmann et al., abstract; Besiroglu et al. fit points that they read from its figure. */
 const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
 
-/** The published ones, in the table's order. */
+/** The published ones. Rounded exponents mislead, so that those as printed come last. */
 export function publishedLaws(): readonly PlanLaw[] {
   const { constants, source } = lawNamed('chinchilla');
-  return constants.map(({ name, params, provenance }) => ({
+  const exactFirst = constants.toSorted((a, b) => Number(a.name.endsWith(PRINTED)) - Number(b.name.endsWith(PRINTED)));
+  return exactFirst.map(({ name, params, provenance }) => ({
     id: name,
     title: name,
     provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
