@@ -33,7 +33,7 @@ export function drawStudy({ kept, own, fitted, ownFitted, known }: StudyPicture)
   const ends = [fitted, ownFitted].flatMap((floor) => floor?.interval?.[0] ?? []);
   const top = Math.max(...losses) + 0.02;
   // An interval that is wide open is cut off, not the picture squeezed for it.
-  const bottom = Math.max(known - 0.35, Math.min(known - 0.03, ...ends.map((end) => end - 0.01)));
+  const bottom = Math.max(known - 0.35, Math.min(known - 0.12 * (top - known), ...ends.map((end) => end - 0.01)));
   const x = (D: number): number => PLOT.left + ((PLOT.right - PLOT.left) * Math.log(D / least)) / Math.log(most / least);
   const y = (loss: number): number =>
     Math.min(PLOT.bottom, Math.max(PLOT.top, PLOT.top + ((PLOT.bottom - PLOT.top) * (top - loss)) / (top - bottom)));

@@ -51,7 +51,7 @@ async function refit(): Promise<void> {
   try {
     const fit = await fitStudy(own, signal);
     ownFitted = floorOf(fit);
-    element('own').textContent = `${own.length} runs. ${verdictOf(fit, known).words}`;
+    element('own').textContent = `After ${own.length} runs: ${verdictOf(fit, known).words}`;
     show();
   } catch (error) {
     if (!signal.aborted) throw error;

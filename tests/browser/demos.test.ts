@@ -66,7 +66,7 @@ describe('demos', () => {
     expect(rate).toBeGreaterThan(2);
     expect(Math.abs(loss - rate)).toBeLessThan(0.05);
     expect(await textOf(page, '#own')).toMatch(
-      /^6 runs\. (?:The fit puts the irreducible loss at [\d.]+ nats|6 such runs do not say)/,
+      /^After 6 runs: (?:The fit puts the irreducible loss at [\d.]+ nats|6 such runs do not say)/,
     );
     expect(await page.$$eval('#chart circle.own', (dots) => dots.length)).toBeGreaterThanOrEqual(6);
     expect(await violations(page)).toEqual([]);
