@@ -54,6 +54,11 @@ describe('the axes of a sweep', () => {
     ['seeds', { recipe: { kind: 'seeds', seeds: 3 } }, []],
     ['recipes of precision', { recipe: { kind: 'precision', recipes: ['f32', 'bf16'] } }, ['precision.recipe']],
     ['rules', { recipe: { kind: 'fusion', rules: ['attention'] } }, ['fusion']],
+    [
+      'sizes whose heads are alike',
+      { recipe: { kind: 'size-ladder', sizes: [8, 12, 16], tokensPerParameter: 1 } },
+      ['model.width'],
+    ],
     ['a warm-up alone', { axes: [{ path: 'schedule.warmupSteps', values: [0, 10] }] }, ['schedule.warmupSteps']],
   ])('of %s', (_, value, paths) => {
     expect(sweptAxes(made(parseSweep(value), () => undefined)).map(({ path }) => path)).toEqual(paths);

@@ -17,7 +17,7 @@ export interface SweptRun {
 /** A field that the runs of a sweep differ in, seeds left out: those are what a mean is taken over. */
 export interface SweptAxis {
   readonly path: SpecPath;
-  /** Fields that change with it, one value of theirs for each of its own. */
+  /** Fields that follow from it: one value of theirs for each of its own. */
   readonly along: readonly SpecPath[];
   /** Ascending where they are numbers, else as the sweep has them. */
   readonly values: readonly RunCell[];
@@ -64,32 +64,48 @@ export function sweptValue({ values, spec }: SweptRun, path: SpecPath): RunCell 
   return set === undefined ? plain(getField(spec, path) ?? null) : set;
 }
 
-/** The axes of a sweep as its runs have them; fields that change together are one. */
+/** The axes of a sweep as its runs have them; a field that follows from another is none of its own. */
 export function sweptAxes(runs: readonly SweptRun[]): readonly SweptAxis[] {
   const set = new Set(runs.flatMap(({ values }) => Object.keys(values)));
   const varied = [...FIRST, ...SPEC_PATHS.filter((path) => !FIRST.includes(path))].filter(
     (path) => set.has(path) && !SEEDS.includes(path) && new Set(runs.map((run) => sweptValue(run, path))).size > 1,
   );
   const free = varied.filter((path) => !FOLLOWS.includes(path));
-  const byPartition = new Map<string, SpecPath[]>();
-  for (const path of free.length === 0 ? varied : free) {
-    const key = partition(runs, path);
-    byPartition.set(key, [...(byPartition.get(key) ?? []), path]);
-  }
-  return [...byPartition.values()].flatMap(([path, ...along]) => (path === undefined ? [] : [axisOf(runs, path, along)]));
+  const paths = free.length === 0 ? varied : free;
+  const places = new Map(paths.map((path) => [path, partition(runs, path)]));
+  const follows = (path: SpecPath, other: SpecPath): boolean =>
+    path !== other && isDetermined(places.get(path) ?? [], places.get(other) ?? []);
+  // Of fields that determine each other the first stands for all.
+  const own = paths.filter((path, i) => !paths.some((other, j) => follows(path, other) && (j < i || !follows(other, path))));
+  return own.map((path) =>
+    axisOf(
+      runs,
+      path,
+      paths.filter((other) => follows(other, path)),
+    ),
+  );
 }
 
-/** Which runs are alike in a field, whatever its values are. */
-function partition(runs: readonly SweptRun[], path: SpecPath): string {
+/** Which runs are alike in a field, whatever its values are: a number for each run, the same for the same value. */
+function partition(runs: readonly SweptRun[], path: SpecPath): readonly number[] {
   const places = new Map<RunCell, number>();
-  return runs
-    .map((run) => {
-      const value = sweptValue(run, path);
-      const place = places.get(value) ?? places.size;
-      places.set(value, place);
-      return place;
-    })
-    .join();
+  return runs.map((run) => {
+    const value = sweptValue(run, path);
+    const place = places.get(value) ?? places.size;
+    places.set(value, place);
+    return place;
+  });
+}
+
+/** Whether runs that are alike by `other` are alike by `parts`. */
+function isDetermined(parts: readonly number[], other: readonly number[]): boolean {
+  const found = new Map<number, number>();
+  return parts.every((part, i) => {
+    const key = other[i] ?? -1;
+    const known = found.get(key) ?? part;
+    found.set(key, known);
+    return known === part;
+  });
 }
 
 function axisOf(runs: readonly SweptRun[], path: SpecPath, along: readonly SpecPath[]): SweptAxis {
