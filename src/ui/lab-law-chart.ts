@@ -18,7 +18,7 @@ declare global {
   }
 }
 
-const [LEFT, RIGHT, TOP, BOTTOM] = [56, 14, 14, 42] as const;
+const [LEFT, RIGHT, TOP, BOTTOM] = [56, 14, 26, 42] as const;
 const REACH = 18;
 const PLACES = 8;
 
@@ -173,7 +173,7 @@ export class LabLawChart extends LitElement {
       ${ticksX.map((tick) => svg`<text x=${x(tick)} y=${bottom + 16} text-anchor="middle">${words(chart.xLabel, tick)}</text>`)}
       ${ticksY.map((tick) => svg`<text x=${left - 7} y=${y(tick) + 4} text-anchor="end">${words(chart.yLabel, tick)}</text>`)}
       <text x=${(left + right) / 2} y=${bottom + 34} text-anchor="middle">${chart.xLabel}</text>
-      <text x="4" y="10">${chart.yLabel}</text>
+      <text x="4" y="12">${chart.yLabel}</text>
       <g clip-path="url(#inside)">
         ${chart.shaded.map(([from, to]) => {
           const start = x(from);

@@ -43,7 +43,7 @@ export class LabLawsCalculator extends LitElement {
         color: var(--muted);
       }
       select {
-        max-width: min(480px, 70vw);
+        max-width: min(480px, 60vw);
       }
       input {
         width: 110px;

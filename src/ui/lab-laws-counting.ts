@@ -27,6 +27,12 @@ export class LabLawsCounting extends LabLawsElement {
       .scroll {
         max-height: none;
       }
+      th.rule {
+        text-align: left;
+      }
+      select {
+        max-width: 55vw;
+      }
       td.rule {
         font-family: var(--mono);
         color: var(--muted);
@@ -87,10 +93,10 @@ export class LabLawsCounting extends LabLawsElement {
             <tr>
               <th scope="col">Term</th>
               <th scope="col">parameters</th>
-              <th scope="col">by the rule</th>
+              <th scope="col" class="rule">by the rule</th>
               <th scope="col">FLOPs a token, forward</th>
               <th scope="col">backward</th>
-              <th scope="col">of multiply-adds</th>
+              <th scope="col" class="rule">of multiply-adds</th>
             </tr>
           </thead>
           <tbody>

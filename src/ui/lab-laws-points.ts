@@ -183,7 +183,7 @@ export class LabLawsPoints extends LabLawsElement {
               this.say({
                 published: published.includes(place)
                   ? published.filter((other) => other !== place)
-                  : [...published, place].sort(),
+                  : [...published, place].sort((a, b) => a - b),
               })}
           />${name}${provenance === 'verified' ? nothing : ` (${provenance})`}</label
         >`,

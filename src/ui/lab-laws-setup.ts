@@ -52,7 +52,7 @@ export class LabLawsSetup extends LabLawsElement {
         color: var(--muted);
       }
       select {
-        max-width: min(380px, 60vw);
+        max-width: min(380px, 52vw);
       }
       input[type='text'] {
         width: 150px;
@@ -174,7 +174,7 @@ export class LabLawsSetup extends LabLawsElement {
       return html`<label
         >${label}
         <select name=${name} @change=${choose}>
-          ${choices.map(([choice, words]) => html`<option value=${choice} .selected=${choice === now}>${words}</option>`)}
+          ${choices.map(([choice, words]) => html`<option .value=${choice} .selected=${choice === now}>${words}</option>`)}
         </select></label
       >`;
     };

@@ -1,4 +1,3 @@
-import type { Law, Params } from '../laws/index.ts';
 import { figure, short, si } from './format.ts';
 
 /** Figures of laws in words. */
@@ -103,14 +102,4 @@ function greek(text: string): string {
     .replaceAll('-', '−')
     .replaceAll('_', '')
     .replaceAll('^', '');
-}
-
-/** A parameter's name: `alpha_N` as α with N below the line. */
-export function nameParts(name: string): FormulaPart[] {
-  return formulaParts(name);
-}
-
-/** `Besiroglu et al.: E 1.82, ...` */
-export function constantsWords(law: Law, params: Params): string {
-  return law.parameters.map(({ name }) => `${name} ${parameterWords(params[name] ?? NaN)}`).join(', ');
 }

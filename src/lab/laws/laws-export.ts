@@ -73,7 +73,7 @@ export function qualityOf({
 }: FitOutcome): readonly (readonly [string, string])[] {
   const figure = (value: number): string => String(Number(value.toPrecision(6)));
   return [
-    ['objective', `${objective.toPrecision(10)} (${loss}, summed over ${points} points)`],
+    ['objective', `${Number(objective.toPrecision(10))} (${loss}, summed over ${points} points)`],
     ...(starts.total > 1 ? [['starts that agree', `${starts.agree} of ${starts.total}`] as const] : []),
     ['R²', figure(r2)],
     ...(heldOut === undefined
