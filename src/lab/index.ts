@@ -134,7 +134,7 @@ export {
 export { SweepDraft, type TypedAxis, type TypedColumn, type TypedParam } from './sweep/draft.ts';
 export { isoflopCurves, type IsoflopCurve } from './sweep/isoflop-view.ts';
 export type { TypedValues } from './sweep/typed-values.ts';
-export type { GroupState, QueuedGroup, SweepQueue, SweepRecord, SweepState } from './sweep/types.ts';
+export type { GroupState, QueuedGroup, SweepQueue, SweepRecord } from './sweep/types.ts';
 export { curvesCsv, heatCsv, isoflopCsv } from './sweep/view-files.ts';
 export { heatView, lossCurves, sweptPoints, type CurveOptimum, type HeatView, type LossCurve } from './sweep/views.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
