@@ -174,7 +174,7 @@ export class LabLawsSetup extends LabLawsElement {
       return html`<label
         >${label}
         <select name=${name} @change=${choose}>
-          ${choices.map(([choice, words]) => html`<option value=${String(choice)} .selected=${choice === now}>${words}</option>`)}
+          ${choices.map(([choice, words]: readonly [string, string]) => html`<option value=${choice} .selected=${choice === now}>${words}</option>`)}
         </select></label
       >`;
     };
