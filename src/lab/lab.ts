@@ -17,8 +17,10 @@ import { FitClient } from './laws/fit-client.ts';
 import { backWords, Messages } from './messages.ts';
 import { Observable } from './observable.ts';
 import { newRunId, Run, runTitle, type Progress } from './run.ts';
+import { importWords } from './runs-desk.ts';
 import { SpecDraft, type FormValue } from './spec-draft.ts';
 import { RunRecorder, type RecorderPorts } from './store/recorder.ts';
+import { isRunsFile, runsFromJson } from './store/runs-json.ts';
 import type { RunStore } from './store/store.ts';
 import { openStore } from './store/tell.ts';
 import { SweepDesk } from './sweep/sweep-desk.ts';
@@ -337,7 +339,7 @@ export class Lab extends Observable<LabTopic> {
       await this.#ask({ type: 'sampling', runId: run.runId, settings: this.sampling });
   }
 
-  /** Takes a file in: a checkpoint is read and offered, anything else becomes the data of the next run. */
+  /** Takes a file in: a checkpoint is read and offered, exported runs are kept, anything else becomes the data of the next run. */
   async addFile(name: string, bytes: ArrayBuffer): Promise<void> {
     if (name.toLowerCase().endsWith('.safetensors')) {
       const copy = bytes.slice(0);
@@ -349,12 +351,21 @@ export class Lab extends Observable<LabTopic> {
       this.emit('stored');
       return;
     }
+    if (this.store !== null && isRunsFile(bytes)) return this.#importRuns(this.store, name, bytes);
     const report = await this.#ask({ type: 'addFile', name, bytes }, [bytes]);
     if (report === undefined) return;
     this.file = report;
     this.notice(`${name} is ready: it is the data of the next run.`);
     this.emit('data');
     this.setField('data.source', 'file');
+  }
+
+  async #importRuns(store: RunStore, name: string, bytes: ArrayBuffer): Promise<void> {
+    try {
+      this.notice(`${name}: ${importWords(await store.import(runsFromJson(new TextDecoder().decode(bytes), name)))}.`);
+    } catch (error) {
+      this.report(error, name);
+    }
   }
 
   /** The current run as a safetensors file; `undefined` where that failed (an alert says why). */

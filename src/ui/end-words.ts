@@ -52,8 +52,8 @@ export function endHelp({ totalSteps }: Run): string {
   const { from, to } = endWindow(totalSteps);
   return (
     `Mean training loss of the last ${whole(to - from + 1)} steps, with its ${LEVEL_WORDS} interval: the annealing law of a learning curve ` +
-    'under this schedule, averaged over what its parameters may be after the steps so far. Before any step they are taken to be as in 69 ' +
-    'runs of such models. The interval holds what the curve leaves open, what the law itself has been wrong by, and the noise of those steps.'
+    'under this schedule, averaged over what its parameters may be after the steps so far. Before any step they are taken to be as in ' +
+    'some 90 runs of such models, to which the width of the interval was fitted too. It holds what the curve leaves open, what the law itself has been wrong by, and the noise of those steps.'
   );
 }
 

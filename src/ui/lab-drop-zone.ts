@@ -51,7 +51,10 @@ export class LabDropZone extends LabElement {
   override render(): unknown {
     return this.over
       ? html`<div>
-          <span>Drop a text file to train on it,<br />or a .safetensors checkpoint to continue it</span>
+          <span
+            >Drop a text file to train on it,<br />a .safetensors checkpoint to continue it,<br />or runs as JSON to keep
+            them</span
+          >
         </div>`
       : nothing;
   }

@@ -22,18 +22,24 @@ export function spanWords(column: string, from: number, to: number): string {
   return low === high ? `${column} ${low}` : `${column} ${low} – ${high}`;
 }
 
+/** Less than this is the end of what a fit may reach, and stands for 0. */
+const NEGLIGIBLE = 1e-12;
+
 /** A parameter with the digits that tell fits apart. */
 export function parameterWords(value: number): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return '–';
-  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(4).replace('e+', 'e');
+  if (size < NEGLIGIBLE) return '0';
+  if (size < 1e-4 || size >= 1e7) return value.toExponential(4).replace('e+', 'e');
   return size >= 1e4 ? value.toFixed(0) : value.toPrecision(5);
 }
 
 /** An end of an interval; what nothing bounds is in words. */
 export function endWords(value: number | null, side: 'low' | 'high'): string {
   if (value === null) return side === 'low' ? 'no lower end' : 'no upper end';
-  return value === 0 ? '0' : Number(value.toPrecision(4)).toString().replace('e+', 'e');
+  const size = Math.abs(value);
+  if (size < NEGLIGIBLE) return '0';
+  return size >= 1e7 ? value.toExponential(3).replace('e+', 'e') : Number(value.toPrecision(4)).toString();
 }
 
 /** A law's formula for the page: what stands above or below the line is marked as such. */

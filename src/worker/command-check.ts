@@ -167,6 +167,7 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
     ...(f.get('checkpoint') === undefined ? {} : { checkpoint: f.bytes('checkpoint') }),
     ...f.flag('stored'),
     ...f.flag('hold'),
+    ...f.flag('silent'),
   }),
   pause: (f, id) => ({ type: 'pause', id, runId: f.string('runId') }),
   resume: (f, id) => ({ type: 'resume', id, runId: f.string('runId') }),

@@ -52,7 +52,8 @@ export type Command =
   /**
    * Loads data, builds, compiles and trains. One spec per lane; they may differ in laneable fields only. Replies {@link RunReport}
    * once the first step can run. With `checkpoint` (safetensors, transferred) or `stored` (resume what storage holds of `runId`)
-   * it continues exactly where that stands. `hold` leaves the run paused before its first step.
+   * it continues exactly where that stands. `hold` leaves the run paused before its first step; a `silent` one samples no text until it is
+   * told how to.
    */
   | {
       readonly type: 'start';
@@ -62,6 +63,7 @@ export type Command =
       readonly checkpoint?: ArrayBuffer;
       readonly stored?: boolean;
       readonly hold?: boolean;
+      readonly silent?: boolean;
     }
   | { readonly type: 'pause' | 'resume' | 'step' | 'stop'; readonly id: number; readonly runId: string }
   /** Continues a finished run (or lengthens a running one) by so many steps. */

@@ -106,12 +106,13 @@ export class Session {
     return report;
   }
 
-  /** Trains, or waits paused. */
-  begin(hold: boolean): void {
+  /** Trains, or waits paused; a silent one samples no text until it is told how to. */
+  begin(hold: boolean, silent: boolean): void {
     if (this.state !== 'preparing') return;
     this.move(hold ? 'held' : 'built');
     this.sayState();
     this.texts.begin();
+    if (silent) this.texts.off();
     this.saver?.begin();
     this.over = this.live();
   }

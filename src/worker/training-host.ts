@@ -244,7 +244,7 @@ export class TrainingHost {
     return first;
   }
 
-  private async start({ runId, specs, checkpoint, stored, hold }: Of<'start'>): Promise<Answer> {
+  private async start({ runId, specs, checkpoint, stored, hold, silent }: Of<'start'>): Promise<Answer> {
     const { session: previous } = this;
     if (previous !== null && isActive(previous.state)) {
       const rule = `"start" is not possible while run ${previous.runId} is ${previous.state}`;
@@ -274,7 +274,7 @@ export class TrainingHost {
         },
         async () => previous?.release(),
       );
-      return { value, afterwards: () => made.begin(hold === true) };
+      return { value, afterwards: () => made.begin(hold === true, silent === true) };
     } catch (error) {
       this.session = previous ?? made;
       throw error;

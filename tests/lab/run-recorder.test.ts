@@ -1,6 +1,7 @@
 import { IDBFactory, IDBObjectStore } from 'fake-indexeddb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Lab, Run, RunRecorder, type RunStore } from '../../src/lab/index.ts';
+import { Lab, Run, RunRecorder, runsJson, type RunStore } from '../../src/lab/index.ts';
+import { NO_CURVES } from '../../src/lab/store/curves.ts';
 import { Followed } from '../../src/lab/store/followed.ts';
 import { isRunRecord, newRecord } from '../../src/lab/store/record.ts';
 import type { Leaving } from '../../src/lab/store/recorder.ts';
@@ -303,6 +304,22 @@ describe('Lab with a store', () => {
     });
     expect(run?.summary.lossNats).toBe(lab.run?.lossNats);
     expect(lab.messages.alerts).toEqual([]);
+    lab.recorder?.close();
+  });
+
+  it('keeps the runs of a file that is dropped on the page, and takes any other JSON for data to train on', async () => {
+    const worker = new FakeWorker();
+    const lab = new Lab({ connect: () => worker, storage: null, store: new FakeBrowser().tab() });
+    await lab.open();
+    const bytesOf = (text: string): ArrayBuffer => new TextEncoder().encode(text).buffer;
+    const file = [...runsJson([{ record: newRecord({ id: 'a', spec: defaultSpec }, 1), curves: NO_CURVES }])].join('');
+    await lab.addFile('runs.json', bytesOf(file));
+    expect((await lab.store?.list())?.map(({ id }) => id)).toEqual(['a']);
+    expect(lab.file).toBeNull();
+    await lab.addFile('runs.json', bytesOf(file.slice(0, -9)));
+    expect(lab.messages.alerts.map(({ error }) => error.message)).toEqual([expect.stringContaining('runs.json: it is not JSON')]);
+    await lab.addFile('notes.json', bytesOf('{"format":"notes"}'));
+    expect(lab.file).not.toBeNull();
     lab.recorder?.close();
   });
 

@@ -61,8 +61,9 @@ describe('a run', { timeout: 120_000 }, () => {
 
   it('promise 1: gives the same bits one step a submit and sixteen', async () => {
     const h = new Harness({ slots: 1 });
-    await h.start();
+    await h.start({ silent: true });
     await expectSameBits(await outcomeOf(h));
+    expect(h.of('sample'), 'of a silent run').toEqual([]);
   });
 
   it('promise 1: gives the same bits paused, stepped singly, resumed and lengthened', async () => {

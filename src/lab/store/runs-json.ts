@@ -27,6 +27,12 @@ export function* runsJson(runs: Iterable<KeptRun>): Generator<string> {
   yield '\n]}\n';
 }
 
+/** True where a file begins as {@link runsJson} writes it; whether it can be read is another question. */
+export function isRunsFile(bytes: ArrayBuffer): boolean {
+  const start = `{"format":"${RUNS_FORMAT}"`;
+  return new TextDecoder().decode(bytes.slice(0, start.length)) === start;
+}
+
 /**
  * The runs of a file that {@link runsJson} wrote.
  *

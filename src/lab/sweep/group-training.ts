@@ -72,7 +72,7 @@ export class GroupTraining {
     recorder.follow(run, newRuns(group));
     try {
       const specs = group.lanes.map(({ spec }) => spec);
-      const starting = request({ type: 'start', runId: run.runId, specs, ...(stored ? { stored } : {}) });
+      const starting = request({ type: 'start', runId: run.runId, specs, silent: true, ...(stored ? { stored } : {}) });
       this.#begun = true;
       run.started(await starting);
     } catch (error) {
