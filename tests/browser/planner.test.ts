@@ -3,7 +3,8 @@ import { specFromHash, sweepFromHash } from '../../src/spec/index.ts';
 import { violations } from '../support/axe.ts';
 import { labSuite } from '../support/lab-suite.ts';
 
-const suite = labSuite();
+// In a browser that has timed nothing yet.
+const suite = labSuite({ firstVisit: true });
 
 it('the planner turns a budget into a run for the form, and into a ladder for the Sweeps page', async () => {
   const lab = await suite.blank();
