@@ -222,6 +222,33 @@ describe('RunRecorder', () => {
     recorder.close();
   });
 
+  it('a lane that is removed takes nothing from the others, and comes back whole, its end too', async () => {
+    const browser = new FakeBrowser();
+    const { store, run, recorder, notices } = page(browser, 0, ['a', 'b']);
+    run.apply(measured(1, 50, 2), 0);
+    await recorder.save();
+    await recorder.save();
+    const other = browser.tab();
+    await other.remove(['b']);
+    run.apply(measured(51, 10, 2), 0);
+    await recorder.save();
+    run.apply(measured(61, 10, 2), 0);
+    run.apply(turn('finished', 70), 0);
+    await recorder.save();
+    await recorder.save();
+    expect([await stepsOf(store), await stepsOf(store, 'b')]).toEqual([upTo(70), upTo(50)]);
+    expect(await store.get('a')).toMatchObject({ state: 'finished', step: 70 });
+    expect(recorder.unsaved).toBe(false);
+    await other.restore(['b']);
+    await vi.waitFor(async () => expect(await stepsOf(store, 'b')).toEqual(upTo(70)), 4000);
+    expect(await store.get('b')).toMatchObject({ state: 'finished', step: 70 });
+    expect(notices).toEqual([
+      expect.stringMatching(/^1 of the 2 runs that train with .* was removed while it trains: the others are still stored\.$/),
+      expect.stringMatching(/^1 of the 2 runs that train with .* was restored/),
+    ]);
+    recorder.close();
+  });
+
   it('promise 7: a disk that is full for a while costs nothing that was measured', async () => {
     const { store, run, recorder } = page(new FakeBrowser());
     run.apply(measured(1, 50), 0);

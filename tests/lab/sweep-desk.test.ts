@@ -455,6 +455,23 @@ describe('SweepDesk, beside others', () => {
     expect(groupAt(other, one, 0).reason).toContain('Another tab trains a run of this group');
   });
 
+  it('two tabs: keeps the checkpoint of a group of which nothing was stored, because another tab had a run of it', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    const one = await other.desk.keep(smallSweep({ axes: [{ path: 'model.width', values: [16] }] }));
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(3);
+    await page.lab.recorder?.save();
+    vi.spyOn(other.store, 'trainedElsewhere').mockResolvedValue(false);
+    await other.desk.start(one);
+    await training(other, 1);
+    other.worker.host.train(20);
+    await vi.waitFor(() => expect(other.desk.busy).toBe(false), 2000);
+    expect(sent(other, 'start').every(({ runId }) => site.checkpoints.has(runId))).toBe(true);
+    expect(other.lab.messages.notices.some(({ text }) => text.startsWith('Nothing of'))).toBe(true);
+  });
+
   it('removes a sweep, also one that trains, keeps its runs, and restores it', async () => {
     const { page, id } = await kept();
     await page.desk.start(id);

@@ -1,5 +1,5 @@
 import { FUSION_RULE_NAMES, isFusionOn, type RunSpec } from '../../spec/index.ts';
-import type { DeviceReport, RunReport, RunState } from '../../worker/protocol.ts';
+import type { DeviceReport, RunReport } from '../../worker/protocol.ts';
 import type { EvalSeries, Run } from '../run.ts';
 import { NO_EVALS, NO_TRAIN, type Curves, type EvalCurve, type TrainCurve } from './curves.ts';
 import type { Advance, Beginning } from './progress.ts';
@@ -29,9 +29,17 @@ export interface FollowedLane {
   marks: LaneMarks;
   /** Time it had trained when this page went on with it. */
   baseMs: number;
+  /** What the store knows of its state; null: nothing. */
+  stored: KnownState | null;
   /** Another tab goes on with it. */
   taken: boolean;
+  /** Someone removed it, and that was said. */
+  removed: boolean;
+  /** It was removed, and nothing has changed since. */
+  asleep: boolean;
 }
+
+type KnownState = Pick<Run, 'state' | 'step' | 'totalSteps'>;
 
 /** A run of the page, and how much of it is stored. */
 export class Followed {
@@ -40,39 +48,52 @@ export class Followed {
   /** What ends following it. */
   readonly ends: (() => void)[] = [];
   begun = false;
-  /** What the store knows of its state; null: nothing. */
-  stored: { readonly state: RunState; readonly step: number; readonly totalSteps: number } | null = null;
-  /** Someone removed it, and that was said. */
-  removed = false;
-  /** It was removed, and nothing has changed since. */
-  asleep = false;
   /** Nothing more of it can be stored here: another tab has it, or it never began. */
   over = false;
 
   constructor(run: Run, lanes: readonly NewRun[]) {
     this.run = run;
     run.laneSpecs = lanes.map(({ spec }) => spec);
-    this.lanes = lanes.map((lane) => ({ run: lane, marks: NO_MARKS, baseMs: 0, taken: false }));
+    this.lanes = lanes.map((lane) => ({ run: lane, marks: NO_MARKS, baseMs: 0, stored: null, taken: false, removed: false, asleep: false }));
   }
 
   /** True where the page knows something that the store does not. */
   get dirty(): boolean {
-    const { run, stored } = this;
-    if (this.over || run.report === null) return false;
-    if (stored?.state !== run.state || stored.step !== run.step || stored.totalSteps !== run.totalSteps) return true;
-    return this.lanes.some((lane, i) => !lane.taken && !sameMarks(lane.marks, this.#marks(i)));
+    return this.#some((lane, i) => this.#isNew(lane, i));
+  }
+
+  /** {@link dirty} by more than runs that someone removed. */
+  get unsaved(): boolean {
+    return this.#some((lane, i) => !lane.removed && this.#isNew(lane, i));
+  }
+
+  /** {@link dirty} by what may be stored now. */
+  get due(): boolean {
+    return this.#some((lane, i) => !lane.asleep && this.#isNew(lane, i));
+  }
+
+  /** True where the store has all of every lane, those that someone removed left out. */
+  get kept(): boolean {
+    return this.lanes.every((lane, i) => lane.removed || (!lane.taken && !this.#isNew(lane, i)));
   }
 
   /** The state has changed, which is stored at once. */
   get turned(): boolean {
-    return !this.over && this.run.report !== null && this.stored?.state !== this.run.state;
+    return this.#some((lane) => !lane.asleep && lane.stored?.state !== this.run.state);
+  }
+
+  /** Nothing of it can be stored before something changes. */
+  get asleep(): boolean {
+    return this.lanes.every(({ asleep, taken }) => asleep || taken);
   }
 
   /** The whole run is to be stored anew. */
   forget(): void {
     this.begun = false;
-    this.stored = null;
-    for (const lane of this.lanes) lane.marks = NO_MARKS;
+    for (const lane of this.lanes) {
+      lane.marks = NO_MARKS;
+      lane.stored = null;
+    }
   }
 
   beginnings(report: RunReport, device: DeviceReport | null): readonly Beginning[] {
@@ -120,6 +141,18 @@ export class Followed {
       validation: evalsFrom(evals?.validation, cut ? NOTHING : marks.validation),
       ood: evalsFrom(evals?.ood, cut ? NOTHING : marks.ood),
     };
+  }
+
+  /** Whether a lane is so that may be stored from here. */
+  #some(is: (lane: FollowedLane, i: number) => boolean): boolean {
+    return !this.over && this.run.report !== null && this.lanes.some((lane, i) => !lane.taken && is(lane, i));
+  }
+
+  #isNew({ stored, marks }: FollowedLane, i: number): boolean {
+    const { state, step, totalSteps } = this.run;
+    return (
+      stored?.state !== state || stored.step !== step || stored.totalSteps !== totalSteps || !sameMarks(marks, this.#marks(i))
+    );
   }
 
   #marks(lane: number): LaneMarks {

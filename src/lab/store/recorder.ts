@@ -1,6 +1,6 @@
 import type { DeviceReport } from '../../worker/protocol.ts';
 import { runTitle, type Run } from '../run.ts';
-import { Followed } from './followed.ts';
+import { Followed, type FollowedLane } from './followed.ts';
 import type { Outcome } from './progress.ts';
 import type { NewRun } from './record.ts';
 import type { RunStore } from './store.ts';
@@ -44,17 +44,22 @@ export class RunRecorder {
 
   /** True while something that was measured is not stored; leaving the page would lose it. */
   get unsaved(): boolean {
-    return this.#followed.some((followed) => followed.dirty && !followed.removed);
+    return this.#followed.some(({ unsaved }) => unsaved);
   }
 
-  /** Stores a run from now on; `lanes` are the runs that its lanes are, where there is more than one or a sweep it belongs to. */
-  follow(run: Run, lanes: readonly NewRun[] = [{ id: run.runId, spec: run.spec }]): void {
+  /**
+   * Stores a run from now on; `lanes` are the runs that its lanes are, where there is more than one or a sweep it belongs to.
+   *
+   * @returns what tells whether the store has all of it.
+   */
+  follow(run: Run, lanes: readonly NewRun[] = [{ id: run.runId, spec: run.spec }]): Pick<Followed, 'kept'> {
     const followed = new Followed(run, lanes);
     this.#followed.push(followed);
     followed.ends.push(
       run.on('state', () => (followed.turned ? void this.save() : this.#arm())),
       run.on('series', () => this.#arm()),
     );
+    return followed;
   }
 
   /** Stores everything that is not stored. Never rejects: what fails is tried again, and the store says why. */
@@ -70,7 +75,7 @@ export class RunRecorder {
       if (this.#again) {
         this.#again = false;
         void this.save();
-      } else if (this.#followed.some(({ run, over, asleep, dirty }) => !asleep && ((run.active && !over) || dirty))) {
+      } else if (this.#followed.some(({ run, over, asleep, due }) => (run.active && !over && !asleep) || due)) {
         this.#arm();
       }
     });
@@ -92,7 +97,7 @@ export class RunRecorder {
     // The store has told the user; what cannot be saved keeps nothing else from it.
     const fail = (): void => void (failed = true);
     // One after another: the same run may be here twice, as it was and as it goes on from its checkpoint.
-    for (const followed of this.#followed) if (followed.dirty && !followed.asleep) await this.#saveOne(followed).catch(fail);
+    for (const followed of this.#followed) if (followed.due) await this.#saveOne(followed).catch(fail);
     await this.#ports.store.beat().catch(fail);
     this.#waitMs = failed ? Math.min(LATEST_MS, this.#waitMs * 2) : EVERY_MS;
     const last = this.#followed.at(-1);
@@ -124,27 +129,33 @@ export class RunRecorder {
       }
     }
     await this.#advance(followed);
-    if (!run.active && !followed.dirty && !followed.removed) await store.release(followed.lanes.map((lane) => lane.run.id));
+    const left = followed.lanes.filter(({ removed }) => !removed);
+    if (!run.active && !followed.due && left.length > 0) await store.release(left.map((lane) => lane.run.id));
   }
 
   /** Its transaction has begun when this returns. */
   #advance(followed: Followed): Promise<void> {
     const { state, step, totalSteps } = followed.run;
-    const lanes = [...followed.lanes.entries()].filter(([, { taken }]) => !taken);
+    const lanes = [...followed.lanes.entries()].filter(([, { taken, asleep }]) => !taken && !asleep);
     const parts = lanes.map(([i, lane]) => ({ lane, ...followed.advance(i) }));
     return this.#ports.store.append(parts.map(({ advance }) => advance)).then((outcomes) => {
       for (const [i, { lane, marks }] of parts.entries()) {
-        if (outcomes[i] === 'saved') lane.marks = marks;
         if (outcomes[i] === 'taken') lane.taken = true;
+        if (outcomes[i] !== 'saved') continue;
+        lane.marks = marks;
+        lane.stored = { state, step, totalSteps };
       }
-      if (outcomes.includes('saved')) followed.stored = { state, step, totalSteps };
-      this.#say(followed, outcomes);
+      this.#say(
+        followed,
+        parts.map(({ lane }, i) => [lane, outcomes[i]]),
+      );
     });
   }
 
-  #say(followed: Followed, outcomes: readonly Outcome[]): void {
+  #say(followed: Followed, parts: readonly (readonly [FollowedLane, Outcome | undefined])[]): void {
     const title = runTitle(followed.run.spec);
     const { notice } = this.#ports;
+    const outcomes = parts.map(([, outcome]) => outcome);
     if (outcomes.includes('taken')) {
       followed.over = followed.lanes.every(({ taken }) => taken);
       notice(`${title} goes on in another tab: what this one trains of it is not stored.`);
@@ -154,27 +165,32 @@ export class RunRecorder {
       this.#again = true;
       notice(`The browser has removed what was stored. ${title} is stored anew, as far as this page knows it.`);
     }
-    const removed = outcomes.includes('removed');
-    if (removed && !followed.removed)
-      notice(`${title} was removed while it trains: nothing more of it is stored until it is restored.`);
-    if (!removed && followed.removed) notice(`${title} was restored, with everything since.`);
-    followed.removed = removed;
-    followed.asleep = removed;
+    const removed = parts.filter(([lane, outcome]) => outcome === 'removed' && !lane.removed).length;
+    const restored = parts.filter(([lane, outcome]) => outcome !== 'removed' && lane.removed).length;
+    for (const [lane, outcome] of parts) lane.removed = lane.asleep = outcome === 'removed';
+    const all = followed.lanes.length;
+    const some = (count: number): string => (count === all ? title : `${count} of the ${all} runs that train with ${title}`);
+    const verb = (count: number): string => (count > 1 && count < all ? 'were' : 'was');
+    if (removed > 0) {
+      const what = removed === all ? 'nothing more of it is stored until it is restored' : 'the others are still stored';
+      notice(`${some(removed)} ${verb(removed)} removed while it trains: ${what}.`);
+    }
+    if (restored > 0) notice(`${some(restored)} ${verb(restored)} restored, with everything since.`);
   }
 
   /** A run that was removed may have been restored: it is stored from where it was. */
   #changed(ids: readonly string[]): void {
-    for (const followed of this.#followed) {
-      if (!followed.asleep || (ids.length > 0 && !followed.lanes.some(({ run }) => ids.includes(run.id)))) continue;
-      followed.asleep = false;
+    for (const lane of this.#followed.flatMap(({ lanes }) => lanes)) {
+      if (!lane.asleep || (ids.length > 0 && !ids.includes(lane.run.id))) continue;
+      lane.asleep = false;
       this.#arm();
     }
   }
 
   /** Saves without waiting for a save that goes on: storing the same twice does no harm. */
   #leave(leaving: Leaving): void {
-    const begun = this.#followed.filter((followed) => followed.begun && !followed.over && !followed.removed);
-    const advanced = begun.filter((followed) => followed.dirty).map((followed) => this.#advance(followed));
+    const begun = this.#followed.filter((followed) => followed.begun && !followed.over && !followed.asleep);
+    const advanced = begun.filter((followed) => followed.due).map((followed) => this.#advance(followed));
     // A tab that is gone trains nothing; one that comes back says so with its next save.
     if (leaving === 'gone')
       advanced.push(this.#ports.store.release(begun.flatMap(({ lanes }) => lanes.map(({ run }) => run.id))));

@@ -43,6 +43,7 @@ export class GroupTraining {
   #stopping = false;
   #pausing = false;
   #turned: Promise<void> = Promise.resolve();
+  #followed: ReturnType<RunRecorder['follow']> | null = null;
   /** The worker has it, and takes commands about it. */
   #begun = false;
 
@@ -64,12 +65,17 @@ export class GroupTraining {
     return { groupId, paused: state === 'paused', step, totalSteps, msPerStep: speed?.msPerStep ?? null, diverged };
   }
 
+  /** True once all that was measured is stored, runs that someone removed left out. */
+  get kept(): boolean {
+    return this.#followed?.kept === true;
+  }
+
   /** Trains to the end. @param stored goes on from the checkpoint in storage. Never rejects. */
   async train(stored: boolean): Promise<Outcome> {
     const { run, group } = this;
     const { request, recorder } = this.#ports;
     if (this.#stopping) return 'stopped';
-    recorder.follow(run, newRuns(group));
+    this.#followed = recorder.follow(run, newRuns(group));
     try {
       const specs = group.lanes.map(({ spec }) => spec);
       const starting = request({ type: 'start', runId: run.runId, specs, silent: true, ...(stored ? { stored } : {}) });

@@ -210,7 +210,7 @@ export class SweepTrainer {
   async #close(
     id: string,
     group: QueuedGroup,
-    { run, group: { programId } }: GroupTraining,
+    { run, kept, group: { programId } }: GroupTraining,
     { outcome, stored }: { readonly outcome: Outcome; readonly stored: boolean },
   ): Promise<void> {
     const { request, notice, report } = this.#ports;
@@ -223,7 +223,8 @@ export class SweepTrainer {
           notice(`${groupWords(group)} diverged, and is over at step ${run.step}. ${failure?.message ?? ''}`);
         // Stopped first: a run that has finished may be about to write its last checkpoint.
         if (outcome === 'finished') await request({ type: 'stop', runId: programId }).catch(() => undefined);
-        if (!this.#ports.recorder.unsaved) await request({ type: 'forget', runId: programId }).catch(() => undefined);
+        // What another tab kept from being stored is nowhere else.
+        if (kept) await request({ type: 'forget', runId: programId }).catch(() => undefined);
         break;
       case 'failed':
       case 'refused':
