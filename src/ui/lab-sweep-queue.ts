@@ -8,7 +8,7 @@ import { LabElement } from './lab-element.ts';
 import type { GroupWish, LabSweepGroup } from './lab-sweep-group.ts';
 import { progressStyles } from './progress-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { groupWords, sweepBlockedWords, sweepTitle, sweepWhat, UNTIMED } from './sweep-words.ts';
+import { groupWords, shownState, sweepBlockedWords, sweepTitle, sweepWhat, UNTIMED, type ShownState } from './sweep-words.ts';
 import './lab-sweep-group.ts';
 import './lab-sweep-live.ts';
 
@@ -20,7 +20,13 @@ declare global {
 
 /** Programs that wait and are shown before the user asks for all. */
 const MOST_WAITING = 20;
-const STATES = { ready: 'NOT BEGUN', running: 'TRAINING', paused: 'PAUSED', done: 'DONE' } as const;
+const STATES = {
+  ready: 'NOT BEGUN',
+  running: 'TRAINING',
+  paused: 'PAUSED',
+  done: 'DONE',
+  elsewhere: 'TRAINS IN ANOTHER TAB',
+} as const;
 
 /** A kept sweep and its queue: what trains now, what comes next, what is done, and what can be done about each. */
 @customElement('lab-sweep-queue')
@@ -107,14 +113,14 @@ export class LabSweepQueue extends LabElement {
     const onGpu = groups.some(
       ({ id, state: now }) => (now === 'running' || now === 'paused') && run?.runId.endsWith(id) === true,
     );
-    const state = running ? 'running' : record.state === 'running' ? 'paused' : record.state;
+    const state = shownState(this.desk, record.id, this.queue.state);
     return html`<section class="card" aria-labelledby="title">
       <header>
         <h2 id="title">${title} <span class="muted">${record.sweep.name === '' ? nothing : sweepWhat(record.sweep)}</span></h2>
         <span class=${state === 'running' ? 'badge running' : 'badge'} data-sweep-state=${state}>${STATES[state]}</span>
-        <span class="push bar">${this.#acts(running)}</span>
+        <span class="push bar">${this.#acts(state)}</span>
       </header>
-      ${running ? nothing : this.#blocked()}
+      ${running ? nothing : this.#blocked(state)}
       <p class="small muted base">About ${runTitle({ ...record.sweep.base, name: '' })}: ${baseWords(record.sweep.base)}</p>
       <dl>
         <div>
@@ -150,16 +156,16 @@ export class LabSweepQueue extends LabElement {
     </section>`;
   }
 
-  #acts(running: boolean): unknown {
+  #acts(state: ShownState): unknown {
     const { record, groups } = this.queue;
     const failed = groups.filter(({ state: now }) => now === 'failed' || now === 'refused');
     const begun = record.state !== 'ready';
     return html`${
-        running
+        state === 'running'
           ? html`<button type="button" class="primary" data-action="pause-sweep" @click=${(): Promise<void> => this.desk.pause()}>
               Pause
             </button>`
-          : record.state === 'done'
+          : state === 'done' || state === 'elsewhere'
             ? nothing
             : html`<button
                 type="button"
@@ -186,8 +192,8 @@ export class LabSweepQueue extends LabElement {
       </button>`;
   }
 
-  #blocked(): unknown {
-    const words = this.queue.record.state === 'done' ? null : sweepBlockedWords(this.lab);
+  #blocked(state: ShownState): unknown {
+    const words = state === 'done' || state === 'elsewhere' ? null : sweepBlockedWords(this.lab);
     return words === null ? nothing : html`<p class="small muted blocked" role="status">${words}</p>`;
   }
 

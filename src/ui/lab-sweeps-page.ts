@@ -24,7 +24,7 @@ import { LabElement } from './lab-element.ts';
 import type { LabSweepBuilder } from './lab-sweep-builder.ts';
 import type { ListedSweep } from './lab-sweep-list.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { sweepTitle } from './sweep-words.ts';
+import { shownState, sweepTitle } from './sweep-words.ts';
 import { Throttle } from './throttle.ts';
 import './lab-notices.ts';
 import './lab-sweep-builder.ts';
@@ -42,6 +42,7 @@ declare global {
 
 /** A queue is looked at anew so often at most: with hundreds of runs it takes milliseconds to make and to render. */
 const RENDER_MS = 500;
+const BADGES = { ready: 'NOT BEGUN', running: 'TRAINING', paused: 'PAUSED', done: '', elsewhere: 'IN ANOTHER TAB' } as const;
 const NO_RECORDS: readonly RunRecord[] = [];
 
 /** The runs of a sweep and their axes, made of these records. */
@@ -206,8 +207,9 @@ export class LabSweepsPage extends LabElement {
     const kept = (desk.sweeps ?? []).map((record): ListedSweep => {
       const ids = record.groups.flat();
       const found = ids.flatMap((id) => byId.get(id) ?? []);
-      const running = desk.runningId === record.id;
-      const badge = running ? 'TRAINING' : record.state === 'ready' ? 'NOT BEGUN' : record.state === 'done' ? '' : 'PAUSED';
+      const state = shownState(desk, record.id, record.state);
+      const badge = BADGES[state];
+      const running = state === 'running';
       return { id: record.id, title: sweepTitle(record.sweep), badge, running, runs: ids.length, ...countsOf(found) };
     });
     const known = new Set([...(desk.sweeps ?? []), ...desk.removed].map(({ id }) => id));

@@ -1,4 +1,4 @@
-import type { CurveOptimum, Lab, LossesAt, RunCell, SweepDraft, SweptAxis } from '../lab/index.ts';
+import type { CurveOptimum, Lab, LossesAt, RunCell, SweepDesk, SweepDraft, SweepRecord, SweptAxis } from '../lab/index.ts';
 import {
   columnsOf,
   fieldAt,
@@ -119,6 +119,19 @@ export function groupWords(runs: readonly SweepRun[], axes: readonly SweptAxis[]
   const [first] = runs;
   const seed = seeds.size > 1 ? `${seeds.size} seeds` : `seed ${first?.spec.seed.init ?? ''}`;
   return [...words, ...(manySeeds ? [seed] : [])].join(', ') || runsWords(runs.length);
+}
+
+/** What a sweep does, seen from this tab; `elsewhere`: another one trains it. */
+export type ShownState = SweepRecord['state'] | 'elsewhere';
+
+export function shownState(
+  desk: Pick<SweepDesk, 'runningId' | 'trainsElsewhere'>,
+  id: string,
+  state: SweepRecord['state'],
+): ShownState {
+  if (desk.runningId === id) return 'running';
+  if (desk.trainsElsewhere(id)) return 'elsewhere';
+  return state === 'running' ? 'paused' : state;
 }
 
 /** What keeps a sweep from being started, in a sentence; null where nothing does. */

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { endLossOf } from '../../src/lab/store/record.ts';
+import { endLossOf, newRecord } from '../../src/lab/store/record.ts';
 import type { RunRecord } from '../../src/lab/index.ts';
-import { expandSweep, runIdOf } from '../../src/spec/index.ts';
+import { expandSweep, runIdOf, type RunSpec } from '../../src/spec/index.ts';
+import { shownState } from '../../src/ui/sweep-words.ts';
 import {
   groupAt,
   queueOf,
@@ -172,6 +173,112 @@ describe('SweepDesk, training', () => {
     await page.desk.start(id);
     await training(page, 1);
     expect(page.desk.runningId).toBe(id);
+  });
+
+  it('a pause while the worker prepares a group holds its training', async () => {
+    const { page, id } = await kept();
+    const begun = new Promise<void>((resolve) => page.desk.on('sweeps', () => page.desk.run !== null && resolve()));
+    await page.desk.start(id);
+    await begun;
+    expect(page.desk.run).toMatchObject({ state: 'preparing', report: null });
+    await page.desk.pause();
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('paused'));
+    expect(page.worker.host.run?.state).toBe('paused');
+    expect(states(page, id)).toEqual(['paused', 'waiting']);
+  });
+
+  it('two sweeps that are started at once: the later one trains, to its end', async () => {
+    const { page, id } = await kept();
+    const other = await page.desk.keep(smallSweep({ axes: [{ path: 'seed.init', values: [5, 6] }] }));
+    const { sweeps } = page.store;
+    const claim = sweeps.claim.bind(sweeps);
+    vi.spyOn(sweeps, 'claim').mockImplementation(async (which) => {
+      if (which === id) await new Promise((resolve) => setTimeout(resolve, 100));
+      await claim(which);
+    });
+    await Promise.all([page.desk.start(id), page.desk.start(other)]);
+    await vi.waitFor(() => expect(page.desk.run?.state).toBe('running'));
+    expect(page.desk.runningId).toBe(other);
+    page.worker.host.train(20);
+    await until(page, other, ['done']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    expect(queueOf(page, id).record.state).toBe('paused');
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(groupAt(page, id, 0).state).toBe('running'));
+  });
+
+  it('a sweep that is resumed while its pause still goes on stays this tab’s', async () => {
+    const { page, id, site } = await kept();
+    const { sweeps } = page.store;
+    const release = sweeps.release.bind(sweeps);
+    vi.spyOn(sweeps, 'release').mockImplementation(async (which) => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await release(which);
+    });
+    await page.desk.start(id);
+    await page.desk.pause();
+    await vi.waitFor(() => expect(sweeps.release).toHaveBeenCalled());
+    await page.desk.start(id);
+    await training(page, 1);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const other = await site.page();
+    await expect(other.store.sweeps.claim(id)).rejects.toThrow('another tab trains this sweep');
+  });
+
+  it('does not train what has ended between its plan and its start', async () => {
+    const page = await new SweepSite().page();
+    const one = await page.desk.keep(smallSweep({ axes: [{ path: 'optimizer.lr', values: [0.001] }] }));
+    const two = smallSweep({ axes: [{ path: 'optimizer.lr', values: [0.001, 0.003] }] });
+    await page.desk.forecast(two);
+    await page.desk.start(one);
+    await training(page, 1);
+    page.worker.host.train(20);
+    await until(page, one, ['done']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    const id = await page.desk.keep(two);
+    expect(queueOf(page, id).runsDone).toBe(1);
+    await page.desk.start(id);
+    await training(page, 2);
+    expect(started(page).at(-1)).toMatch(/: 0\.003$/);
+  });
+
+  it('goes on past a group of which nothing is left', async () => {
+    const { page, id } = await kept();
+    const first = groupAt(page, id, 0).runs.map((run) => run.id);
+    const some = page.store.some.bind(page.store);
+    // Their records come late: the queue was made without them.
+    vi.spyOn(page.store, 'some').mockImplementation(async (ids) => {
+      const found = await some(ids);
+      const spec = groupAt(page, id, 0).runs[0]?.spec ?? fail();
+      const done = first.map((run) => [run, { ...newRecord({ id: run, spec }, 1), state: 'finished' as const }] as const);
+      return new Map([...found, ...done.filter(([run]) => ids.includes(run))]);
+    });
+    await page.desk.start(id);
+    await training(page, 1);
+    expect(states(page, id)).toEqual(['done', 'running']);
+    expect(alerts(page)).toEqual([]);
+  });
+
+  it('a sweep that was done and of which a run was removed can be resumed', async () => {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    for (const count of [1, 2]) {
+      await training(page, count);
+      page.worker.host.train(20);
+    }
+    await vi.waitFor(() => expect(queueOf(page, id).state).toBe('done'));
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    await page.leave();
+    const again = await site.page();
+    await again.store.remove(
+      groupAt(page, id, 0)
+        .runs.slice(0, 1)
+        .map((run) => run.id),
+    );
+    await vi.waitFor(() => expect(queueOf(again, id)).toMatchObject({ state: 'paused', record: { state: 'done' } }));
+    await again.desk.start(id);
+    await training(again, 1);
+    expect(started(again)).toEqual(['16: 0.001']);
   });
 
   it('skips a group that trains: it is stopped, what it measured is kept, the queue goes on; unskipped it goes on', async () => {
@@ -351,6 +458,84 @@ describe('SweepDesk, when things go wrong', () => {
     for (const run of ids) expect(resumed.get(run)?.train.lossNats).toEqual(alone.get(run)?.train.lossNats);
   });
 
+  /** A sweep whose first group has a checkpoint at step 10, in another visit. */
+  async function again(
+    options: Parameters<SweepSite['page']>[0] = {},
+  ): Promise<{ page: SweepPage; id: string; site: SweepSite }> {
+    const { page, id, site } = await kept();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(10);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(10));
+    await page.desk.pause();
+    await page.lab.recorder?.save();
+    await page.leave();
+    const next = await site.page(options);
+    await vi.waitFor(() => expect(states(next, id)).toEqual(['paused', 'waiting']));
+    return { page: next, id, site };
+  }
+
+  it('promise 7: a group that is refused for want of memory keeps its checkpoint, and goes on from it when it is tried again', async () => {
+    let full = true;
+    const { page, id } = await again({ refuses: () => (full ? 'device: out of memory.' : null) });
+    await page.desk.start(id);
+    await until(page, id, ['failed', 'failed']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    expect(groupAt(page, id, 0).reason).toBe('device: out of memory.');
+    full = false;
+    await page.desk.retry(id, groupAt(page, id, 0).id);
+    await page.desk.start(id);
+    await vi.waitFor(() => expect(page.desk.run).toMatchObject({ state: 'running', step: 10 }));
+    expect(sent(page, 'forget')).toEqual([]);
+  });
+
+  it('a group whose checkpoint is of other runs fails and says so; tried again it begins anew, which is said too', async () => {
+    const { page, id, site } = await again();
+    for (const [runId, { specs, step }] of site.checkpoints) site.checkpoints.set(runId, { specs: specs.toReversed(), step });
+    await page.desk.start(id);
+    await training(page, 2);
+    expect(groupAt(page, id, 0)).toMatchObject({
+      state: 'failed',
+      reason: 'checkpoint: it is of other runs. Tried again, it begins anew.',
+    });
+    await page.desk.pause();
+    await page.desk.retry(id, groupAt(page, id, 0).id);
+    await page.desk.skip(id, groupAt(page, id, 1).id, true);
+    await vi.waitFor(() => expect(page.desk.run).toBeNull());
+    await page.desk.start(id);
+    await training(page, 3);
+    expect(page.desk.run).toMatchObject({ state: 'running', step: 0 });
+    const said = 'A group of 3 runs of the sweep begins anew: it could not go on from its checkpoint.';
+    expect(page.lab.messages.notices.map(({ text }) => text)).toContain(said);
+  });
+
+  it('promise 7: a group that was begun again without the run that had diverged goes on from its checkpoint', async () => {
+    const options = { divergesAt: ({ optimizer }: RunSpec): number | null => (optimizer.lr === 0.01 ? 4 : null) };
+    const { page, id, site } = await kept(options);
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(6);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(6));
+    await page.desk.pause();
+    await page.leave();
+    site.checkpoints.clear();
+    const second = await site.page(options);
+    await vi.waitFor(() => expect(states(second, id)).toEqual(['paused', 'waiting']));
+    await second.desk.start(id);
+    await training(second, 1);
+    expect(started(second)).toEqual(['16: 0.001 0.003']);
+    second.worker.host.train(12);
+    await vi.waitFor(() => expect(second.desk.run?.step).toBe(12));
+    await second.desk.pause();
+    await second.leave();
+    const third = await site.page(options);
+    await vi.waitFor(() => expect(states(third, id)).toEqual(['paused', 'waiting']));
+    await third.desk.start(id);
+    await training(third, 1);
+    expect(third.desk.run?.step).toBe(12);
+    expect(sent(third, 'forget')).toEqual([]);
+  });
+
   it('begins a group anew whose checkpoint is gone, or is of other lanes', async () => {
     const { page, id, site } = await kept();
     await page.desk.start(id);
@@ -429,6 +614,9 @@ describe('SweepDesk, beside others', () => {
     await other.desk.start(id);
     expect(alerts(other).at(-1)).toContain('another tab trains this sweep: got "small"');
     expect(sent(other, 'start')).toEqual([]);
+    expect(other.desk.sweeps?.[0]?.state).toBe('running');
+    expect([other, page].map(({ desk }) => desk.trainsElsewhere(id))).toEqual([true, false]);
+    expect([other, page].map(({ desk }) => shownState(desk, id, 'running'))).toEqual(['elsewhere', 'running']);
     await vi.waitFor(() => expect(other.desk.queueOf(id)).not.toBeNull());
     page.worker.host.train(3);
     await vi.waitFor(() => expect(page.desk.run?.step).toBe(3));
@@ -440,6 +628,20 @@ describe('SweepDesk, beside others', () => {
     await other.desk.start(id);
     await training(other, 1);
     expect(started(other)).toEqual(['32: 0.001 0.01 0.003']);
+  });
+
+  it('two tabs: a sweep goes on where another that is wanted in its place trains elsewhere', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    const mine = await other.desk.keep(smallSweep({ axes: [{ path: 'seed.init', values: [5, 6] }] }));
+    await page.desk.start(id);
+    await training(page, 1);
+    await other.desk.start(mine);
+    await training(other, 1);
+    await other.desk.start(id);
+    expect(alerts(other).at(-1)).toContain('another tab trains this sweep');
+    expect(other.desk).toMatchObject({ runningId: mine, run: { state: 'running' } });
+    expect(other.desk.sweeps?.map(({ state }) => state)).toEqual(['running', 'running']);
   });
 
   it('two tabs: two sweeps that share a run do not train it at the same time', async () => {

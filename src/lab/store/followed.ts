@@ -54,7 +54,15 @@ export class Followed {
   constructor(run: Run, lanes: readonly NewRun[]) {
     this.run = run;
     run.laneSpecs = lanes.map(({ spec }) => spec);
-    this.lanes = lanes.map((lane) => ({ run: lane, marks: NO_MARKS, baseMs: 0, stored: null, taken: false, removed: false, asleep: false }));
+    this.lanes = lanes.map((lane) => ({
+      run: lane,
+      marks: NO_MARKS,
+      baseMs: 0,
+      stored: null,
+      taken: false,
+      removed: false,
+      asleep: false,
+    }));
   }
 
   /** True where the page knows something that the store does not. */

@@ -111,8 +111,9 @@ export class GroupTraining {
   #turn(): Promise<void> {
     const turned = this.#turned.then(async () => {
       const { report, state } = this.run;
-      const going = state === 'running' || state === 'recovering';
-      if (this.#pausing && report !== null && going) await this.#command('pause');
+      // Its worker says that it runs only after it has said that it is prepared.
+      const going = report !== null && (state === 'preparing' || state === 'running' || state === 'recovering');
+      if (this.#pausing && going) await this.#command('pause');
       if (!this.#pausing && (state === 'paused' || state === 'recovering')) await this.#command('resume');
     });
     this.#turned = turned.catch(() => undefined);

@@ -53,6 +53,7 @@ export function queueOf(parts: QueueParts): SweepQueue {
   const bytes = groups.map((group) => group.bytes).filter((size) => size !== null);
   return {
     record,
+    state: record.state === 'done' && left.length > 0 ? 'paused' : record.state,
     groups,
     runs: runs.size,
     runsDone: [...runs.keys()].filter((id) => facts(id).ended).length,

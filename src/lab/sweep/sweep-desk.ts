@@ -81,6 +81,11 @@ export class SweepDesk extends Observable<SweepTopic> {
     return this.runningId !== null;
   }
 
+  /** True while another tab trains a sweep, as far as its record says. */
+  trainsElsewhere(id: string): boolean {
+    return this.#record(id)?.state === 'running' && !this.#trainer.has(id);
+  }
+
   /** Reads the sweeps; those that another visit left running are paused. */
   async open(): Promise<void> {
     const { store, whenLeaving } = this.#ports;
@@ -255,8 +260,13 @@ export class SweepDesk extends Observable<SweepTopic> {
 
   async #plan(sweep: Sweep): Promise<{ readonly sweep: OpenSweep; readonly groups: SweepRecord['groups'] }> {
     const opened = new OpenSweep(sweep);
-    if (this.#planned?.sweep.id === opened.id) return this.#planned;
     const { store, request, device } = this.#ports;
+    const planned = this.#planned;
+    if (planned?.sweep.id === opened.id) {
+      // Runs of it may have ended since, as those of another sweep.
+      await planned.sweep.read(store).catch(() => undefined);
+      return planned;
+    }
     // What cannot be read has not ended, as far as a plan goes; the store says what is wrong with it.
     const records = await opened.read(store).catch(() => new Map<string, never>());
     learnRates(this.#rates, records.values(), device());

@@ -26,6 +26,7 @@ export interface SweepTrainerPorts extends TrainingPorts {
 
 /** How often what was measured is tried to be stored before a group's end is believed without. */
 const SAVES = 3;
+const NOBODY_KNOWS = 'It stopped, and nobody knows why.';
 
 /** Trains the groups of one sweep after the other. */
 export class SweepTrainer {
@@ -37,6 +38,10 @@ export class SweepTrainer {
   /** The sweep whose queue is at work: paused ones too while they have the GPU. */
   #going: string | null = null;
   #loop: Promise<void> = Promise.resolve();
+  /** Starts and what undoes them, one after the other. */
+  #turns: Promise<void> = Promise.resolve();
+  /** How often the user has paused: what was asked for before is void. */
+  #pauses = 0;
   /** Programs whose checkpoint was refused: they begin anew. */
   readonly #anew = new Set<string>();
 
@@ -44,46 +49,30 @@ export class SweepTrainer {
     this.#ports = ports;
   }
 
-  /** @throws StoreError where another tab trains it; what planning is refused with. */
-  async start(id: string): Promise<void> {
-    const { store, openedSweep, update } = this.#ports;
-    if (this.#going !== null && this.#going !== id) {
-      await this.pause();
-      await this.letGo();
+  /**
+   * Trains a sweep, or resumes it; another one that trains is paused first. Where one is started while another is being started, the later
+   * one trains; one that is paused before it trains does not.
+   *
+   * @throws StoreError where another tab trains it; what planning is refused with.
+   */
+  start(id: string): Promise<void> {
+    const pauses = this.#pauses;
+    if (this.runningId === null) {
+      this.runningId = id;
+      this.#ports.changed();
     }
-    this.runningId = id;
-    this.#ports.changed();
-    if (this.#going === id) {
-      await Promise.all([this.training?.resume(), update(id, () => ({ state: 'running' }))]);
-      return;
-    }
-    this.#going = id;
-    try {
-      await store.sweeps.claim(id);
-      const sweep = await openedSweep(id);
-      await update(id, (record) => ({ state: this.runningId === id ? 'running' : record.state }));
-      if (sweep !== null) await this.#price(id, sweep);
-    } catch (error) {
-      await this.#standDown(id);
-      throw error;
-    }
-    this.#loop = this.#train(id);
+    return this.#inTurn(() => this.#start(id, () => this.#pauses === pauses));
   }
 
   async pause(): Promise<void> {
-    const { runningId: id, training } = this;
-    if (id === null) return;
-    this.runningId = null;
-    this.#ports.changed();
-    await Promise.all([training?.pause(), this.#ports.update(id, () => ({ state: 'paused' }))]);
+    this.#pauses += 1;
+    await this.#pauseRunning();
   }
 
   /** Frees the GPU; what trains or is paused goes on from its checkpoint when it is started again. @param id only of this sweep. */
-  async letGo(id: string | null = this.#going): Promise<void> {
-    if (id === null || this.#going !== id) return;
-    if (this.runningId === id) await this.pause();
-    await this.training?.stop();
-    await this.#loop;
+  async letGo(id?: string): Promise<void> {
+    if (id !== undefined && this.runningId === id) await this.pause();
+    await this.#inTurn(() => this.#letGo(id ?? this.#going));
   }
 
   /** The page goes away: another tab may go on. */
@@ -97,11 +86,16 @@ export class SweepTrainer {
     if (id === null) return;
     const record = recordOf(id);
     const { training } = this;
-    if (record === undefined) this.runningId = null;
+    if (record === undefined && this.runningId === id) this.runningId = null;
     if (training === null || training.group.sweepId !== id) return;
     const group = record?.groups.find(([first]) => first === training.group.groupId) ?? [];
     if (record !== undefined && !group.every((run) => record.skipped.includes(run))) return;
     await training.stop().catch((error: unknown) => this.#ports.report(error, 'sweep'));
+  }
+
+  /** Whether a sweep trains here, or is paused on this page's GPU. */
+  has(id: string): boolean {
+    return this.runningId === id || this.#going === id;
   }
 
   receive(event: WorkerEvent): Run | null {
@@ -120,6 +114,66 @@ export class SweepTrainer {
     this.training?.crashed(error);
   }
 
+  /** Does something once all that was asked for before is done. */
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const done = this.#turns.then(act);
+    this.#turns = done.catch(() => undefined);
+    return done;
+  }
+
+  async #start(id: string, wanted: () => boolean): Promise<void> {
+    const { store, openedSweep, update } = this.#ports;
+    if (!wanted()) return;
+    if (this.#going === id) {
+      this.#runs(id);
+      await Promise.all([this.training?.resume(), update(id, () => ({ state: 'running' }))]);
+      return;
+    }
+    // What it gives back as it stands down would be what is claimed here.
+    if (this.#going === null) await this.#loop;
+    try {
+      await store.sweeps.claim(id);
+    } catch (error) {
+      // Another tab has it: whatever is said of it there stays.
+      if (this.runningId === id) this.#runs(null);
+      throw error;
+    }
+    if (this.runningId !== id) await this.#pauseRunning();
+    await this.#letGo(this.#going);
+    await this.#loop;
+    this.#going = id;
+    this.#runs(wanted() ? id : null);
+    if (!wanted()) return this.#standDown(id);
+    try {
+      const sweep = await openedSweep(id);
+      await update(id, (record) => ({ state: this.runningId === id ? 'running' : record.state }));
+      if (sweep !== null) await this.#price(id, sweep);
+    } catch (error) {
+      await this.#standDown(id);
+      throw error;
+    }
+    this.#loop = this.#train(id);
+  }
+
+  #runs(id: string | null): void {
+    this.runningId = id;
+    this.#ports.changed();
+  }
+
+  async #pauseRunning(): Promise<void> {
+    const { runningId: id, training } = this;
+    if (id === null) return;
+    this.#runs(null);
+    await Promise.all([training?.pause(), this.#ports.update(id, () => ({ state: 'paused' }))]);
+  }
+
+  async #letGo(id: string | null): Promise<void> {
+    if (id === null || this.#going !== id) return;
+    if (this.runningId === id) await this.#pauseRunning();
+    await this.training?.stop();
+    await this.#loop;
+  }
+
   /** Asks what the groups take here, where nobody has on this page; refusals of another adapter are void. */
   async #price(id: string, sweep: OpenSweep): Promise<void> {
     const record = this.#ports.queueOf(id)?.record;
@@ -134,12 +188,10 @@ export class SweepTrainer {
         const queue = this.#ports.queueOf(id);
         const next = queue === null ? null : nextGroup(queue);
         if (next === null) {
-          this.runningId = null;
           await this.#ports.update(id, () => ({ state: 'done' }));
+          if (this.runningId === id) this.runningId = null;
           if (queue !== null) this.#ports.notice(doneWords(queue));
-          break;
-        }
-        await this.#trainGroup(id, next);
+        } else await this.#trainGroup(id, next);
       }
     } catch (error) {
       this.#ports.report(error, 'sweep');
@@ -150,7 +202,7 @@ export class SweepTrainer {
   async #standDown(id: string): Promise<void> {
     if (this.runningId === id) this.runningId = null;
     if (this.#going === id) this.#going = null;
-    this.training = null;
+    if (this.training?.group.sweepId === id) this.training = null;
     this.#ports.changed();
     const { store, update } = this.#ports;
     await update(id, ({ state }) => (state === 'running' ? { state: 'paused' } : {})).catch(() => undefined);
@@ -163,6 +215,11 @@ export class SweepTrainer {
     if (sweep === null) return;
     const programId = programIdOf(id, group.id);
     const { lanes, stored } = await this.#startOf(sweep, group, programId);
+    if (lanes.length === 0) {
+      // All of it has ended since the queue was made.
+      this.#ports.changed();
+      return;
+    }
     const ids = lanes.map((run) => run.id);
     if (await store.trainedElsewhere(ids)) {
       await this.#failed(id, group, 'Another tab trains a run of this group. Try again when it is through.');
@@ -184,26 +241,34 @@ export class SweepTrainer {
   /** The lanes of a group, and whether they go on from the checkpoint of their program. */
   async #startOf(
     sweep: OpenSweep,
-    { runs }: QueuedGroup,
+    group: QueuedGroup,
     programId: string,
   ): Promise<{ readonly lanes: readonly SweepRun[]; readonly stored: boolean }> {
     const { store, request } = this.#ports;
+    const { runs } = group;
     const records = await sweep.read(
       store,
       runs.map(({ id }) => id),
     );
     const left = runs.filter(({ id }) => !sweep.factsOf(id).ended);
+    if (left.length === 0) return { lanes: left, stored: false };
     const there = (await request({ type: 'stored' })).some(({ runId }) => runId === programId);
     if (!there) return { lanes: left, stored: false };
-    const placed = [...records.values()].filter(({ program }) => program.id === programId);
+    const own = [...records.values()].filter(({ program }) => program.id === programId);
+    // A run that ended before the others were begun again was a lane of another program of this name.
+    const size = own.find(({ id }) => left.some((run) => run.id === id))?.program.lanes;
+    const placed = own.filter(({ program }) => program.lanes === size);
     const lanes = placed
       .toSorted((a, b) => a.program.lane - b.program.lane)
       .map(({ id }) => sweep.runs.get(id))
       .filter((run) => run !== undefined);
     // All lanes of the checkpoint or none: one may have been trained elsewhere meanwhile.
-    if (!this.#anew.has(programId) && lanes.length > 0 && placed.every(({ program }) => program.lanes === lanes.length))
-      return { lanes, stored: true };
+    const whole = lanes.length > 0 && lanes.length === size;
+    if (whole && !this.#anew.has(programId)) return { lanes, stored: true };
     await request({ type: 'forget', runId: programId });
+    this.#anew.delete(programId);
+    const why = whole ? 'it could not go on from its checkpoint' : 'its checkpoint was of other runs';
+    this.#ports.notice(`${groupWords(group)} begins anew: ${why}.`);
     return { lanes: left, stored: false };
   }
 
@@ -218,7 +283,6 @@ export class SweepTrainer {
     switch (outcome) {
       case 'finished':
       case 'diverged':
-        this.#anew.delete(programId);
         if (outcome === 'diverged')
           notice(`${groupWords(group)} diverged, and is over at step ${run.step}. ${failure?.message ?? ''}`);
         // Stopped first: a run that has finished may be about to write its last checkpoint.
@@ -227,14 +291,19 @@ export class SweepTrainer {
         if (kept) await request({ type: 'forget', runId: programId }).catch(() => undefined);
         break;
       case 'failed':
-      case 'refused':
-        if (outcome === 'refused' && stored) this.#anew.add(programId);
-        await this.#failed(id, group, failure?.message ?? 'It stopped, and nobody knows why.');
+        await this.#failed(id, group, failure?.message ?? NOBODY_KNOWS);
         break;
+      case 'refused': {
+        const why = failure?.message ?? NOBODY_KNOWS;
+        const useless = stored && failure !== null && isOfCheckpoint(failure, programId);
+        if (useless) this.#anew.add(programId);
+        await this.#failed(id, group, useless ? `${why} Tried again, it begins anew.` : why);
+        break;
+      }
       case 'unavailable':
       case 'crashed':
         if (outcome === 'unavailable') report(new Error(failure?.message), 'sweep');
-        this.runningId = null;
+        if (this.runningId === id) this.runningId = null;
         break;
       case 'stopped':
         break;
@@ -252,6 +321,11 @@ export class SweepTrainer {
     await recorder.save();
     for (let i = 1; i < SAVES && recorder.unsaved; i++) await recorder.save();
   }
+}
+
+/** Whether a start was refused for its checkpoint's sake: it cannot be read, or is of other runs. */
+function isOfCheckpoint({ name, where }: WireError, programId: string): boolean {
+  return name === 'SpecError' && (where === 'checkpoint' || where.startsWith(`stored run ${programId}`));
 }
 
 function groupWords({ runs }: QueuedGroup): string {

@@ -54,6 +54,8 @@ export interface QueuedGroup {
 /** A sweep, opened: what its queue stands at. */
 export interface SweepQueue {
   readonly record: SweepRecord;
+  /** As the record has it, but for one that was done and of which something waits again: that is paused. */
+  readonly state: SweepState;
   readonly groups: readonly QueuedGroup[];
   readonly runs: number;
   readonly runsDone: number;
