@@ -78,6 +78,20 @@ describe('SweepDesk, before training', () => {
     expect(queueOf(again, id).record.sweep.name).toBe('small');
   });
 
+  it('opens a sweep once, however many ask for it', async () => {
+    const { page, id, site } = await kept();
+    await page.leave();
+    const again = await site.page();
+    const some = vi.spyOn(again.store, 'some');
+    const reads = (): number => some.mock.calls.filter(([ids]) => ids.length === 6).length;
+    expect(again.desk.queueOf(id)).toBeNull();
+    const before = reads();
+    await again.desk.start(id);
+    await training(again, 1);
+    expect(before).toBe(1);
+    expect(reads()).toBe(1);
+  });
+
   it('leaves records of a later build as they are', async () => {
     const { page, id, site } = await kept();
     await page.leave();
@@ -642,6 +656,27 @@ describe('SweepDesk, beside others', () => {
     expect(alerts(other).at(-1)).toContain('another tab trains this sweep');
     expect(other.desk).toMatchObject({ runningId: mine, run: { state: 'running' } });
     expect(other.desk.sweeps?.map(({ state }) => state)).toEqual(['running', 'running']);
+  });
+
+  it('two tabs: a page that comes back as it was has its sweep again, unless another tab has gone on with it', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    await page.desk.start(id);
+    await training(page, 1);
+    page.tell('gone');
+    await vi.waitFor(() => expect(other.desk.sweeps?.[0]?.state).toBe('paused'));
+    page.tell('back');
+    await vi.waitFor(() => expect(other.desk.trainsElsewhere(id)).toBe(true), 2000);
+    await other.desk.start(id);
+    expect(alerts(other).at(-1)).toContain('another tab trains this sweep');
+    page.tell('gone');
+    await vi.waitFor(() => expect(other.desk.sweeps?.[0]?.state).toBe('paused'));
+    site.browser.now += 1000;
+    await other.store.sweeps.claim(id);
+    page.tell('back');
+    await vi.waitFor(() => expect(page.desk.run).toBeNull(), 2000);
+    expect(alerts(page).at(-1)).toContain('another tab trains this sweep');
+    expect(other.desk.sweeps?.[0]?.state).toBe('running');
   });
 
   it('two tabs: two sweeps that share a run do not train it at the same time', async () => {

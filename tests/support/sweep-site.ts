@@ -25,6 +25,8 @@ export interface SweepPage {
   readonly desk: SweepDesk;
   readonly store: RunStore;
   readonly worker: FakeWorker;
+  /** The browser says so of the page, which stays as it is. */
+  readonly tell: (leaving: Leaving) => void;
   /** The page goes away: told, or killed without a word. */
   readonly leave: (killed?: boolean) => Promise<void>;
 }
@@ -58,15 +60,16 @@ export class SweepSite {
     await vi.waitFor(() => {
       if (desk.sweeps === null) throw new Error('the sweeps are not read');
     });
+    const tell = (leaving: Leaving): void => leavers.forEach((listener) => listener(leaving));
     const leave = async (killed = false): Promise<void> => {
       worker.terminate();
-      if (!killed) for (const listener of leavers) listener('gone');
+      if (!killed) tell('gone');
       await new Promise((resolve) => setTimeout(resolve, 30));
       lab.recorder?.close();
       desk.close();
       store.close();
     };
-    return { lab, desk, store, worker, leave };
+    return { lab, desk, store, worker, tell, leave };
   }
 }
 

@@ -39,11 +39,12 @@ export function browserPorts(hint: KeyValue | null, makeRoom?: () => Promise<boo
   };
 }
 
-/** Tells when the page is hidden or left; returns what ends it. A page that is hidden may go away without another word. */
+/** Tells when the page is hidden, left or back; returns what ends it. A page that is hidden may go away without another word. */
 export function whenPageLeaves(listener: (leaving: Leaving) => void): () => void {
   const ends = new AbortController();
   const { signal } = ends;
   addEventListener('pagehide', () => listener('gone'), { signal });
+  addEventListener('pageshow', ({ persisted }) => persisted && listener('back'), { signal });
   addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && listener('hidden'), {
     signal,
     capture: true,

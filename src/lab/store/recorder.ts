@@ -6,8 +6,8 @@ import type { NewRun } from './record.ts';
 import type { RunStore } from './store.ts';
 import { troubleOf } from './trouble.ts';
 
-/** `hidden`: the page may go away without another word; `gone`: it goes. */
-export type Leaving = 'hidden' | 'gone';
+/** `hidden`: the page may go away without another word; `gone`: it goes; `back`: it went, and is there again as it was. */
+export type Leaving = 'hidden' | 'gone' | 'back';
 
 export interface RecorderPorts {
   readonly store: RunStore;

@@ -53,7 +53,8 @@ export function sweptRecords(sweepId: string, records: readonly RunRecord[]): re
   );
 }
 
-function plain(value: unknown): RunCell {
+/** A value of a spec as a single one: casts and rules as their JSON. */
+export function plain(value: unknown): RunCell {
   if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
   return JSON.stringify(value) ?? null;
 }

@@ -2,8 +2,9 @@ import type { SweepRun } from '../../spec/index.ts';
 import { toWireError, type Request, type WorkerEvent } from '../../worker/client.ts';
 import type { Replies, RunState, WireError } from '../../worker/protocol.ts';
 import { Run } from '../run.ts';
-import type { AxisValue, NewRun, SweepPlace } from '../store/record.ts';
+import type { NewRun, SweepPlace } from '../store/record.ts';
 import type { RunRecorder } from '../store/recorder.ts';
+import { plain } from './axes.ts';
 import { LaneWatch } from './lane-watch.ts';
 import type { LiveGroup } from './queue.ts';
 
@@ -168,11 +169,4 @@ function newRuns({ sweepId, programId, lanes }: TrainedGroup): readonly NewRun[]
     const sweep: SweepPlace = { id: sweepId, axes };
     return { id, spec, sweep, program: { id: programId, lane, lanes: lanes.length } };
   });
-}
-
-/** What is no single value, as text. */
-function plain(value: unknown): AxisValue {
-  return value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean'
-    ? value
-    : JSON.stringify(value);
 }

@@ -44,7 +44,7 @@ export class SweepDesk extends Observable<SweepTopic> {
   readonly #ports: SweepDeskPorts;
   readonly #trainer: SweepTrainer;
   readonly #rates = new StepRates();
-  readonly #opened = new Map<string, OpenSweep | 'opening' | 'unreadable'>();
+  readonly #opened = new Map<string, OpenSweep | Promise<OpenSweep> | 'unreadable'>();
   readonly #queues = new Map<string, SweepQueue>();
   /** What was planned last, so that keeping it asks nobody again. */
   #planned: { readonly sweep: OpenSweep; readonly groups: SweepRecord['groups'] } | null = null;
@@ -92,7 +92,10 @@ export class SweepDesk extends Observable<SweepTopic> {
     this.#ends.push(
       store.watchSweeps(() => void this.#read()),
       store.watch((ids) => void this.#runsChanged(ids)),
-      whenLeaving((leaving) => leaving === 'gone' && this.#trainer.leave()),
+      whenLeaving((leaving) => {
+        if (leaving === 'gone') this.#trainer.leave();
+        if (leaving === 'back') void this.#try('sweep', () => this.#trainer.comeBack());
+      }),
     );
     await this.#read();
   }
@@ -116,7 +119,7 @@ export class SweepDesk extends Observable<SweepTopic> {
     if (known !== undefined) return known;
     const record = this.#record(id);
     const sweep = this.#opened.get(id);
-    if (record === undefined || sweep === 'opening' || sweep === 'unreadable') return null;
+    if (record === undefined || sweep instanceof Promise || sweep === 'unreadable') return null;
     if (sweep === undefined) {
       void this.#try('sweep', async () => void (await this.#open(id)));
       return null;
@@ -278,20 +281,29 @@ export class SweepDesk extends Observable<SweepTopic> {
   /** @throws SpecError, StoreError */
   async #open(id: string): Promise<OpenSweep | null> {
     const known = this.#opened.get(id);
-    if (known instanceof OpenSweep) return known;
+    if (known !== undefined && known !== 'unreadable') return known;
     const record = this.#record(id);
     if (record === undefined) return null;
-    this.#opened.set(id, 'opening');
+    const opening = this.#openKept(record);
+    this.#opened.set(id, opening);
+    // One that was kept meanwhile is what its plan has made of it.
+    const settle = (to: OpenSweep | 'unreadable'): void => {
+      if (this.#opened.get(id) === opening) this.#opened.set(id, to);
+    };
     try {
-      const sweep = new OpenSweep(record.sweep);
-      learnRates(this.#rates, (await sweep.read(this.#ports.store)).values(), this.#ports.device());
-      this.#opened.set(id, sweep);
+      settle(await opening);
     } catch (error) {
-      this.#opened.set(id, 'unreadable');
+      settle('unreadable');
       throw error;
     }
     this.#changed();
     return this.#open(id);
+  }
+
+  async #openKept({ sweep }: SweepRecord): Promise<OpenSweep> {
+    const opened = new OpenSweep(sweep);
+    learnRates(this.#rates, (await opened.read(this.#ports.store)).values(), this.#ports.device());
+    return opened;
   }
 
   async #update(id: string, change: (record: SweepRecord) => Partial<SweepRecord>): Promise<void> {

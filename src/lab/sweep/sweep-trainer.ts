@@ -40,6 +40,8 @@ export class SweepTrainer {
   #loop: Promise<void> = Promise.resolve();
   /** Starts and what undoes them, one after the other. */
   #turns: Promise<void> = Promise.resolve();
+  /** A sweep that another tab has taken over: what its record says is no longer of this one. */
+  #lost: string | null = null;
   /** How often the user has paused: what was asked for before is void. */
   #pauses = 0;
   /** Programs whose checkpoint was refused: they begin anew. */
@@ -78,6 +80,20 @@ export class SweepTrainer {
   /** The page goes away: another tab may go on. */
   leave(): void {
     if (this.#going !== null) void this.#ports.store.sweeps.release(this.#going).catch(() => undefined);
+  }
+
+  /** The page is back as it was. @throws StoreError where another tab has gone on with its sweep: it stops here. */
+  async comeBack(): Promise<void> {
+    const id = this.#going;
+    if (id === null) return;
+    try {
+      await this.#ports.store.sweeps.claim(id);
+    } catch (error) {
+      this.#lost = id;
+      if (this.runningId === id) this.#runs(null);
+      await this.training?.stop();
+      throw error;
+    }
   }
 
   /** Does what the records say by now, here or from another tab: stops a group that is skipped, and a sweep that was removed. */
@@ -205,7 +221,8 @@ export class SweepTrainer {
     if (this.training?.group.sweepId === id) this.training = null;
     this.#ports.changed();
     const { store, update } = this.#ports;
-    await update(id, ({ state }) => (state === 'running' ? { state: 'paused' } : {})).catch(() => undefined);
+    if (this.#lost === id) this.#lost = null;
+    else await update(id, ({ state }) => (state === 'running' ? { state: 'paused' } : {})).catch(() => undefined);
     await store.sweeps.release(id).catch(() => undefined);
   }
 
