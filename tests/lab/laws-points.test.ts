@@ -87,6 +87,15 @@ describe('points of runs', () => {
     expect(notes.join(' ')).toContain('the training loss stands for all');
   });
 
+  it('runs on different data are told apart in a note, along curves too', () => {
+    const other = ladderRun(48, 100).record;
+    const two = [kept.record, { ...other, data: other.data === null ? null : { ...other.data, contentHash: 'another' } }];
+    const says = 'These are runs on 2 different sets of data, and a law is of one: choose a sweep or a tag.';
+    expect(pointsOf(two, SIX_N).notes).toContain(says);
+    expect(curvePointsOf(two, () => kept.curves, SIX_N).notes).toContain(says);
+    expect(pointsOf([kept.record, other], SIX_N).notes).toHaveLength(1);
+  });
+
   it('only the best learning rate of a size and its tokens, with all its seeds', () => {
     const runs = [1e-3, 3e-3, 9e-3].flatMap((lr) => [1, 2].map((seed) => ladderRun(32, 100, seed, lr).record));
     const best = bestAmong(pointsOf(runs, SIX_N), ['N', 'D'], 'lr');

@@ -116,11 +116,13 @@ export function finishedOf(
       seen.add(twin);
     }
   }
+  const data = new Set(counted.map(({ record }) => record.data?.contentHash)).size;
   const said = (count: number, one: string, many: string): string[] =>
     count === 0 ? [] : [`${count} ${count === 1 ? `run ${one} is` : `runs ${many} are`} left out.`];
   return {
     counted,
     notes: [
+      ...(data < 2 ? [] : [`These are runs on ${data} different sets of data, and a law is of one: choose a sweep or a tag.`]),
       ...(left.training === 0
         ? []
         : [`${left.training} ${left.training === 1 ? 'run still trains' : 'runs still train'}: points come as they end.`]),
