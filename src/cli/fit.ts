@@ -33,7 +33,8 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
   LAW          ${fitted()
     .map(({ id, columns, target }) => `${id} (${columnsOf(columns.map(({ name }) => name))}, ${target})`)
     .join('\n               ')}
-  POINTS.csv   a folder of sweep --out, whose runs that have finished are the points; or a file of cells separated by commas, semicolons or tabs; C, D, N and M are worked out from the others by C = 6 N D and M = D / N
+  POINTS.csv   a folder of sweep --out, whose runs that have finished are the points; or a file of cells separated by commas, semicolons or tabs; C, D, N and M are worked out from the others by C = 6 N D and M = D / N;
+               for approaches 1 and 2, C of a folder counts every matmul, and D = C / (k N) with the k of the points
   --loss       huber:1e-3, the default, or another threshold, lad, ls-log (all of ln L), or ls; objectives are sums
   --bootstrap  resamples of runs for percentile intervals; without it they are of the profile likelihood
   --starts     200 when left out
@@ -75,7 +76,7 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
         if (words.has(flag))
           throw new SpecError({ where: `--${flag}`, rule: `law ${id} is fitted without it`, cure: 'Leave it out.' });
     const counted = countedNamed(words.value('count') ?? 'all');
-    const { text, notes } = pointsAt(path, counted);
+    const { text, notes } = pointsAt(path, counted, procedure !== undefined);
     const points = readPoints(text, law, basename(path));
     return io.interruptible(async (signal) => {
       try {

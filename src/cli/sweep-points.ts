@@ -15,16 +15,22 @@ export interface PointsText {
   readonly notes: readonly string[];
 }
 
-/** The points of a file, or of the runs of a sweep's folder that have finished. @throws SpecError */
-export function pointsAt(path: string, counted: ParametersCounted): PointsText {
-  return isFolder(path) ? sweepPoints(path, counted) : { text: readText(path), notes: [] };
+/**
+ * The points of a file, or of the runs of a sweep's folder that have finished.
+ *
+ * @param exact a folder's points have C, every matmul counted as budgets are; without it, laws make it of N and D.
+ * @throws SpecError
+ */
+export function pointsAt(path: string, counted: ParametersCounted, exact: boolean): PointsText {
+  return isFolder(path) ? sweepPoints(path, counted, exact) : { text: readText(path), notes: [] };
 }
 
 /**
- * The runs of a sweep as a table: N as `counted` says, D tokens seen, U unique ones, B tokens a step, S steps, lr the peak learning rate, and
- * the held-out loss at the end. Where a run has none, the mean training loss of the last tenth of its steps, for all of them.
+ * The runs of a sweep as a table: N as `counted` says, D tokens seen, U unique ones, B tokens a step, S steps, lr the peak learning rate, the
+ * held-out loss at the end and, where it is `exact`, C. Where a run has no held-out loss, the mean training loss of the last tenth of its
+ * steps, for all of them.
  */
-function sweepPoints(path: string, counted: ParametersCounted): PointsText {
+function sweepPoints(path: string, counted: ParametersCounted, exact: boolean): PointsText {
   const ended = new SweepFolder(path, { keepCheckpoints: true }).ended();
   const finished = ended.filter(({ result }) => result.status === 'finished');
   if (finished.length === 0) {
@@ -32,12 +38,14 @@ function sweepPoints(path: string, counted: ParametersCounted): PointsText {
     throw new SpecError({ where: `folder "${path}"`, rule: 'no run in it has finished', cure });
   }
   const held = finished.every(({ result }) => result.validation !== undefined);
-  const lines = finished.map(({ result, spec }) => pointOf(result, spec, counted, held).join(','));
+  const lines = finished.map(({ result, spec }) =>
+    [...pointOf(result, spec, counted, held), ...(exact ? [result.flopsPerToken * result.tokens] : [])].join(','),
+  );
   const apart = ended.length - finished.length;
   return {
-    text: `run,N,D,U,B,S,lr,loss\n${lines.join('\n')}\n`,
+    text: `run,N,D,U,B,S,lr,loss${exact ? ',C' : ''}\n${lines.join('\n')}\n`,
     notes: [
-      `N counts ${WORDS[counted]}; the loss is ${held ? 'the validation loss at the end' : 'the mean training loss of the last tenth of the steps'}.`,
+      `N counts ${WORDS[counted]}${exact ? ', C every matmul' : ''}; the loss is ${held ? 'the validation loss at the end' : 'the mean training loss of the last tenth of the steps'}.`,
       ...(apart === 0 ? [] : [`${apart} ${apart === 1 ? 'run' : 'runs'} that diverged ${apart === 1 ? 'is' : 'are'} left out.`]),
     ],
   };

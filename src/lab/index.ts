@@ -93,7 +93,17 @@ export { FITTED, procedureOf, type FitOutcome, type FitStep } from './laws/fit-p
 export { LawsDesk, type LawFit, type LawsTopic } from './laws/laws-desk.ts';
 export { fitJson, fitMarkdown, pointsCsv, qualityOf } from './laws/laws-export.ts';
 export { countingWords, COUNTED_WORDS, type LawPoints } from './laws/run-points.ts';
-export { FIT_LOSSES, fixedOf, fixedText, LAWS_VIEW_START, lawsQuery, lawsViewOf, REACHES, type LawsView } from './laws-view.ts';
+export {
+  FIT_LOSSES,
+  fixedOf,
+  fixedText,
+  LAWS_VIEW_START,
+  lawsQuery,
+  lawsViewOf,
+  REACHES,
+  sweepLawsView,
+  type LawsView,
+} from './laws-view.ts';
 export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics-view.ts';
 export { Observable } from './observable.ts';
 export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';

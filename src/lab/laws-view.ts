@@ -1,6 +1,6 @@
 import { SpecError } from '../base/errors.ts';
 import { lawNamed, type Params } from '../laws/index.ts';
-import { COUNT_ALL, type Counting } from '../spec/index.ts';
+import { COUNT_ALL, type Counting, type RunSpec } from '../spec/index.ts';
 import { FITTED } from './laws/fit-protocol.ts';
 import { choiceIn, onlySettings, refusedSetting } from './query-settings.ts';
 
@@ -104,6 +104,12 @@ function written(view: LawsView): { readonly [K in Key]: string } {
 export function lawsQuery(view: LawsView): URLSearchParams {
   const [now, start] = [written(view), written(LAWS_VIEW_START)];
   return new URLSearchParams(KEYS.filter((key) => now[key] !== start[key]).map((key) => [key, now[key]]));
+}
+
+/** The fit to the runs of a sweep; budgets of FLOPs count every matmul, and stay together only where C does too. */
+export function sweepLawsView(sweep: string, runs: readonly { readonly spec: Pick<RunSpec, 'budget'> }[]): LawsView {
+  const flops = runs.some(({ spec }) => 'flops' in spec.budget);
+  return { ...LAWS_VIEW_START, sweep, ...(flops ? { counting: COUNT_ALL } : {}) };
 }
 
 /** @throws SpecError for a setting that the page has not, and for the first whose value makes no sense. */

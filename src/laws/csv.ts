@@ -21,6 +21,8 @@ export function readPoints(text: string, law: Law, file = 'points'): Points {
   if (law.columns.some(({ name }) => name === 'S1') && column('S1') < 0) return curvesOf(sheet, law);
   const names = new Set([...law.columns.map(({ name }) => name), law.target]);
   if ([...names].some((name) => column(name) < 0)) for (const name of ['N', 'D', 'C']) names.add(name);
+  // Best sizes of budgets take from the tokens of a run what its FLOPs count.
+  if (law.model === null) names.add('D');
   const columns: Record<string, Float64Array> = {};
   const raw = new Set(law.columns.filter((input) => input.raw === true).map(({ name }) => name));
   for (const name of names) {

@@ -3,7 +3,7 @@ import { resample, rowsByRun } from './bootstrap.ts';
 import { quantile } from '../base/quantile.ts';
 import { solve } from './dense.ts';
 import type { FitOptions, FitProgress, FitReport } from './fit.ts';
-import { columnOf, type Params, type Points } from './law.ts';
+import { columnOf, findColumn, type Params, type Points } from './law.ts';
 import { rowName } from './points.ts';
 import { studentQuantile } from './student.ts';
 import type { Work } from './slices.ts';
@@ -30,6 +30,25 @@ const SAME_BUDGET = 0.1;
 /** The minimum lies well inside the sizes between these; nearer to an end, the parabola is biased. */
 const CENTRE = [0.25, 0.75] as const;
 
+/** FLOPs per parameter and token where nobody has counted them. */
+const USUAL_WORK = 6;
+
+/** C / (N D) of a row: what the points say, 6 where they have no tokens of their own. */
+function workOf(points: Points): (row: number) => number {
+  const { D } = points.columns;
+  if (D === undefined) return () => USUAL_WORK;
+  const [N, C] = [findColumn(points, 'N'), findColumn(points, 'C')];
+  return (row) => {
+    const work = (C?.[row] ?? NaN) / ((N?.[row] ?? NaN) * (D[row] ?? NaN));
+    return work > 0 && work < Infinity ? work : USUAL_WORK;
+  };
+}
+
+/** Whether a parabola's minimum lies among the sizes that were run, so that it is measured and not guessed. */
+export function isAmongSizes({ place }: Pick<Parabola, 'place'>): boolean {
+  return place >= 0 && place <= 1;
+}
+
 /** Rows of each budget, from the smallest budget up; budgets within 10 % of their neighbour are one. */
 export function budgetsOf(points: Points): number[][] {
   const compute = columnOf(points, 'C');
@@ -48,6 +67,7 @@ export function budgetsOf(points: Points): number[][] {
 /** The parabola of one budget's rows; null where there are fewer than three sizes or it has no minimum. */
 export function parabolaOf(points: Points, rows: readonly number[], weights?: Float64Array): Parabola | null {
   const [N, C, L] = [columnOf(points, 'N'), columnOf(points, 'C'), columnOf(points, 'loss')];
+  const work = workOf(points);
   const used = rows.filter((row) => (weights?.[row] ?? 1) > 0);
   const x = used.map((row) => Math.log(N[row] ?? NaN));
   if (new Set(x).size < 3) return null;
@@ -56,7 +76,7 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
   // Centred, so that the normal equations keep their digits.
   const gram = new Float64Array(9);
   const right = new Float64Array(3);
-  let [logC, total] = [0, 0];
+  let [logC, logWork, total] = [0, 0, 0];
   used.forEach((row, i) => {
     const weight = weights?.[row] ?? 1;
     const z = (x[i] ?? 0) - middle;
@@ -66,6 +86,7 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
       powers.forEach((b, q) => (gram[3 * p + q] = (gram[3 * p + q] ?? 0) + weight * a * b));
     });
     logC += weight * Math.log(C[row] ?? NaN);
+    logWork += weight * Math.log(work(row));
     total += weight;
   });
   if (!solve(gram, right, 3)) return null;
@@ -77,7 +98,7 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
   return {
     C: budget,
     N: size,
-    D: budget / (6 * size),
+    D: budget / (Math.exp(logWork / total) * size),
     loss: c0 - c1 ** 2 / (4 * c2),
     coefficients: [c0 - c1 * middle + c2 * middle ** 2, c1 - 2 * c2 * middle, c2],
     place: (best - least) / (most - least),
@@ -97,6 +118,7 @@ export function envelopeOf(points: Points, weights?: Float64Array): Optimum[] {
     .filter(([row = 0]) => (weights?.[row] ?? 1) > 0)
     .map((rows) => rows.toSorted((a, b) => (C[a] ?? 0) - (C[b] ?? 0)))
     .filter((rows) => rows.length > 1);
+  const work = workOf(points);
   const logs = C.map(Math.log);
   const ends = curves.flatMap((rows) => [logs[rows[0] ?? 0] ?? NaN, logs[rows.at(-1) ?? 0] ?? NaN]);
   const [from, to] = [Math.min(...ends), Math.max(...ends)];
@@ -112,13 +134,13 @@ export function envelopeOf(points: Points, weights?: Float64Array): Optimum[] {
       if (!(share >= 0 && share <= 1)) return;
       const loss = (L[a] ?? NaN) + share * ((L[b] ?? NaN) - (L[a] ?? NaN));
       const size = N[a] ?? NaN;
-      if (best === null || loss < best.loss) best = { C: Math.exp(log), N: size, D: Math.exp(log) / (6 * size), loss };
+      if (best === null || loss < best.loss) best = { C: Math.exp(log), N: size, D: Math.exp(log) / (work(a) * size), loss };
     });
     return best === null ? [] : [best];
   });
 }
 
-/** ln N = ln k_N + a ln C by least squares, D with it; null with fewer than two budgets. */
+/** ln N = ln k_N + a ln C by least squares, and D = C / (k N) with the mean k of the optima; null with fewer than two budgets. */
 function powerThrough(optima: readonly Optimum[]): { params: Params; objective: number; error: number } | null {
   const x = optima.map(({ C }) => Math.log(C));
   const y = optima.map(({ N }) => Math.log(N));
@@ -130,8 +152,8 @@ function powerThrough(optima: readonly Optimum[]): { params: Params; objective: 
   const log = my - a * mx;
   const objective = x.reduce((sum, value, i) => sum + ((y[i] ?? 0) - log - a * value) ** 2, 0);
   const error = Math.sqrt(objective / Math.max(1, optima.length - 2) / spread);
-  // D = C / 6 N.
-  return { params: { k_N: Math.exp(log), a, k_D: Math.exp(-log) / 6, b: 1 - a }, objective, error };
+  const logWork = mean(optima.map(({ C, N, D }) => Math.log(C / (N * D))));
+  return { params: { k_N: Math.exp(log), a, k_D: Math.exp(-log - logWork), b: 1 - a }, objective, error };
 }
 
 export interface AllocationFit extends FitReport {
@@ -156,23 +178,31 @@ export function* allocating(
   { bootstrap = 0, seed = 0, level = 0.9 }: Pick<FitOptions, 'bootstrap' | 'seed' | 'level'> = {},
 ): Work<FitProgress, AllocationFit> {
   const budgets = id === 'chinchilla-isoflop' ? budgetsOf(points) : [];
+  checkPositive(points);
+  const parabolas = budgets.map((rows) => parabolaOf(points, rows));
+  // All points decide which budgets have a best size; their resamples have it wherever it lies, or intervals would be too narrow.
+  const measured = budgets.filter((_, i) => isAmongSizes(parabolas[i] ?? { place: NaN }));
   const optimaOf = (weights?: Float64Array): Optimum[] =>
     id === 'chinchilla-envelope'
       ? envelopeOf(points, weights)
-      : budgets.flatMap((rows) => parabolaOf(points, rows, weights) ?? []);
-  checkPositive(points);
+      : measured.flatMap((rows) => parabolaOf(points, rows, weights) ?? []);
   const optima = optimaOf();
   const whole = powerThrough(optima);
-  if (whole === null)
+  if (whole === null) {
+    const beyond = parabolas.filter((one) => one !== null && !isAmongSizes(one)).length;
     throw new SpecError({
       where: 'points',
       rule: `law ${id} found no two budgets with a best size`,
-      got: `${optima.length} of ${id === 'chinchilla-isoflop' ? budgets.length : 'all'}`,
+      got:
+        id === 'chinchilla-isoflop'
+          ? `${optima.length} of ${budgets.length}${beyond === 0 ? '' : `, and ${beyond} whose minimum lies beyond the sizes that were run`}`
+          : `${optima.length} of all`,
       expected:
         id === 'chinchilla-isoflop'
           ? 'two budgets or more, each with three sizes around the best'
           : 'two runs or more, each with a curve',
     });
+  }
   const runs = id === 'chinchilla-envelope' ? rowsByRun(points.runs, columnOf(points, 'C').length) : [];
   const weights = new Float64Array(columnOf(points, 'C').length);
   const replicates: Params[] = [];
@@ -202,7 +232,7 @@ export function* allocating(
     level,
     starts: { total: 1, agree: 1 },
     points: columnOf(points, 'C').length,
-    warnings: id === 'chinchilla-isoflop' ? parabolaWarnings(points, budgets) : [],
+    warnings: id === 'chinchilla-isoflop' ? parabolaWarnings(parabolas, bootstrap) : [],
     optima,
     r2: explained(optima, whole.objective),
     replicates,
@@ -229,20 +259,25 @@ function resampleWithin(groups: readonly (readonly number[])[], seed: number, in
   });
 }
 
-function parabolaWarnings(points: Points, budgets: readonly (readonly number[])[]): string[] {
-  const found = budgets.map((rows) => ({ rows, parabola: parabolaOf(points, rows) }));
-  const lost = found.filter(({ parabola }) => parabola === null).length;
-  const off = found.flatMap(({ parabola }) =>
-    parabola !== null && !(parabola.place >= CENTRE[0] && parabola.place <= CENTRE[1]) ? [parabola.C] : [],
-  );
+function parabolaWarnings(parabolas: readonly (Parabola | null)[], bootstrap: number): string[] {
+  const found = parabolas.flatMap((parabola) => parabola ?? []);
+  const lost = parabolas.length - found.length;
+  const among = found.filter(isAmongSizes);
+  const beyond = found.filter((parabola) => !isAmongSizes(parabola));
+  const off = among.filter(({ place }) => !(place >= CENTRE[0] && place <= CENTRE[1]));
+  const those = (some: readonly Parabola[]): string =>
+    `${some.length} of ${parabolas.length} budgets (${some.map(({ C }) => C.toPrecision(2)).join(', ')} FLOPs)`;
   return [
-    ...(lost > 0 ? [`${lost} of ${budgets.length} budgets have no parabola with a minimum, and are left out.`] : []),
+    ...(lost > 0 ? [`${lost} of ${parabolas.length} budgets have no parabola with a minimum, and are left out.`] : []),
+    ...(beyond.length > 0
+      ? [`The minimum lies beyond the sizes that were run in ${those(beyond)}, which are left out: add sizes there.`]
+      : []),
     ...(off.length > 0
       ? [
-          `The minimum is off-centre among the sizes of ${off.length} of ${budgets.length} budgets (${off.map((C) => C.toPrecision(2)).join(', ')} FLOPs), which biases a parabola: add sizes, or fit chinchilla by variable projection.`,
+          `The minimum is off-centre among the sizes of ${those(off)}, which biases a parabola: add sizes, or fit chinchilla by variable projection.`,
         ]
       : []),
-    ...(found.length - lost === 2 ? ['Two budgets only: the exponents have no interval.'] : []),
+    ...(among.length === 2 && bootstrap === 0 ? ['Two budgets only: the exponents have no interval.'] : []),
   ];
 }
 

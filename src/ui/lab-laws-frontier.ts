@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement, queryAll, state } from 'lit/decorators.js';
-import { derivedInterval, findColumn } from '../laws/index.ts';
+import { derivedInterval, findColumn, isAmongSizes } from '../laws/index.ts';
 import type { LawPoints } from '../lab/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import type { LabLawChart } from './lab-law-chart.ts';
@@ -188,7 +188,9 @@ export class LabLawsFrontier extends LabLawsElement {
   }
 
   #budgets(budgets: readonly ShownBudget[]): unknown {
-    const words = (name: string, value: number | null): string => (value === null ? '–' : valueWords(name, value));
+    const beyond = (place: number | null): boolean => place !== null && !isAmongSizes({ place });
+    const words = (name: string, value: number | null, place: number | null): string =>
+      value === null || beyond(place) ? '–' : valueWords(name, value);
     return html`<details>
       <summary>Table of budgets</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="Table of budgets">
@@ -204,9 +206,9 @@ export class LabLawsFrontier extends LabLawsElement {
                 html`<tr>
                   <th scope="row">${flops(C)}</th>
                   <td>${runs}</td>
-                  <td>${N === null ? 'no minimum' : words('N', N)}</td>
-                  <td>${words('D', D)}</td>
-                  <td>${words('loss', loss)}</td>
+                  <td>${N === null ? 'no minimum' : beyond(place) ? 'beyond the sizes' : words('N', N, place)}</td>
+                  <td>${words('D', D, place)}</td>
+                  <td>${words('loss', loss, place)}</td>
                   <td>${place === null ? '–' : place.toFixed(2)}</td>
                 </tr>`,
             )}

@@ -1,6 +1,7 @@
 import { css, html, type PropertyValues } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { isoflopCsv, type IsoflopCurve, type SweepsView } from '../lab/index.ts';
+import { isAmongSizes } from '../laws/index.ts';
 import { figuresTable } from './figures-table.ts';
 import { count, nats } from './format.ts';
 import { LabSweepElement } from './lab-sweep-element.ts';
@@ -107,7 +108,7 @@ export class LabSweepIsoflop extends LabSweepElement {
 function entry({ flops, points, parabola }: IsoflopCurve): SweepCurve {
   return {
     name: budgetName(flops),
-    value: parabola === null || !isInside(parabola) ? '—' : count(Number(parabola.N.toPrecision(3))),
+    value: parabola === null || !isAmongSizes(parabola) ? '—' : count(Number(parabola.N.toPrecision(3))),
     at: (x) => {
       const near = points.toSorted((a, b) => Math.abs(Math.log(a.x / x)) - Math.abs(Math.log(b.x / x)))[0];
       return near === undefined ? 'no run' : `${count(near.x)} parameters: ${meanWords(near)}, ${outcomeWords(near)}`;
@@ -126,7 +127,7 @@ function optimum({ flops, points, parabola }: IsoflopCurve): string[] {
       done < 3 ? `${done} of ${points.length} sizes are done: three make a parabola` : 'The parabola has no minimum',
     ];
   const { place, N, loss } = parabola;
-  if (!isInside(parabola))
+  if (!isAmongSizes(parabola))
     return [
       name,
       '—',
@@ -138,9 +139,4 @@ function optimum({ flops, points, parabola }: IsoflopCurve): string[] {
     ? 'Interpolated, well inside the sizes'
     : 'Interpolated, but off-centre among the sizes, which biases a parabola';
   return [name, count(Number(N.toPrecision(3))), nats(loss), words];
-}
-
-/** The minimum lies among the sizes that are done: beyond them it would be extrapolated. */
-function isInside({ place }: NonNullable<IsoflopCurve['parabola']>): boolean {
-  return place >= 0 && place <= 1;
 }

@@ -1,13 +1,13 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import {
-  LAWS_VIEW_START,
   lawsQuery,
   outcomeOf,
   RUNS_VIEW_START,
   RunsDesk,
   runsQuery,
   SweepDraft,
+  sweepLawsView,
   sweptAxes,
   sweptRecords,
   sweptRuns,
@@ -187,7 +187,7 @@ export class LabSweepsPage extends LabElement {
         .runs=${runs}
         .axes=${axes}
         .view=${this.address.sweeps}
-        lawsHref=${`#laws?${lawsQuery({ ...LAWS_VIEW_START, sweep: id }).toString()}`}
+        lawsHref=${`#laws?${lawsQuery(sweepLawsView(id, runs)).toString()}`}
         runsHref=${`#runs?${runsQuery({ ...RUNS_VIEW_START, sweep: id }).toString()}`}
       ></lab-sweep-results>`;
   }

@@ -5,6 +5,7 @@ import {
   derivedInterval,
   filterPoints,
   findColumn,
+  isAmongSizes,
   lawNamed,
   parabolaOf,
   type Params,
@@ -26,7 +27,10 @@ export interface ShownBudget {
   readonly place: number | null;
 }
 
-/** Losses of each budget against the size, with a parabola and its minimum where there are three sizes; null where no budget has them. */
+/** Parabolas are drawn so many times beyond the sizes at most. */
+const BEYOND = 10;
+
+/** Losses of each budget against the size, with a parabola where there are three sizes and its minimum where that lies among them; null where no budget has them. */
 export function parabolasChart(
   shown: LawPoints,
   out: ReadonlySet<string>,
@@ -60,12 +64,16 @@ export function parabolasChart(
       place: at ?? null,
     });
     if (coefficients === undefined || best === undefined || loss === undefined) return;
-    const [least, most] = [Math.min(...sizes, best), Math.max(...sizes, best)];
-    const curve = spaced(least, most, 40).map((size): Range => {
-      const log = Math.log(size);
-      return [size, coefficients[0] + coefficients[1] * log + coefficients[2] * log * log];
-    });
-    lines.push({ kind: 'fit', place, points: curve });
+    const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+    const curve = (from: number, to: number): readonly Range[] =>
+      spaced(from, to, 40).map((size): Range => {
+        const log = Math.log(size);
+        return [size, coefficients[0] + coefficients[1] * log + coefficients[2] * log * log];
+      });
+    lines.push({ kind: 'fit', place, points: curve(least, most) });
+    if (best > most) lines.push({ kind: 'beyond', place, points: curve(most, Math.min(best, BEYOND * most)) });
+    if (best < least) lines.push({ kind: 'beyond', place, points: curve(Math.max(best, least / BEYOND), least) });
+    if (at === undefined || !isAmongSizes({ place: at })) return;
     dots.push({
       key: null,
       x: best,

@@ -215,6 +215,31 @@ describe('isoflop fit on the folder of a sweep', () => {
     expect(Math.abs((await told('all')).params.E - 1.5)).toBeGreaterThan(1e-3);
   });
 
+  it('fits approach 2 to budgets that every matmul counts for, and D with what they count', async () => {
+    const path = scratch.at('isoflop');
+    const widths = [32, 48, 64, 96, 128];
+    for (const [i, C] of [1e12, 2e12, 4e12].entries())
+      for (const width of widths) {
+        const spec = withDefaults({ model: { width }, budget: { flops: C } });
+        const id = runIdOf(spec);
+        const perToken = 7 * countedParameters(spec, 256, 'all');
+        const validation = 3 - i + 0.1 * Math.log(width / 64) ** 2;
+        mkdirSync(join(path, id), { recursive: true });
+        writeFileSync(join(path, id, 'spec.json'), JSON.stringify(spec));
+        const counts = { steps: 10, tokens: C / perToken, uniqueTokens: 1, flopsPerToken: perToken, data: { vocab: 256 } };
+        writeFileSync(
+          join(path, id, 'result.json'),
+          JSON.stringify({ version: 1, id, status: 'finished', validation, ...counts }),
+        );
+      }
+    const { out, err } = await isoflop(['fit', 'chinchilla-isoflop', path, '--json']);
+    expect(err).toBe('');
+    const report = JSON.parse(out) as { points: number; params: { k_N: number; k_D: number }; warnings: readonly string[] };
+    expect(report.points).toBe(15);
+    expect(report.params.k_N * report.params.k_D).toBeCloseTo(1 / 7, 9);
+    expect(report.warnings[0]).toBe('N counts all parameters, C every matmul; the loss is the validation loss at the end.');
+  });
+
   it('is refused where nothing has finished, and where N is not counted so', async () => {
     const empty = scratch.at('empty');
     mkdirSync(empty);

@@ -5,6 +5,7 @@ import {
   LawsDesk,
   lawsQuery,
   lawsViewOf,
+  sweepLawsView,
   type LawsView,
   type RunStore,
 } from '../../src/lab/index.ts';
@@ -196,6 +197,12 @@ describe('the view of the Laws page', () => {
       published: [0],
     };
     expect(lawsViewOf(new URLSearchParams(lawsQuery(view).toString()))).toEqual(view);
+  });
+
+  it('of a sweep with budgets of FLOPs counts C as the budgets do', () => {
+    const lengths = [{ spec: { budget: { steps: 100 } } }];
+    expect(lawsQuery(sweepLawsView('abc', lengths)).toString()).toBe('sweep=abc');
+    expect(lawsQuery(sweepLawsView('abc', [{ spec: { budget: { flops: 1e12 } } }])).toString()).toBe('sweep=abc&flops=exact');
   });
 
   it.each(['law=astrology', 'loss=hope', 'hold=-1', 'published=9', 'fix=Q=1', 'count=some', 'colour=red'])(

@@ -99,8 +99,59 @@ describe('approach 2, isoFLOP parabolas', () => {
     );
   });
 
+  it('a minimum beyond the sizes that were run is not measured: its budget is left out and named', () => {
+    const { C, N, loss } = isoflops(0.25, 4).columns;
+    // Of the largest budget only sizes below the best are there.
+    const rows = [...(C?.keys() ?? [])].filter((row) => row < 36 || row % 9 < 4);
+    const pick = (values: Float64Array | undefined): Float64Array => Float64Array.from(rows, (row) => values?.[row] ?? NaN);
+    const found = finish(allocating('chinchilla-isoflop', { columns: { C: pick(C), N: pick(N), loss: pick(loss) } }));
+    expect(found.optima.map((each) => Number(each.C.toPrecision(3)))).toEqual(
+      BUDGETS.slice(0, 4).map((each) => Number(each.toPrecision(3))),
+    );
+    expect(found.warnings).toEqual([
+      'The minimum lies beyond the sizes that were run in 1 of 5 budgets (1.0e+18 FLOPs), which are left out: add sizes there.',
+    ]);
+    expect(() => finish(allocating('chinchilla-isoflop', isoflops(20, 100)))).toThrow(
+      'found no two budgets with a best size: got 0 of 5, and 5 whose minimum lies beyond the sizes that were run,',
+    );
+  });
+
+  it('takes from the points how many FLOPs a token of a parameter takes', () => {
+    const { C: compute = new Float64Array(0), N, loss } = isoflops(0.25, 4).columns;
+    const sixth = finish(allocating('chinchilla-isoflop', isoflops(0.25, 4)));
+    const columns = {
+      C: compute,
+      N: N ?? compute,
+      loss: loss ?? compute,
+      D: compute.map((each, i) => each / (9 * (N?.[i] ?? NaN))),
+    };
+    const counted = finish(allocating('chinchilla-isoflop', { columns }));
+    expect(counted.params['k_N']).toBe(sixth.params['k_N']);
+    expect((counted.params['k_D'] ?? NaN) / (sixth.params['k_D'] ?? NaN)).toBeCloseTo(6 / 9, 9);
+    for (const each of counted.optima) expect(each.C / (each.N * each.D)).toBeCloseTo(9, 9);
+    const twoSizes = {
+      columns: { ...columns, N: columns.N.map((_, i) => 1e6 * (1 + (i % 2))), D: columns.D.map((_, i) => 1e6 * (i + 1)) },
+      runs: [...compute].map((_, i) => String(i % 2)),
+    };
+    const k = compute.map((each, i) => each / ((twoSizes.columns.N[i] ?? NaN) * (twoSizes.columns.D[i] ?? NaN)));
+    const envelope = finish(allocating('chinchilla-envelope', twoSizes));
+    for (const each of envelope.optima)
+      expect(Math.min(...k.map((own) => Math.abs(each.C / (each.N * each.D) / own - 1)))).toBeLessThan(1e-9);
+  });
+
+  it('says of two budgets that there is no interval only where there is none', () => {
+    const { C, N, loss } = isoflops(0.25, 4).columns;
+    const half = (values: Float64Array | undefined): Float64Array => (values ?? new Float64Array(0)).slice(0, 18);
+    const points = { columns: { C: half(C), N: half(N), loss: half(loss) } };
+    expect(finish(allocating('chinchilla-isoflop', points)).warnings).toEqual([
+      'Two budgets only: the exponents have no interval.',
+    ]);
+    const { warnings, intervals } = finish(allocating('chinchilla-isoflop', points, { bootstrap: 20 }));
+    expect(warnings).toEqual([]);
+    expect(intervals['a']?.[0]).not.toBeNull();
+  });
+
   it('says when budgets have no best size', () => {
-    expect(() => finish(allocating('chinchilla-isoflop', isoflops(20, 100)))).not.toThrow();
     const { C, N } = isoflops(0.5, 2).columns;
     const loss = N?.map((size) => 10 * size ** -0.05) ?? new Float64Array(0);
     const flat = { columns: { C: C ?? loss, N: N ?? loss, loss: loss.map((value, i) => value - 1e-3 * ((i % 9) - 4) ** 2) } };
