@@ -49,28 +49,38 @@ export function refit(
   return best;
 }
 
+/** Shares of resamples below the lower and the upper end of an interval. */
+export type Shares = readonly [number, number];
+
 /**
  * Shares of resamples that lie below the ends of an interval. Percentiles as they are cover too little when parameters are many and
  * runs are few, since resamples of n runs vary by (n - p) / n of what they should and as a normal, not as Student's: the shares are moved
  * out by both (Hesterberg, "What Teachers Should Know About the Bootstrap", Am. Stat. 69, 2015, "expanded percentile interval").
  */
-export function expandedShares(level: number, runs: number, variables: number): readonly [number, number] {
+export function expandedShares(level: number, runs: number, variables: number): Shares {
   const freedom = Math.max(1, runs - variables);
   const lower = normalShare(-Math.sqrt(runs / freedom) * studentQuantile((1 + level) / 2, freedom));
   return [lower, 1 - lower];
 }
 
 /** The interval of one variable over its resampled values; an end at a bound is infinite, minus infinity at the lower one. */
-export function percentiles(
-  values: readonly number[],
-  shares: readonly [number, number],
-  lower: number,
-  upper: number,
-): readonly [number, number] {
+export function percentiles(values: readonly number[], shares: Shares, lower: number, upper: number): readonly [number, number] {
   const slack = 1e-6 * (1 + Math.abs(upper - lower));
   const [lo, hi] = shares.map((share) => {
     const value = quantile(values, share);
     return value <= lower + slack ? -Infinity : value >= upper - slack ? Infinity : value;
   });
   return [lo ?? NaN, hi ?? NaN];
+}
+
+/**
+ * The interval of something that is computed from resamples, which a fit has with the shares of its parameters' intervals: [lo, hi], NaN
+ * without any.
+ */
+export function derivedInterval<Replicate>(
+  { shares: [lower, upper], replicates }: { readonly shares: Shares; readonly replicates: readonly Replicate[] },
+  of: (replicate: Replicate) => number,
+): readonly [number, number] {
+  const values = replicates.map(of).filter((value) => !Number.isNaN(value));
+  return [quantile(values, lower), quantile(values, upper)];
 }

@@ -1,5 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import { expandedShares, percentiles, refit, resample, rowsByRun } from './bootstrap.ts';
+import { expandedShares, percentiles, refit, resample, rowsByRun, type Shares } from './bootstrap.ts';
 import { conditionNumber, intervalOf, warningsOf, type Interval } from './identify.ts';
 import { type Law, type Params, type Points } from './law.ts';
 import { lossNamed } from './losses.ts';
@@ -52,6 +52,8 @@ export interface Fit {
   readonly r2: number;
   /** Fits to the resamples, for what is computed from them. */
   readonly replicates: readonly Params[];
+  /** Shares of {@link replicates} below the ends of an interval, of parameters and of what is computed from them alike. */
+  readonly shares: Shares;
 }
 
 const MOST_STARTS = 1e6;
@@ -131,7 +133,8 @@ export function* fitting(law: Law, points: Points, options: FitOptions = {}): Wo
   }
 
   const params = problem.params(best.variables);
-  const intervals = intervalsOf(problem, params, profiles, replicates, expandedShares(level, groups.length, problem.variables));
+  const shares = expandedShares(level, groups.length, problem.variables);
+  const intervals = intervalsOf(problem, params, profiles, replicates, shares);
   const condition = conditionNumber(problem, best.variables, ones);
   const limit = best.objective * (1 + AGREE) + negligible(problem);
   const agreed = { total: starts, agree: ends.filter(({ objective }) => objective <= limit).length };
@@ -155,6 +158,7 @@ export function* fitting(law: Law, points: Points, options: FitOptions = {}): Wo
     condition,
     r2: explained(problem, best.variables, ones),
     replicates: replicates.map((variables) => problem.params(variables)),
+    shares,
   };
 }
 
@@ -207,7 +211,7 @@ function intervalsOf(
   params: Params,
   profiles: readonly Ends[],
   replicates: readonly Float64Array[],
-  shares: readonly [number, number],
+  shares: Shares,
 ): Record<string, Interval> {
   const variables = profiles.map((profile, v): Ends => {
     if (replicates.length === 0) return profile;

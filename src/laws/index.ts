@@ -10,7 +10,8 @@ export { fitReport, fitting, type Fit, type FitOptions, type FitProgress, type F
 export { allocating, budgetsOf, isAmongSizes, parabolaOf, type AllocationFit, type Optimum, type Parabola } from './isoflop.ts';
 export { filterPoints } from './points.ts';
 export { annealingSums, curvePoints, type CurveRun } from './schedule.ts';
-export { derivedInterval, rollingOut } from './rollout.ts';
+export { derivedInterval, type Shares } from './bootstrap.ts';
+export { rollingOut } from './rollout.ts';
 export { predictCurve } from './table/curves.ts';
 export { allocationOf, computeOptimal, inferenceOptimalFor, type Plan } from './allocation.ts';
 export { finish, inSlices } from './slices.ts';

@@ -1,6 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import { resample, rowsByRun } from './bootstrap.ts';
-import { quantile } from '../base/quantile.ts';
+import { derivedInterval, resample, rowsByRun, type Shares } from './bootstrap.ts';
 import { solve } from './dense.ts';
 import type { FitOptions, FitProgress, FitReport } from './fit.ts';
 import { columnOf, findColumn, type Params, type Points } from './law.ts';
@@ -163,6 +162,8 @@ export interface AllocationFit extends FitReport {
   readonly r2: number;
   /** Power laws through the optima of resamples. */
   readonly replicates: readonly Params[];
+  /** Of those, below the ends of the intervals. */
+  readonly shares: Shares;
 }
 
 /**
@@ -214,12 +215,12 @@ export function* allocating(
     if (found !== null) replicates.push(found.params);
     yield { stage: 'bootstrap', done: i + 1, total: bootstrap };
   }
+  const shares: Shares = [(1 - level) / 2, (1 + level) / 2];
   const intervals = Object.fromEntries(
     Object.entries(whole.params).map(([name, value]) => {
-      const values = replicates.map((params) => params[name] ?? NaN);
       const half = studentQuantile((1 + level) / 2, Math.max(1, optima.length - 2)) * whole.error;
       const straight = id === 'chinchilla-isoflop' && optima.length > 2 && (name === 'a' || name === 'b');
-      if (values.length > 0) return [name, [quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)] as const];
+      if (replicates.length > 0) return [name, derivedInterval({ shares, replicates }, (params) => params[name] ?? NaN)];
       return [name, straight ? ([value - half, value + half] as const) : ([null, null] as const)];
     }),
   );
@@ -236,6 +237,7 @@ export function* allocating(
     optima,
     r2: explained(optima, whole.objective),
     replicates,
+    shares,
   };
 }
 

@@ -1,7 +1,6 @@
-import { quantile } from '../base/quantile.ts';
 import { SpecError } from '../base/errors.ts';
 import { fitting, type Fit, type FitOptions, type FitProgress } from './fit.ts';
-import { columnOf, type Law, type Params, type Points } from './law.ts';
+import { columnOf, type Law, type Points } from './law.ts';
 import { filterPoints } from './points.ts';
 import type { Work } from './slices.ts';
 import { predictCurve } from './table/curves.ts';
@@ -65,14 +64,4 @@ export function extrapolationWarnings(law: Law, fitted: Points, predicted: Point
 
 function ends(values: Float64Array): readonly [number, number] {
   return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
-}
-
-/** The interval of something that is computed from parameters, over the fits to resamples: [lo, hi], NaN without them. */
-export function derivedInterval(
-  fit: Pick<Fit, 'level' | 'replicates'>,
-  of: (params: Params) => number,
-): readonly [number, number] {
-  const values = fit.replicates.map(of).filter((value) => !Number.isNaN(value));
-  const outside = (1 - fit.level) / 2;
-  return [quantile(values, outside), quantile(values, 1 - outside)];
 }

@@ -141,12 +141,12 @@ export class LabLawsFrontier extends LabLawsElement {
 
   #table(frontiers: readonly Frontier[], C: number): unknown {
     const interval = (
-      { replicates, level }: Frontier,
+      { replicates, shares }: Frontier,
       of: (params: Frontier['params']) => number,
       words: (value: number) => string,
     ): string => {
       if (replicates.length === 0) return '';
-      const [low, high] = derivedInterval({ replicates, level }, of);
+      const [low, high] = derivedInterval({ replicates, shares }, of);
       return ` (${words(low)} – ${words(high)})`;
     };
     const three = (value: number): string => value.toPrecision(3);

@@ -1,5 +1,5 @@
 import type { LawFit, LawPoints, LawsView } from '../lab/index.ts';
-import { findColumn, predictCurve, type Law, type Params, type Points } from '../laws/index.ts';
+import { derivedInterval, findColumn, predictCurve, type Law, type Params, type Points } from '../laws/index.ts';
 import { spanWords, valueWords } from './law-words.ts';
 import type { LawChart, LawDot, LawLine, LawRibbon } from './law-chart.ts';
 import type { Range } from './plot-data.ts';
@@ -133,21 +133,6 @@ function gridOf(law: Law, groups: readonly Group[], x: string, xs: readonly numb
   return (params) => predictCurve(law, params, { columns });
 }
 
-/** Share of replicates below and above the ribbon. */
-function ribbonOf(replicates: readonly Float64Array[], level: number, from: number, to: number): [number[], number[]] {
-  const [low, high]: [number[], number[]] = [[], []];
-  for (let i = from; i < to; i++) {
-    const values = replicates
-      .map((predicted) => predicted[i] ?? NaN)
-      .filter((value) => !Number.isNaN(value))
-      .sort((a, b) => a - b);
-    const share = (1 - level) / 2;
-    low.push(values[Math.floor(share * (values.length - 1))] ?? NaN);
-    high.push(values[Math.ceil((1 - share) * (values.length - 1))] ?? NaN);
-  }
-  return [low, high];
-}
-
 /** Predictions of a fit at its own points; NaN for a procedure, which predicts no loss. */
 export function predictionsOf({ law, outcome, points }: LawFit): Float64Array {
   if (law.model !== null) return predictCurve(law, outcome.params, points.points);
@@ -215,8 +200,8 @@ function alongGrid(
     lines.push({ kind: 'fit', place, points: part(0, inside.length, fitted) });
     if (outside.length > 0) lines.push({ kind: 'beyond', place, points: part(inside.length, xs.length, fitted) });
     if (replicates.length === 0) return;
-    const [low, high] = ribbonOf(replicates, outcome.level, start, start + xs.length);
-    ribbons.push({ place, x: xs, low, high });
+    const ends = xs.map((_, i) => derivedInterval({ shares: outcome.shares, replicates }, (said) => said[start + i] ?? NaN));
+    ribbons.push({ place, x: xs, low: ends.map(([low]) => low), high: ends.map(([, high]) => high) });
   });
   for (const at of view.published) {
     const set = law.constants[at];

@@ -9,6 +9,7 @@ import {
   lawNamed,
   parabolaOf,
   type Params,
+  type Shares,
 } from '../laws/index.ts';
 import type { LawChart, LawDot, LawLine, LawRibbon } from './law-chart.ts';
 import { flops, spanWords, valueWords } from './law-words.ts';
@@ -105,7 +106,7 @@ export interface Frontier {
   readonly optimum: (params: Params, C: number) => Readonly<Record<'N' | 'D', number>>;
   readonly params: Params;
   readonly replicates: readonly Params[];
-  readonly level: number;
+  readonly shares: Shares;
   /** The exponent of N_opt. */
   readonly exponent: (params: Params) => number;
 }
@@ -129,7 +130,7 @@ export function ownFrontiers(
     optimum: parametric ? computeOptimal : line,
     params: outcome.params,
     replicates: outcome.replicates,
-    level: outcome.level,
+    shares: outcome.shares,
     exponent: parametric ? ratio : slope,
   });
   return [
@@ -139,6 +140,9 @@ export function ownFrontiers(
   ];
 }
 
+/** Published without resamples. */
+const UNSURE: Pick<Frontier, 'replicates' | 'shares'> = { replicates: [], shares: [0, 1] };
+
 /** Frontiers that others have published; Kaplan's by the two laws of the table. */
 export function publishedFrontiers(): readonly Frontier[] {
   const chinchilla = lawNamed('chinchilla').constants.map(({ name, params }, i): Frontier => ({
@@ -147,8 +151,7 @@ export function publishedFrontiers(): readonly Frontier[] {
     published: true,
     optimum: computeOptimal,
     params,
-    replicates: [],
-    level: 0.9,
+    ...UNSURE,
     exponent: ratio,
   }));
   const [size, data] = [lawNamed('kaplan-model'), lawNamed('kaplan-data-of-compute')];
@@ -161,8 +164,7 @@ export function publishedFrontiers(): readonly Frontier[] {
       published: true,
       optimum: (_, C) => ({ N: size.predict(N, { C }), D: data.predict(D, { C }) }),
       params: N,
-      replicates: [],
-      level: 0.9,
+      ...UNSURE,
       exponent: (params) => params['m'] ?? NaN,
     },
   ];
@@ -180,7 +182,7 @@ export function frontierChart(
   const outside = reach > 1 ? spaced(to, to * reach, 12) : [];
   const lines: LawLine[] = [];
   const ribbons: LawRibbon[] = [];
-  for (const { place, params, optimum, published, replicates, level } of frontiers) {
+  for (const { place, params, optimum, published, replicates, shares } of frontiers) {
     const points = (xs: readonly number[]): Range[] => xs.map((C): Range => [C, optimum(params, C)[of]]);
     lines.push({
       kind: published ? 'published' : 'fit',
@@ -190,7 +192,7 @@ export function frontierChart(
     if (!published && outside.length > 0) lines.push({ kind: 'beyond', place, points: points(outside) });
     if (replicates.length === 0) continue;
     const x = [...inside, ...outside];
-    const ends = x.map((C) => derivedInterval({ level, replicates }, (each) => optimum(each, C)[of]));
+    const ends = x.map((C) => derivedInterval({ shares, replicates }, (each) => optimum(each, C)[of]));
     ribbons.push({ place, x, low: ends.map(([low]) => low), high: ends.map(([, high]) => high) });
   }
   const dots = optima.map((each): LawDot => ({

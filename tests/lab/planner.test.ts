@@ -75,6 +75,7 @@ describe('a plan by one’s own fit', () => {
     warnings: [],
     condition: 1,
     r2: 1,
+    shares: [0.05, 0.95] as const,
     replicates: Array.from({ length: 100 }, (_, i) => ({ ...unrounded.params, A: 300 + 2 * i })),
   };
 
@@ -86,6 +87,8 @@ describe('a plan by one’s own fit', () => {
     // N rises with A, so quantiles of N are those of A: 5 % of 300, 302, .. 498.
     expect(N.interval?.[0]).toBeCloseTo(sizeAt(309.9), -6);
     expect(N.interval?.[1]).toBeCloseTo(sizeAt(488.1), -6);
+    const wide = allocate({ ...law, shares: [0.01, 0.99] }, 1e18).N;
+    expect(wide.interval?.[0]).toBeCloseTo(sizeAt(301.98), -6);
     expect((D.interval?.[0] ?? 0) < D.value && D.value < (D.interval?.[1] ?? 0)).toBe(true);
   });
 

@@ -6,7 +6,8 @@ import { lossNamed } from '../../src/laws/losses.ts';
 import { Minimizer, TIGHT } from '../../src/laws/minimize.ts';
 import { bestOf, filterPoints } from '../../src/laws/points.ts';
 import { objectiveAt, problemOf } from '../../src/laws/problem.ts';
-import { derivedInterval, rollingOut } from '../../src/laws/rollout.ts';
+import { derivedInterval } from '../../src/laws/bootstrap.ts';
+import { rollingOut } from '../../src/laws/rollout.ts';
 import { madeFor, measured, spaced } from './made.ts';
 
 const chinchilla = lawNamed('chinchilla');

@@ -1,4 +1,4 @@
-import { findColumn, lawNamed, type Params, type Points } from '../../laws/index.ts';
+import { findColumn, lawNamed, type Params, type Points, type Shares } from '../../laws/index.ts';
 import type { FitOutcome } from '../laws/fit-protocol.ts';
 
 /** What a law was fitted on: smallest and largest. */
@@ -16,7 +16,8 @@ export interface PlanLaw {
   readonly params: Params;
   /** Fits to resamples of its points, for intervals; none of a published law. */
   readonly replicates: readonly Params[];
-  readonly level: number;
+  /** Of those, below the ends of an interval. */
+  readonly shares: Shares;
   /** null where that is not known. */
   readonly range: LawRange | null;
 }
@@ -37,7 +38,7 @@ export function publishedLaws(): readonly PlanLaw[] {
     provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
     params,
     replicates: [],
-    level: 0.9,
+    shares: [0, 1],
     range: HOFFMANN_RANGE,
   }));
 }
@@ -62,7 +63,7 @@ export function ownLaw(fit: FitOutcome | null, range: LawRange | null): PlanLaw 
     provenance: `Your own fit to ${runs}, loss ${fit.loss}.`,
     params: fit.params,
     replicates: fit.replicates,
-    level: fit.level,
+    shares: fit.shares,
     range,
   };
 }

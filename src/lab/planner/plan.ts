@@ -1,5 +1,4 @@
-import { quantile } from '../../base/quantile.ts';
-import { computeOptimal, inferenceOptimalFor, type Params, type Plan } from '../../laws/index.ts';
+import { computeOptimal, derivedInterval, inferenceOptimalFor, type Params, type Plan } from '../../laws/index.ts';
 import type { LawRange, PlanLaw } from './law.ts';
 
 /** A number and its interval; null where nothing says how sure it is. */
@@ -45,7 +44,7 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
   const lost = law.replicates.length - resampled.length;
   const estimate = (of: (plan: Plan) => number): Estimate => ({
     value: of(plan),
-    interval: intervalOf(resampled.map(of), law.level),
+    interval: resampled.length < FEWEST ? null : derivedInterval({ shares: law.shares, replicates: resampled }, of),
   });
   const [N, D] = [estimate((one) => one.N), estimate((one) => one.D)];
   const warnings = law.range === null ? [] : beyond(law.range, N.value, D.value);
@@ -54,11 +53,6 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
       `${lost} of ${law.replicates.length} resamples of the fit give no size at all: the intervals are wider than they look.`,
     );
   return { N, D, C: plan.C, lossNats: estimate((one) => one.loss), warnings };
-}
-
-function intervalOf(values: readonly number[], level: number): readonly [number, number] | null {
-  if (values.length < FEWEST) return null;
-  return [quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)];
 }
 
 /** Resamples may end at a bound, where a term is gone and no size is best. */
