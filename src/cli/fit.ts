@@ -152,13 +152,16 @@ function reportOf({ law, loss, objective, params, intervals, starts, points, war
 function reportText(law: Law, report: FitReport, found: Fit | FitReport): string {
   const rows = law.parameters.map(({ name, unit, meaning }) => {
     const [lo = null, hi = null] = report.intervals[name] ?? [];
-    const end = (value: number | null, sign: string): string => (value === null ? `${sign}Inf` : significant(value, 5));
+    // A procedure without resamples has no interval, while nothing bounds an open end of a law's.
+    const none = isProcedure(report.law) && lo === null && hi === null;
+    const end = (value: number | null, sign: string): string =>
+      none ? 'not computed' : value === null ? `${sign}Inf` : significant(value, 5);
     return [name, significant(report.params[name] ?? NaN, 6), end(lo, '-'), end(hi, ''), unit, meaning];
   });
   const { total, agree } = report.starts;
   const facts = [
     ['objective', `${report.objective.toPrecision(10)} (${report.loss}, summed over ${count(report.points)} points)`],
-    ...(isReport(found) ? [] : [['R2', found.r2.toFixed(4)]]),
+    ...(isReport(found) || Number.isNaN(found.r2) ? [] : [['R2', found.r2.toFixed(4)]]),
     ...(total > 1 ? [['starts', `${count(agree)} of ${count(total)} agree`]] : []),
     ...(report.law === 'chinchilla' ? [['compute-optimal', optimumWords(report)]] : []),
   ];

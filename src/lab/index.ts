@@ -89,7 +89,7 @@ export { Lab, type LabTopic } from './lab.ts';
 export { adviceFor, type Alert } from './messages.ts';
 export { cellWords, errorWords, f32Words, numberWords, power } from './number-words.ts';
 export { FitClient } from './laws/fit-client.ts';
-export { FITTED, procedureOf, type FitOutcome, type FitStep } from './laws/fit-protocol.ts';
+export { FITTED, hasInterval, procedureOf, type FitOutcome, type FitStep } from './laws/fit-protocol.ts';
 export { LawsDesk, type LawFit, type LawsTopic } from './laws/laws-desk.ts';
 export { fitJson, fitMarkdown, pointsCsv, qualityOf } from './laws/laws-export.ts';
 export { countingWords, COUNTED_WORDS, type LawPoints } from './laws/run-points.ts';

@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { fitJson, fitMarkdown, qualityOf, type LawFit } from '../lab/index.ts';
+import { fitJson, fitMarkdown, hasInterval, qualityOf, type LawFit } from '../lab/index.ts';
 import { allocationOf } from '../laws/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import { formulaHtml } from './law-formula.ts';
@@ -115,8 +115,8 @@ export class LabLawsParameters extends LabLawsElement {
                 <td>
                   ${parameterWords(outcome.params[name] ?? NaN)}${lost ? html` <span class="lost">not identified</span>` : nothing}
                 </td>
-                <td>${endWords(low, 'low')}</td>
-                <td>${endWords(high, 'high')}</td>
+                <td>${endWords(low, 'low', hasInterval(outcome, name))}</td>
+                <td>${endWords(high, 'high', hasInterval(outcome, name))}</td>
                 ${law.constants.map(({ params }) => html`<td>${parameterWords(params[name] ?? NaN)}</td>`)}
                 <td class="text">${unit}</td>
                 <td class="text meaning">${meaning}</td>

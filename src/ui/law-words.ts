@@ -34,8 +34,9 @@ export function parameterWords(value: number): string {
   return size >= 1e4 ? value.toFixed(0) : value.toPrecision(5);
 }
 
-/** An end of an interval; what nothing bounds is in words. */
-export function endWords(value: number | null, side: 'low' | 'high'): string {
+/** An end of an interval; what nothing bounds is in words, as is an interval that was not computed. */
+export function endWords(value: number | null, side: 'low' | 'high', computed = true): string {
+  if (!computed) return 'not computed';
   if (value === null) return side === 'low' ? 'no lower end' : 'no upper end';
   const size = Math.abs(value);
   if (size < NEGLIGIBLE) return '0';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FitClient, type FitStep } from '../../src/lab/index.ts';
+import { FitClient, fitMarkdown, hasInterval, qualityOf, type FitStep } from '../../src/lab/index.ts';
 import { finish, fitting, lawNamed, type Points } from '../../src/laws/index.ts';
 import { FakeFits } from '../support/fake-fits.ts';
 
@@ -80,6 +80,23 @@ describe('fits in a worker', () => {
     expect(outcome.r2).toBeGreaterThan(0.99);
     expect(outcome.warnings[0]).toBe('1 point is left out by hand.');
     expect(outcome.points).toBe(14);
+  });
+
+  it('an interval that was not computed is not said to have no ends, and an R2 that is none is not printed', async () => {
+    const { client } = connect();
+    const [law, isoflop] = [lawNamed('chinchilla'), lawNamed('chinchilla-isoflop')];
+    const rows = [1e15, 1e16].flatMap((C) => [0.4, 0.7, 1, 1.5, 2.5].map((share) => ({ C, N: 1e6 * share })));
+    const columns = {
+      N: Float64Array.from(rows, ({ N }) => N),
+      C: Float64Array.from(rows, ({ C }) => C),
+      loss: Float64Array.from(rows, ({ N, C }) => Math.log(N / 1e6) ** 2 + 1e15 / C),
+    };
+    const outcome = await client.fit({ law: isoflop.id, points: { columns } });
+    expect(outcome.intervals['a']).toEqual([null, null]);
+    expect(fitMarkdown({ law: isoflop, outcome })).toMatch(/\| a \| \S+ \| not computed \| not computed \|/);
+    expect(hasInterval({ lawId: law.id, intervals: { E: [null, null] } }, 'E')).toBe(true);
+    expect(qualityOf({ ...outcome, r2: Number.NaN }).map(([name]) => name)).not.toContain('R²');
+    expect(qualityOf({ ...outcome, r2: 0.5 })).toContainEqual(['R²', '0.5']);
   });
 
   it('what cannot be fitted is refused in the words of the room of laws', async () => {

@@ -67,6 +67,11 @@ export function procedureOf(id: string): Procedure | null {
   return PROCEDURES.find((name) => name === id) ?? null;
 }
 
+/** Whether a parameter's interval was computed: without resamples, a procedure has none, while of a law null is an end that nothing bounds. */
+export function hasInterval({ lawId, intervals }: Pick<FitOutcome, 'lawId' | 'intervals'>, name: string): boolean {
+  return procedureOf(lawId) === null || (intervals[name] ?? []).some((end) => end !== null);
+}
+
 /** Laws that {@link FitRequest} takes. */
 export const FITTED = LAWS.filter(({ id, model }) => model !== null || procedureOf(id) !== null);
 

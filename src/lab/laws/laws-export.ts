@@ -1,6 +1,6 @@
 import { findColumn, predictCurve, type FitReport } from '../../laws/index.ts';
 import { csv, type Cell } from '../csv.ts';
-import type { FitOutcome } from './fit-protocol.ts';
+import { hasInterval, type FitOutcome } from './fit-protocol.ts';
 import type { LawFit } from './laws-desk.ts';
 
 /** What `isoflop fit --json` prints of the same fit, with every digit. */
@@ -36,14 +36,15 @@ export function pointsCsv({ law, outcome, points, excluded }: LawFit): string {
 }
 
 /** The table of parameters, how good the fit is, and its warnings. */
-export function fitMarkdown({ law, outcome }: LawFit): string {
+export function fitMarkdown({ law, outcome }: Pick<LawFit, 'law' | 'outcome'>): string {
   const { params, intervals, level, warnings } = outcome;
   const percent = Math.round(100 * level);
   const digits = (value: number): string => String(Number(value.toPrecision(7)));
-  const end = (value: number | null, none: string): string => (value === null ? none : digits(value));
   const published = law.constants.map(({ name }) => `${name} | `).join('');
   const rows = law.parameters.map(({ name, unit, meaning }) => {
     const [lo = null, hi = null] = intervals[name] ?? [];
+    const known = hasInterval(outcome, name);
+    const end = (value: number | null, none: string): string => (value !== null ? digits(value) : known ? none : 'not computed');
     const others = law.constants.map((set) => `${digits(set.params[name] ?? Number.NaN)} | `).join('');
     return `| ${name} | ${digits(params[name] ?? Number.NaN)} | ${end(lo, '−∞')} | ${end(hi, '∞')} | ${others}${unit} | ${meaning} |`;
   });
@@ -75,13 +76,13 @@ export function qualityOf({
   return [
     ['objective', `${Number(objective.toPrecision(10))} (${loss}, summed over ${points} points)`],
     ...(starts.total > 1 ? [['starts that agree', `${starts.agree} of ${starts.total}`] as const] : []),
-    ['R²', figure(r2)],
+    ...(Number.isNaN(r2) ? [] : [['R²', figure(r2)] as const]),
     ...(heldOut === undefined
       ? []
       : [
           [
             'held-out error',
-            `${(100 * heldOut.error).toPrecision(3)} % over ${heldOut.held.length} points above ${heldOut.limit.toPrecision(3)} FLOPs, fitted on ${heldOut.fitted} below with an R² of ${figure(heldOut.r2)}`,
+            `${(100 * heldOut.error).toPrecision(3)} % over ${heldOut.held.length} points above ${heldOut.limit.toPrecision(3)} FLOPs, fitted on ${heldOut.fitted} below${Number.isNaN(heldOut.r2) ? '' : ` with an R² of ${figure(heldOut.r2)}`}`,
           ] as const,
         ]),
     ...(Number.isNaN(condition) ? [] : [['condition number', condition.toPrecision(3)] as const]),
