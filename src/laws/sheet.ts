@@ -44,8 +44,15 @@ export function readSheet(text: string, file: string): Sheet {
   const header = head.cells.map((name) => name.trim());
   const twice = header.find((name, i) => name !== '' && header.indexOf(name) !== i);
   if (twice !== undefined) throw new SpecError({ where: file, rule: 'two columns have the same name', got: twice });
-  const decimalComma = separator !== ',' && rows.some(({ cells }) => cells.some((cell) => DECIMAL_COMMA.test(cell.trim())));
+  const some = (is: (text: string) => boolean): boolean => rows.some(({ cells }) => cells.some((cell) => is(cell.trim())));
+  // Beside numbers with a point, the comma of 1,000 groups thousands.
+  const decimalComma = separator !== ',' && some((text) => DECIMAL_COMMA.test(text)) && !some(hasDecimalPoint);
   return { file, header, rows, separator, decimalComma };
+}
+
+/** Whether a number has a point that cannot group thousands. */
+function hasDecimalPoint(text: string): boolean {
+  return text.includes('.') && NUMBER.test(text) && (!GROUPED.test(text) || /^[+-]?0/.test(text));
 }
 
 /** NaN for what is not plainly a number; infinity for one too large. */

@@ -68,6 +68,14 @@ describe('points of any origin as CSV', () => {
     ]);
   });
 
+  it('promise 6: a comma beside numbers with a point is not taken for one: such a cell is named, and no 1,000 becomes 1', () => {
+    for (const mark of ['\t', ';']) {
+      const points = pointsFromCsv(`N${mark}loss\n1,000${mark}3.21\n2000${mark}3.1\n`, 'p.csv');
+      expect(points.columns['N']).toEqual(Float64Array.of(2000));
+      expect(points.faults).toEqual(['p.csv line 2, column N: it is not a number: got 1,000.']);
+    }
+  });
+
   it.each([
     ['it holds no points', ''],
     ['it holds no points', 'N,D,loss\n'],

@@ -28,8 +28,13 @@ describe('parseNumber', () => {
     [' 3e-4 ', 3e-4],
     ['2.5M', 2.5e6],
     ['1_024', 1024],
+    ['-12,345,678.5', -12_345_678.5],
+    ['10,000k', 1e7],
   ])('reads %s', (text, value) => expect(parseNumber(text)).toBe(value));
-  it.each(['', '6x', 'k', 'one'])('reads no number in "%s"', (text) => expect(parseNumber(text)).toBeNaN());
+  it.each(['', '6x', 'k', 'one', '0,5', '1,5e3', '1000,500', '1,000,5', '1.000,500', '1,0000'])(
+    'reads no number in "%s"',
+    (text) => expect(parseNumber(text)).toBeNaN(),
+  );
 });
 
 describe('stepped', () => {
