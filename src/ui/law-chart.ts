@@ -66,12 +66,13 @@ export interface LawPanel extends LawBox {
 
 export function layOut(chart: LawChart, box: LawBox): LawPanel {
   const solid = chart.lines.filter(({ kind }) => kind !== 'rule');
+  const isNear = nearness(chart);
   const xs = [...chart.dots.map(({ x }) => x), ...solid.flatMap(({ points }) => points.map(([x]) => x))];
   const ys = [
     ...chart.dots.map(({ y }) => y),
     ...chart.lines.flatMap(({ points }) => points.map(([, y]) => y)),
     // A ribbon that nothing bounds would leave no room for what it is around.
-    ...chart.ribbons.flatMap(({ low, high }) => [...low, ...high]).filter((y) => within(y, chart)),
+    ...chart.ribbons.flatMap(({ low, high }) => [...low, ...high]).filter(isNear),
   ];
   const spanX = spanOf(xs, chart.xLog, 0.02);
   const spanY = spanOf(ys, chart.yLog, 0.06);
@@ -87,15 +88,15 @@ export function layOut(chart: LawChart, box: LawBox): LawPanel {
   };
 }
 
-/** Not further from the dots and lines than these from each other. */
-function within(y: number, { dots, lines, yLog }: LawChart): boolean {
+/** Tells values that are not further from the dots and lines than these from each other; the span is found once, for charts have thousands of values. */
+function nearness({ dots, lines, yLog }: LawChart): (y: number) => boolean {
   const own = [...dots.map((dot) => dot.y), ...lines.flatMap(({ points }) => points.map(([, value]) => value))].filter(
     Number.isFinite,
   );
   const at = yLog ? Math.log : (value: number): number => value;
   const [low, high] = [Math.min(...own.map(at)), Math.max(...own.map(at))];
   const room = 0.5 * (high - low);
-  return at(y) >= low - room && at(y) <= high + room;
+  return (y) => at(y) >= low - room && at(y) <= high + room;
 }
 
 function spanOf(values: readonly number[], log: boolean, margin: number): Range {
