@@ -97,6 +97,8 @@ export {
   FIT_LOSSES,
   fixedOf,
   fixedText,
+  holdOf,
+  holdText,
   LAWS_VIEW_START,
   lawsQuery,
   lawsViewOf,
@@ -149,5 +151,5 @@ export { curvesCsv, heatCsv, isoflopCsv } from './sweep/view-files.ts';
 export { heatView, lossCurves, sweptPoints, type CurveOptimum, type HeatView, type LossCurve } from './sweep/views.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
-export { parseNumber } from './typed-number.ts';
+export { parseNumber, typedNumber } from './typed-number.ts';
 export { webgpuAdvice } from './webgpu-advice.ts';

@@ -3,6 +3,7 @@ import { lawNamed, type Params } from '../laws/index.ts';
 import { COUNT_ALL, type Counting, type RunSpec } from '../spec/index.ts';
 import { FITTED } from './laws/fit-protocol.ts';
 import { choiceIn, onlySettings, refusedSetting } from './query-settings.ts';
+import { typedNumber } from './typed-number.ts';
 
 /** What the Laws page shows; a link says what differs from {@link LAWS_VIEW_START}. */
 export interface LawsView {
@@ -179,4 +180,18 @@ export function fixedOf(text: string, law: string): Params {
     fixed[name] = number;
   }
   return fixed;
+}
+
+const HOLD = 'FLOPs above which points are held out';
+
+/** The FLOPs above which points are held out, as typed; of nothing 0. @throws SpecError */
+export function holdOf(text: string): number {
+  const hold = text.trim() === '' ? 0 : typedNumber(text, HOLD);
+  if (hold >= 0) return hold;
+  throw new SpecError({ where: HOLD, rule: 'it is below 0', got: text.trim() });
+}
+
+/** With every digit that was typed. */
+export function holdText(hold: number): string {
+  return hold === 0 ? '' : (hold >= 1e4 ? hold.toExponential() : String(hold)).replace('e+', 'e');
 }

@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { parseNumber } from '../lab/index.ts';
+import { typedNumber } from '../lab/index.ts';
 import { LAWS, lawNamed, type Law, type Params } from '../laws/index.ts';
 import { formulaHtml } from './law-formula.ts';
 import { parameterWords } from './law-words.ts';
@@ -70,6 +70,8 @@ export class LabLawsCalculator extends LitElement {
   @state() private set = 0;
   /** What was typed, by `column N` and `parameter E`. */
   @state() private values: Readonly<Record<string, number>> = {};
+  /** What was typed and is no number, and why, by the same. */
+  @state() private faults: Readonly<Record<string, { readonly text: string; readonly words: string }>> = {};
 
   override render(): unknown {
     const law = lawNamed(this.lawId);
@@ -107,6 +109,7 @@ export class LabLawsCalculator extends LitElement {
       <div class="bar">
         ${law.columns.map(({ name, unit, meaning }, i) => this.#input('column', name, columns[i]?.[1] ?? NaN, `${meaning}${unit === '' ? '' : `, ${unit}`}`))}
       </div>
+      ${Object.values(this.faults).map(({ words }) => html`<p class="error" role="alert">${words}</p>`)}
       <p class="answer" role="status" data-answer>
         ${formulaHtml(answerName(law))} = ${parameterWords(answer)} <span>${isAllocation(law) ? 'parameters' : law.unit}</span>
       </p>
@@ -114,9 +117,16 @@ export class LabLawsCalculator extends LitElement {
   }
 
   #input(kind: 'column' | 'parameter', name: string, value: number, help: string): unknown {
+    const key = `${kind} ${name}`;
     const change = (event: Event): void => {
-      const number = parseNumber(typed(event));
-      if (!Number.isNaN(number)) this.values = { ...this.values, [`${kind} ${name}`]: number };
+      const text = typed(event);
+      const { [key]: _mended, ...others } = this.faults;
+      try {
+        this.values = { ...this.values, [key]: typedNumber(text, key) };
+        this.faults = others;
+      } catch (error) {
+        this.faults = { ...others, [key]: { text, words: error instanceof Error ? error.message : String(error) } };
+      }
     };
     return html`<label title=${help}
       >${formulaHtml(name)}
@@ -125,7 +135,8 @@ export class LabLawsCalculator extends LitElement {
         inputmode="decimal"
         aria-label=${`${name}: ${help}`}
         name=${`${kind}-${name}`}
-        .value=${Number.isNaN(value) ? '' : String(Number(value.toPrecision(7)))}
+        aria-invalid=${this.faults[key] !== undefined}
+        .value=${this.faults[key]?.text ?? (Number.isNaN(value) ? '' : String(Number(value.toPrecision(7))))}
         @change=${change}
     /></label>`;
   }
@@ -145,6 +156,7 @@ export class LabLawsCalculator extends LitElement {
   /** Constants of a set in place of what was typed for them. */
   #take(set: number): void {
     this.set = set;
+    this.faults = {};
     this.values = Object.fromEntries(Object.entries(this.values).filter(([key]) => key.startsWith('column ')));
   }
 }

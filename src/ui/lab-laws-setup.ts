@@ -1,10 +1,19 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import { parseNumber, COUNTED_WORDS, FIT_LOSSES, FITTED, fixedOf, fixedText, procedureOf, type LawsView } from '../lab/index.ts';
+import {
+  COUNTED_WORDS,
+  FIT_LOSSES,
+  FITTED,
+  fixedOf,
+  fixedText,
+  holdOf,
+  holdText,
+  procedureOf,
+  type LawsView,
+} from '../lab/index.ts';
 import { lawNamed } from '../laws/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import { formulaHtml } from './law-formula.ts';
-import { flops } from './law-words.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -78,6 +87,7 @@ export class LabLawsSetup extends LabLawsElement {
 
   @query('input[type=file]') private readonly input!: HTMLInputElement;
   @state() private fixFault = '';
+  @state() private holdFault = '';
   protected override readonly topics = ['points', 'fit', 'progress'] as const;
 
   override render(): unknown {
@@ -197,18 +207,15 @@ export class LabLawsSetup extends LabLawsElement {
   }
 
   #restrictions(view: LawsView): unknown {
-    const setHold = (text: string): void => {
-      const hold = text.trim() === '' ? 0 : parseNumber(text);
-      if (hold >= 0 && hold < Infinity) this.say({ hold });
-    };
     return html`<label
         >Hold out above
         <input
           type="text"
           name="hold"
           placeholder="FLOPs, as 1e13"
-          .value=${view.hold === 0 ? '' : flops(view.hold)}
-          @change=${(event: Event): void => setHold(typed(event))}
+          aria-invalid=${this.holdFault !== ''}
+          .value=${holdText(view.hold)}
+          @change=${(event: Event): void => this.#hold(typed(event))}
       /></label>
       <label
         >Fixed
@@ -220,7 +227,7 @@ export class LabLawsSetup extends LabLawsElement {
           .value=${fixedText(view.fixed)}
           @change=${(event: Event): void => this.#fix(typed(event))}
       /></label>
-      ${this.fixFault === '' ? nothing : html`<span class="error" role="alert">${this.fixFault}</span>`}`;
+      ${[this.holdFault, this.fixFault].map((fault) => (fault === '' ? nothing : html`<span class="error" role="alert">${fault}</span>`))}`;
   }
 
   #switch(name: string, label: string, on: boolean, change: Partial<LawsView>): unknown {
@@ -248,6 +255,15 @@ export class LabLawsSetup extends LabLawsElement {
 
   #choose(law: string): void {
     this.say({ law, fixed: {}, published: [], x: '' });
+  }
+
+  #hold(text: string): void {
+    try {
+      this.say({ hold: holdOf(text) });
+      this.holdFault = '';
+    } catch (error) {
+      this.holdFault = error instanceof Error ? error.message : String(error);
+    }
   }
 
   #fix(text: string): void {

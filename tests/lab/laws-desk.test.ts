@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   FitClient,
   LAWS_VIEW_START,
+  holdOf,
+  holdText,
   LawsDesk,
   lawsQuery,
   lawsViewOf,
@@ -24,8 +26,7 @@ interface Stage {
 
 const open: LawsDesk[] = [];
 
-function stage(view: LawsView = QUICK): Stage {
-  const store = new FakeBrowser().tab();
+function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab()): Stage {
   const workers: FakeFits[] = [];
   const said: string[] = [];
   const fits = new FitClient(() => {
@@ -177,6 +178,27 @@ describe('LawsDesk', () => {
   });
 });
 
+describe('LawsDesk and curves', () => {
+  it('curves that cannot be read cost the envelope, not the fit', async () => {
+    const store = new FakeBrowser().tab();
+    store.curves = () => Promise.reject(new Error('the disk is gone'));
+    const { desk, said } = stage(QUICK, store);
+    await store.import(ladder());
+    await settled(desk, 20);
+    expect([desk.error, desk.fit?.outcome.points]).toEqual([null, 20]);
+    expect(desk.frontiers['chinchilla-envelope']).toBeNull();
+    expect(said).toContain('Error: the disk is gone');
+  });
+
+  it('only the best learning rates hold for points along curves too', async () => {
+    const { desk, store } = stage({ ...QUICK, law: 'kaplan-ns', best: true });
+    await store.import([...ladder(), ladderRun(48, 400, 1, 1e-2)]);
+    await settled(desk, 21);
+    expect(new Set(desk.points?.rows.map(({ runId }) => runId)).size).toBe(20);
+    expect(desk.points?.notes.at(-1)).toContain('1 run is left out');
+  });
+});
+
 describe('the view of the Laws page', () => {
   it('goes through a link and back, and a link says only what differs', () => {
     expect(lawsQuery(LAWS_VIEW_START).toString()).toBe('');
@@ -197,6 +219,16 @@ describe('the view of the Laws page', () => {
       published: [0],
     };
     expect(lawsViewOf(new URLSearchParams(lawsQuery(view).toString()))).toEqual(view);
+  });
+
+  it('FLOPs above which points are held out are shown as they were typed, and what is no number is refused', () => {
+    for (const text of ['1.25e13', '123456789', '900', '']) expect(holdOf(holdText(holdOf(text)))).toBe(Number(text));
+    expect(holdText(holdOf('1.25e13'))).toBe('1.25e13');
+    expect(holdText(holdOf('12.5T'))).toBe('1.25e13');
+    expect(() => holdOf('1,5e13')).toThrow(
+      'FLOPs above which points are held out: it is no number: got "1,5e13", expected one as in 1,000, 3e-4 or 2.5M.',
+    );
+    for (const text of ['many', '1e999', '-1']) expect(() => holdOf(text)).toThrow('FLOPs above which points are held out');
   });
 
   it('of a sweep with budgets of FLOPs counts C as the budgets do', () => {

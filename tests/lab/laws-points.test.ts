@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bestAmong } from '../../src/lab/laws/best-rates.ts';
+import { bestAmong, bestRuns } from '../../src/lab/laws/best-rates.ts';
 import { curvePointsOf, schedulePointsOf, stopsOf, targetPointsOf } from '../../src/lab/laws/curve-points.ts';
 import { pointsOf } from '../../src/lab/laws/run-points.ts';
 import type { KeptRun } from '../../src/lab/store/kept-run.ts';
@@ -102,6 +102,24 @@ describe('points of runs', () => {
     expect([...(best.points.columns['lr'] ?? [])]).toEqual([3e-3, 3e-3]);
     expect(best.rows).toHaveLength(2);
     expect(best.notes.at(-1)).toContain('4 points are left out');
+  });
+
+  it('the best learning rate of points along curves is that of the ends of their runs', () => {
+    const runs = [1e-3, 3e-3, 9e-3].flatMap((lr) => [1, 2].map((seed) => ladderRun(32, 100, seed, lr).record));
+    const { runs: best, notes } = bestRuns([...runs, ladderRun(64, 100).record], SIX_N);
+    expect(best.map(({ id }) => id)).toEqual(['32-100-1-0.003', '32-100-2-0.003', '64-100-1-0.003']);
+    expect(notes).toEqual([
+      'Only curves of the best learning rate of each size, data and batch are used, by the loss at their end: 4 runs are left out.',
+    ]);
+    expect(bestRuns(best, SIX_N)).toEqual({ runs: best, notes: [] });
+  });
+
+  it('where points have no learning rate, none is the best, and a note says so', () => {
+    const columns = { N: Float64Array.of(1, 2), D: Float64Array.of(1, 2), loss: Float64Array.of(2, 1) };
+    const rows = ['a', 'b'].map((key) => ({ key, runId: null, label: key }));
+    const { rows: kept, notes } = bestAmong({ points: { columns }, rows, notes: ['first'] }, ['N', 'D'], 'lr');
+    expect(kept).toBe(rows);
+    expect(notes).toEqual(['first', 'The best lr is not told: the points have no column lr.']);
   });
 });
 

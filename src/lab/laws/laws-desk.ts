@@ -12,7 +12,7 @@ import { Observable } from '../observable.ts';
 import type { Curves } from '../store/curves.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
-import { bestAmong } from './best-rates.ts';
+import { bestAmong, bestRuns } from './best-rates.ts';
 import { curvePointsOf, schedulePointsOf, targetPointsOf, type CurvesById } from './curve-points.ts';
 import type { FitClient } from './fit-client.ts';
 import { PROCEDURES, procedureOf, type FitOutcome, type FitRequest, type FitStep, type Procedure } from './fit-protocol.ts';
@@ -334,7 +334,11 @@ export class LawsDesk extends Observable<LawsTopic> {
         continue;
       }
       const made = id === 'chinchilla-envelope' ? await this.#envelopePoints() : this.#endPoints(points);
-      if (made === null) continue;
+      if (made === null) {
+        this.frontiers = { ...this.frontiers, [id]: null };
+        this.#frontiersDone.delete(id);
+        continue;
+      }
       const excluded = this.#rowsOut(made);
       const request: FitRequest = {
         law: id,
@@ -358,27 +362,40 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   #endPoints(points: LawPoints): LawPoints {
-    return this.fromFile || alongCurves(this.law) === null ? points : pointsOf(this.chosen, this.view.counting);
+    if (this.fromFile || alongCurves(this.law) === null) return points;
+    return this.#ofBest(pointsOf(this.chosen, this.view.counting));
   }
 
   async #envelopePoints(): Promise<LawPoints | null> {
     if (this.fromFile || this.chosen.length < 2) return null;
-    return curvePointsOf(this.chosen, await this.#curvesOf(this.chosen), this.view.counting);
+    try {
+      return await this.#alongCurves(curvePointsOf);
+    } catch (error) {
+      // What a frontier lacks is no reason to have no fit.
+      this.#ports.report(error, 'envelope of training curves');
+      return null;
+    }
   }
 
   /** The points of the source for a law, those at the best learning rates where that is asked for. */
   async #pointsNow(law: Law): Promise<LawPoints> {
-    const whole = this.fromFile && this.file !== null ? filePoints(this.file, law) : await this.#runPoints(law);
+    const along = this.fromFile ? null : alongCurves(law);
+    if (along !== null) return this.#alongCurves(along);
+    const whole = this.fromFile && this.file !== null ? filePoints(this.file, law) : pointsOf(this.chosen, this.view.counting);
     if (law.target === 'lr') return bestAmong(whole, ['N', 'D'], 'lr');
     if (law.target === 'B') return bestAmong(whole, ['D'], 'B');
+    return this.#ofBest(whole);
+  }
+
+  #ofBest(whole: LawPoints): LawPoints {
     return this.view.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
   }
 
-  async #runPoints(law: Law): Promise<LawPoints> {
-    const { chosen } = this;
-    const { counting } = this.view;
-    const make = alongCurves(law);
-    return make === null ? pointsOf(chosen, counting) : make(chosen, await this.#curvesOf(chosen), counting);
+  async #alongCurves(make: AlongCurves): Promise<LawPoints> {
+    const { best, counting } = this.view;
+    const { runs, notes } = best ? bestRuns(this.chosen, counting) : { runs: this.chosen, notes: [] };
+    const made = make(runs, await this.#curvesOf(runs), counting);
+    return { ...made, notes: [...made.notes, ...notes] };
   }
 
   async #curvesOf(runs: readonly RunRecord[]): Promise<CurvesById> {
