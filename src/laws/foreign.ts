@@ -8,7 +8,7 @@ export interface ForeignPoints extends Points {
   readonly rowNames: readonly string[];
   /** Rows that are no points, and why: each names its line and column. */
   readonly faults: readonly string[];
-  /** Columns of the file that hold no numbers, or only those of the taken columns. */
+  /** Columns of the file that hold no numbers, or only those of the taken columns, or nothing. */
   readonly ignored: readonly string[];
 }
 
@@ -36,7 +36,8 @@ const RUN_NAMES = ['run', 'runid', 'id', 'name'];
 
 /**
  * Points from a file whose law nobody has named yet: what laws read is found by whatever name the file has for it, other columns of
- * numbers keep theirs, NaN where a cell is empty. A row with a bad cell is left out and named, as is one that repeats another.
+ * numbers keep theirs, NaN where a cell is empty, for not every law reads every column. A row with a bad cell is left out and named, as is
+ * one that repeats another, and one in which everything that laws read is empty.
  *
  * @param file its name, for errors.
  * @throws SpecError where it is no such file, or has no column that a law reads, or no row is left.
@@ -68,8 +69,12 @@ export function pointsFromCsv(text: string, file: string): ForeignPoints {
     });
 
   const columns: { [name: string]: Float64Array } = {};
-  for (const [name, at] of places) columns[name] = Float64Array.from(good, ({ cells }) => numberIn(sheet, cells[at] ?? ''));
   const ignored: string[] = [];
+  for (const [name, at] of places) {
+    const values = Float64Array.from(good, ({ cells }) => numberIn(sheet, cells[at] ?? ''));
+    if (values.every(Number.isNaN)) ignored.push(header[at] ?? name);
+    else columns[name] = values;
+  }
   const runAt = header.findIndex((name) => RUN_NAMES.includes(plain(name)));
   header.forEach((name, at) => {
     if (at === runAt || [...places.values()].includes(at)) return;
@@ -102,7 +107,9 @@ function placesOf(header: readonly string[]): ReadonlyMap<string, number> {
 function rowFault(sheet: Sheet, row: SheetRow, places: ReadonlyMap<string, number>): Fault | null {
   const wrong = lengthFault(sheet, row);
   if (wrong !== null) return wrong;
-  for (const at of places.values()) {
+  const filled = [...places.values()].filter((at) => row.cells[at]?.trim() !== '');
+  // A row that says nothing is named by the first thing that it does not say.
+  for (const at of filled.length === 0 ? places.values() : filled) {
     const fault = cellFault(sheet, row, at);
     if (fault !== null) return fault;
   }

@@ -110,7 +110,9 @@ function meansOf(points: Points, law: Law, rows: readonly number[]): Params {
     [...names].flatMap((name) => {
       const values = findColumn(points, name);
       if (values === null) return [];
-      return [[name, Math.exp(rows.reduce((sum, row) => sum + Math.log(values[row] ?? NaN), 0) / rows.length)]];
+      // Rows of a file need not have what the law does not read.
+      const logs = rows.map((row) => Math.log(values[row] ?? NaN)).filter((log) => !Number.isNaN(log));
+      return [[name, Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length)]];
     }),
   );
 }

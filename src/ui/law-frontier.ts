@@ -39,8 +39,10 @@ export function parabolasChart(
   const { points, rows } = shown;
   const [N, C, L] = ['N', 'C', 'loss'].map((name) => findColumn(points, name));
   if (!N || !C || !L) return null;
-  const used = filterPoints({ columns: { N, C, loss: L } }, (row) => !out.has(rows[row]?.key ?? ''));
-  const kept = rows.flatMap(({ key }, row) => (out.has(key) ? [] : [row]));
+  const isUsed = (row: number): boolean =>
+    !out.has(rows[row]?.key ?? '') && [N, C, L].every((values) => Number.isFinite(values[row]));
+  const used = filterPoints({ columns: { N, C, loss: L } }, isUsed);
+  const kept = [...rows.keys()].filter(isUsed);
   const groups = budgetsOf(used)
     .map((own) => ({ rows: own, parabola: parabolaOf(used, own) }))
     .filter((group) => group.rows.length > 2);

@@ -124,6 +124,19 @@ describe('LawsDesk', () => {
     expect(desk.fit?.outcome.points).toBe(20);
   });
 
+  it('rows of a file that lack what a law does not read are fitted, others are counted in a note', async () => {
+    const { desk } = stage();
+    const [head, ...lines] = CSV.split('\n');
+    const text = [`${head},steps`, ...lines.map((line, i) => `${line},${i < 4 ? '' : 100}`), '1e6,,3,7', '2e6,,3,7'].join('\n');
+    desk.import(text, 'p.csv');
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(9);
+    expect(desk.points?.notes).toEqual(['2 rows have not all that this law reads (N, D, loss), and are left out.']);
+    desk.look({ ...QUICK, law: 'power-n' });
+    await settled(desk);
+    expect([desk.fit?.outcome.points, desk.points?.notes]).toEqual([11, []]);
+  });
+
   it.each([
     ['three points for five parameters', 'N,D,loss\n1,2,3\n2,3,2\n4,5,1\n', 'law chinchilla has 5 free parameters: got 3 points'],
     [

@@ -40,19 +40,30 @@ describe('points of any origin as CSV', () => {
   });
 
   it('promise 6: every row with a bad cell is left out and named by line and column', () => {
-    const text = 'N,D,loss,note\n1,2,3,"two\nlines"\n1,2,NaN,\n1,,3,\n0,2,3,\n1,2,-3,\n1,2,inf,\n1,2,"3,5",\n1,2\n\n7,8,9,ok\n';
+    const text = 'N,D,loss,note\n1,2,3,"two\nlines"\n1,2,NaN,\n,,,\n0,2,3,\n1,2,-3,\n1,2,inf,\n1,2,"3,5",\n1,2\n\n7,8,9,ok\n';
     const points = pointsFromCsv(text, 'p.csv');
     expect(points.columns['N']).toEqual(Float64Array.of(1, 7));
     expect(points.rowNames).toEqual(['p.csv line 2', 'p.csv line 12']);
     expect(points.faults).toEqual([
       'p.csv line 4, column loss: it is not a number: got NaN.',
-      'p.csv line 5, column D: it is empty.',
+      'p.csv line 5, column N: it is empty.',
       'p.csv line 6, column N: it is not above 0: got 0.',
       'p.csv line 7, column loss: it is not above 0: got -3.',
       'p.csv line 8, column loss: it is not a number: got inf.',
       'p.csv line 9, column loss: it is not a number: got 3,5.',
       'p.csv line 10: it has not as many cells as there are columns: got 2.',
     ]);
+  });
+
+  it('an empty cell is no number in any column, and its row stays for laws that do not read it', () => {
+    const points = pointsFromCsv('N,D,C,loss,S\n1,2,,3,\n4,,5,6,\n', 'p.csv');
+    expect(points.columns).toEqual({
+      N: Float64Array.of(1, 4),
+      D: Float64Array.of(2, Number.NaN),
+      C: Float64Array.of(Number.NaN, 5),
+      loss: Float64Array.of(3, 6),
+    });
+    expect(points).toMatchObject({ faults: [], ignored: ['S'] });
   });
 
   it('promise 6: a row that repeats another is one measurement: it is left out and named, and rows of other runs stay', () => {

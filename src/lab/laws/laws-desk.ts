@@ -1,12 +1,4 @@
-import {
-  lawNamed,
-  pointsFromCsv,
-  readPoints,
-  type FitOptions,
-  type ForeignPoints,
-  type Law,
-  type Points,
-} from '../../laws/index.ts';
+import { lawNamed, pointsFromCsv, type FitOptions, type Law } from '../../laws/index.ts';
 import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
 import type { Curves } from '../store/curves.ts';
@@ -14,6 +6,7 @@ import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
 import { bestAmong, bestRuns } from './best-rates.ts';
 import { curvePointsOf, schedulePointsOf, targetPointsOf, type CurvesById } from './curve-points.ts';
+import { filePoints, type PointsFile } from './file-points.ts';
 import type { FitClient } from './fit-client.ts';
 import { PROCEDURES, procedureOf, type FitOutcome, type FitRequest, type FitStep, type Procedure } from './fit-protocol.ts';
 import { pointsOf, type CountingChoice, type LawPoints } from './run-points.ts';
@@ -27,13 +20,6 @@ export interface LawsPorts {
   readonly fits: FitClient;
   readonly report: (error: unknown, where: string) => void;
   readonly notice: (text: string) => void;
-}
-
-/** A file of points, as it was read; its text is kept for laws that read it otherwise. */
-export interface PointsFile {
-  readonly name: string;
-  readonly text: string;
-  readonly points: ForeignPoints;
 }
 
 /** A fit, and what it was made of. */
@@ -362,7 +348,9 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   #endPoints(points: LawPoints): LawPoints {
-    if (this.fromFile || alongCurves(this.law) === null) return points;
+    // Of a file, other rows may have what this law reads.
+    if (this.fromFile && this.file !== null) return this.#ofBest(filePoints(this.file, lawNamed('chinchilla-isoflop')));
+    if (alongCurves(this.law) === null) return points;
     return this.#ofBest(pointsOf(this.chosen, this.view.counting));
   }
 
@@ -413,17 +401,6 @@ function alongCurves({ id, columns, target }: Law): AlongCurves | null {
   if (columns.some(({ name }) => name === 'S1')) return schedulePointsOf;
   if (id === 'chinchilla-envelope' || id === 'kaplan-ns') return curvePointsOf;
   return target === 'S' ? targetPointsOf : null;
-}
-
-/** Points of a file for a law; laws of learning curves read its steps and learning rates instead. @throws SpecError */
-function filePoints({ name, text, points }: PointsFile, law: Law): LawPoints {
-  const own: Points = law.columns.some((input) => input.name === 'S1') ? readPoints(text, law, name) : points;
-  const count = Object.values(own.columns)[0]?.length ?? 0;
-  const rows = Array.from({ length: count }, (_, row) => {
-    const label = own.rowNames?.[row] ?? `${own.runs?.[row] ?? 'row'} ${own.columns['step']?.[row] ?? row + 1}`;
-    return { key: label, runId: null, label: label.replace(`${name} `, '') };
-  });
-  return { points: own, rows, notes: points.faults.length === 0 ? [] : [...points.faults] };
 }
 
 /** A view without what only the drawing minds. */
