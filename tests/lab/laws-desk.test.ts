@@ -203,6 +203,27 @@ describe('LawsDesk and curves', () => {
     expect(said).toContain('Error: the disk is gone');
   });
 
+  it('whole curves are read a few at a time and once for all that read as much of them', async () => {
+    const store = new FakeBrowser().tab();
+    const read = store.curves.bind(store);
+    const asked: number[] = [];
+    store.curves = (ids) => {
+      asked.push(ids.length);
+      return read(ids);
+    };
+    await store.import(ladder([1, 2, 3]).slice(0, 45));
+    const { desk } = stage({ ...QUICK, law: 'power-n' }, store);
+    await settled(desk, 45);
+    expect(asked).toEqual([20, 20, 5]);
+    desk.look({ ...QUICK, law: 'chinchilla-envelope' });
+    await settled(desk);
+    expect(asked).toHaveLength(3);
+    desk.look({ ...QUICK, law: 'critical-batch' });
+    await settled(desk);
+    expect(asked).toHaveLength(6);
+    expect(desk.points?.rows).toHaveLength(45);
+  });
+
   it('only the best learning rates hold for points along curves too', async () => {
     const { desk, store } = stage({ ...QUICK, law: 'kaplan-ns', best: true });
     await store.import([...ladder(), ladderRun(48, 400, 1, 1e-2)]);

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { bestAmong, bestRuns } from '../../src/lab/laws/best-rates.ts';
-import { curvePointsOf, schedulePointsOf, stopsOf, targetPointsOf } from '../../src/lab/laws/curve-points.ts';
+import {
+  curvePointsOf,
+  digested,
+  schedulePointsOf,
+  stopsOf,
+  targetPointsOf,
+  type CurveDetail,
+  type DigestsById,
+} from '../../src/lab/laws/curve-points.ts';
 import { pointsOf } from '../../src/lab/laws/run-points.ts';
 import type { KeptRun } from '../../src/lab/store/kept-run.ts';
 import type { RunRecord } from '../../src/lab/store/record.ts';
@@ -92,7 +100,7 @@ describe('points of runs', () => {
     const two = [kept.record, { ...other, data: other.data === null ? null : { ...other.data, contentHash: 'another' } }];
     const says = 'These are runs on 2 different sets of data, and a law is of one: choose a sweep or a tag.';
     expect(pointsOf(two, SIX_N).notes).toContain(says);
-    expect(curvePointsOf(two, () => kept.curves, SIX_N).notes).toContain(says);
+    expect(curvePointsOf(two, () => digested(kept.curves, 'stops'), SIX_N).notes).toContain(says);
     expect(pointsOf([kept.record, other], SIX_N).notes).toHaveLength(1);
   });
 
@@ -125,7 +133,10 @@ describe('points of runs', () => {
 
 describe('points along curves', () => {
   const runs = ladder();
-  const curvesOf = (id: string): KeptRun['curves'] | undefined => runs.find(({ record }) => record.id === id)?.curves;
+  const digestsOf = (detail: CurveDetail): DigestsById => {
+    const digests = new Map(runs.map(({ record, curves }) => [record.id, digested(curves, detail)]));
+    return (id) => digests.get(id);
+  };
   const records = runs.map(({ record }) => record);
 
   it('are smoothed losses that stay near the curve, evenly spaced, and end at the last step', () => {
@@ -142,7 +153,7 @@ describe('points along curves', () => {
   });
 
   it('have the size of their run and the tokens until then; rows of a run are one run', () => {
-    const { points, rows } = curvePointsOf(records, curvesOf, SIX_N);
+    const { points, rows } = curvePointsOf(records, digestsOf('stops'), SIX_N);
     expect(new Set(points.runs).size).toBe(runs.length);
     const { N, D, C, S } = points.columns;
     rows.forEach((_, row) => {
@@ -152,7 +163,7 @@ describe('points along curves', () => {
   });
 
   it('with their schedules have the learning rates summed until then', () => {
-    const { points } = schedulePointsOf(records.slice(0, 1), curvesOf, SIX_N);
+    const { points } = schedulePointsOf(records.slice(0, 1), digestsOf('rates'), SIX_N);
     const [run] = runs;
     const rates = run?.curves.train.learningRate ?? [];
     const last = points.columns['S1']?.at(-1) ?? NaN;
@@ -164,7 +175,7 @@ describe('points along curves', () => {
   });
 
   it('say how many steps each batch takes to a loss that all reached', () => {
-    const { points, notes } = targetPointsOf(records, curvesOf, SIX_N);
+    const { points, notes } = targetPointsOf(records, digestsOf('fine'), SIX_N);
     expect(points.columns['S']).toHaveLength(runs.length);
     expect(notes[0]).toContain('the lowest that all runs reached');
     const slowest = Math.max(...(points.columns['S'] ?? []));

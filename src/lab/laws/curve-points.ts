@@ -7,10 +7,21 @@ import type { RunRecord } from '../store/record.ts';
 
 /** Points along the training curves of runs, for laws that read more than their ends. */
 
-/** Curves of runs, by id; undefined for a run without one. */
-export type CurvesById = (id: string) => Curves | undefined;
+/** What a law reads of curves: losses at about 30 steps, at eight times as many, or at 30 with the learning rate of every step. */
+export type CurveDetail = 'stops' | 'fine' | 'rates';
+
+/** What is kept of a curve, of which whole ones would fill the memory. */
+export interface CurveDigest {
+  readonly stops: readonly Stop[];
+  /** Of each step from 1 on; null where nobody asked for them. */
+  readonly rates: Float32Array | null;
+}
+
+/** Digests of runs, by id; undefined for a run without a curve. */
+export type DigestsById = (id: string) => CurveDigest | undefined;
 
 const POINTS = 30;
+const FINE = 8;
 /** Curves begin here, as a share of the steps: before it the warm-up speaks. */
 const BEGINS = 0.03;
 const LEAST_STEP = 5;
@@ -18,7 +29,7 @@ const LEAST_STEP = 5;
 const WINDOW = 0.06;
 const LEAST_WINDOW = 3;
 
-interface Stop {
+export interface Stop {
   readonly step: number;
   readonly loss: number;
 }
@@ -42,12 +53,19 @@ export function stopsOf({ train: { steps, lossNats } }: Curves, points = POINTS)
   return stops;
 }
 
+/** What is kept of a curve for laws that read so much of it. */
+export function digested(curves: Curves, detail: CurveDetail): CurveDigest {
+  return {
+    stops: stopsOf(curves, detail === 'fine' ? FINE * POINTS : POINTS),
+    rates: detail === 'rates' ? ratesOf(curves) : null,
+  };
+}
+
 /** Points along the curves of finished runs: N, C, D, S, B and the smoothed training loss. For L(N, S) and the envelope of approach 1. */
-export function curvePointsOf(runs: readonly RunRecord[], curvesOf: CurvesById, counting: CountingChoice): LawPoints {
+export function curvePointsOf(runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice): LawPoints {
   const { counted, notes } = finishedOf(runs, counting);
   const all = counted.flatMap((run) => {
-    const curves = curvesOf(run.record.id);
-    return curves === undefined ? [] : stopsOf(curves).map((stop) => ({ run, ...stop }));
+    return (digestOf(run.record.id)?.stops ?? []).map((stop) => ({ run, ...stop }));
   });
   const column = (of: (row: (typeof all)[number]) => number): Float64Array => Float64Array.from(all, of);
   const tokens = ({ run, step }: (typeof all)[number]): number => step * run.tokensPerStep;
@@ -71,13 +89,13 @@ export function curvePointsOf(runs: readonly RunRecord[], curvesOf: CurvesById, 
   };
 }
 
-/** Points along the curves with the learning rate of every step, for laws of learning curves. */
-export function schedulePointsOf(runs: readonly RunRecord[], curvesOf: CurvesById, counting: CountingChoice): LawPoints {
+/** From digests with `rates`, points along the curves with the learning rate of every step, for laws of learning curves. */
+export function schedulePointsOf(runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice): LawPoints {
   const { counted, notes } = finishedOf(runs, counting);
   const all = counted.flatMap((run): { run: CountedRun; curve: CurveRun }[] => {
-    const curves = curvesOf(run.record.id);
-    if (curves === undefined || curves.train.steps.length === 0) return [];
-    return [{ run, curve: { run: run.record.id, rates: ratesOf(curves), points: stopsOf(curves) } }];
+    const { stops, rates = null } = digestOf(run.record.id) ?? {};
+    if (stops === undefined || rates === null || rates.length === 0) return [];
+    return [{ run, curve: { run: run.record.id, rates, points: stops } }];
   });
   const rows = all.flatMap(({ run, curve }) => curve.points.map((point) => ({ run, ...point })));
   return {
@@ -88,14 +106,13 @@ export function schedulePointsOf(runs: readonly RunRecord[], curvesOf: CurvesByI
 }
 
 /**
- * Steps that each batch size takes to one loss: the highest of the lowest losses that the runs reached, so that all have reached it. For
+ * From `fine` digests, the steps that each batch size takes to one loss: the highest of the lowest losses that the runs reached, so that all have reached it. For
  * `critical-batch`.
  */
-export function targetPointsOf(runs: readonly RunRecord[], curvesOf: CurvesById, counting: CountingChoice): LawPoints {
+export function targetPointsOf(runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice): LawPoints {
   const { counted, notes } = finishedOf(runs, counting);
   const curves = counted.flatMap((run) => {
-    const own = curvesOf(run.record.id);
-    const stops = own === undefined ? [] : stopsOf(own, 8 * POINTS);
+    const stops = digestOf(run.record.id)?.stops ?? [];
     return stops.length === 0 ? [] : [{ run, stops }];
   });
   const target = Math.max(...curves.map(({ stops }) => Math.min(...stops.map(({ loss }) => loss))));
@@ -139,8 +156,8 @@ function named(all: readonly { readonly run: CountedRun; readonly step: number }
 }
 
 /** The learning rate of each step from 1 on; steps that were lost have those of their neighbours. */
-function ratesOf({ train: { steps, learningRate } }: Curves): Float64Array {
-  const rates = new Float64Array(steps.at(-1) ?? 0);
+function ratesOf({ train: { steps, learningRate } }: Curves): Float32Array {
+  const rates = new Float32Array(steps.at(-1) ?? 0);
   let at = 0;
   for (let step = 1; step <= rates.length; step++) {
     while (at < steps.length - 1 && (steps[at] ?? 0) < step) at++;

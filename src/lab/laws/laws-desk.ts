@@ -1,11 +1,18 @@
 import { lawNamed, pointsFromCsv, type FitOptions, type Law } from '../../laws/index.ts';
 import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
-import type { Curves } from '../store/curves.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
 import { bestAmong, bestRuns } from './best-rates.ts';
-import { curvePointsOf, schedulePointsOf, targetPointsOf, type CurvesById } from './curve-points.ts';
+import {
+  curvePointsOf,
+  digested,
+  schedulePointsOf,
+  targetPointsOf,
+  type CurveDetail,
+  type CurveDigest,
+  type DigestsById,
+} from './curve-points.ts';
 import { filePoints, type PointsFile } from './file-points.ts';
 import type { FitClient } from './fit-client.ts';
 import { PROCEDURES, procedureOf, type FitOutcome, type FitRequest, type FitStep, type Procedure } from './fit-protocol.ts';
@@ -41,6 +48,8 @@ export interface KeptSweep {
 
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
+/** Whole curves that are read at once. */
+const BATCH = 20;
 const NONE: ReadonlySet<string> = new Set();
 /** Beside the fit itself, both procedures make a frontier. */
 const NO_FRONTIERS: Readonly<Record<Procedure, FitOutcome | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
@@ -69,7 +78,12 @@ export class LawsDesk extends Observable<LawsTopic> {
   readonly #ports: LawsPorts;
   /** Keys of points that are left out, by source. */
   readonly #excluded = new Map<string, ReadonlySet<string>>();
-  readonly #curves = new Map<string, Curves>();
+  /** Of curves that were read, what {@link CurveDetail} of them was asked for, by run. */
+  readonly #digests: Readonly<Record<CurveDetail, Map<string, CurveDigest>>> = {
+    stops: new Map(),
+    fine: new Map(),
+    rates: new Map(),
+  };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #under: AbortController | null = null;
   #done = '';
@@ -230,8 +244,10 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   async #runsChanged(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) this.#curves.clear();
-    for (const id of ids) this.#curves.delete(id);
+    for (const digests of Object.values(this.#digests)) {
+      if (ids.length === 0) digests.clear();
+      for (const id of ids) digests.delete(id);
+    }
     this.#changedAsleep = this.#asleep;
     if (!this.#asleep) await this.#read();
   }
@@ -357,7 +373,7 @@ export class LawsDesk extends Observable<LawsTopic> {
   async #envelopePoints(): Promise<LawPoints | null> {
     if (this.fromFile || this.chosen.length < 2) return null;
     try {
-      return await this.#alongCurves(curvePointsOf);
+      return await this.#alongCurves(ENVELOPE);
     } catch (error) {
       // What a frontier lacks is no reason to have no fit.
       this.#ports.report(error, 'envelope of training curves');
@@ -379,28 +395,39 @@ export class LawsDesk extends Observable<LawsTopic> {
     return this.view.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
   }
 
-  async #alongCurves(make: AlongCurves): Promise<LawPoints> {
+  async #alongCurves({ make, detail }: AlongCurves): Promise<LawPoints> {
     const { best, counting } = this.view;
     const { runs, notes } = best ? bestRuns(this.chosen, counting) : { runs: this.chosen, notes: [] };
-    const made = make(runs, await this.#curvesOf(runs), counting);
+    const made = make(runs, await this.#digestsOf(runs, detail), counting);
     return { ...made, notes: [...made.notes, ...notes] };
   }
 
-  async #curvesOf(runs: readonly RunRecord[]): Promise<CurvesById> {
-    const missing = runs.filter(({ id, state }) => state === 'finished' && !this.#curves.has(id)).map(({ id }) => id);
-    if (missing.length > 0 && this.#ports.store !== null)
-      for (const [id, curves] of await this.#ports.store.curves(missing)) this.#curves.set(id, curves);
-    return (id) => this.#curves.get(id);
+  /** Reads whole curves a few at a time, and keeps of them what is asked for. */
+  async #digestsOf(runs: readonly RunRecord[], detail: CurveDetail): Promise<DigestsById> {
+    const { store } = this.#ports;
+    const digests = this.#digests[detail];
+    // Rates are as long as their runs: they are kept for the law that reads them alone.
+    if (alongCurves(this.law)?.detail !== 'rates') this.#digests.rates.clear();
+    const missing = runs.filter(({ id, state }) => state === 'finished' && !digests.has(id)).map(({ id }) => id);
+    for (let at = 0; store !== null && at < missing.length; at += BATCH)
+      for (const [id, curves] of await store.curves(missing.slice(at, at + BATCH))) digests.set(id, digested(curves, detail));
+    return (id) => digests.get(id);
   }
 }
 
-type AlongCurves = (runs: readonly RunRecord[], curvesOf: CurvesById, counting: CountingChoice) => LawPoints;
+/** How a law's points are made of curves, and what it reads of them. */
+interface AlongCurves {
+  readonly detail: CurveDetail;
+  readonly make: (runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice) => LawPoints;
+}
+
+const ENVELOPE: AlongCurves = { detail: 'stops', make: curvePointsOf };
 
 /** Laws that read more of a run than its end. */
 function alongCurves({ id, columns, target }: Law): AlongCurves | null {
-  if (columns.some(({ name }) => name === 'S1')) return schedulePointsOf;
-  if (id === 'chinchilla-envelope' || id === 'kaplan-ns') return curvePointsOf;
-  return target === 'S' ? targetPointsOf : null;
+  if (columns.some(({ name }) => name === 'S1')) return { detail: 'rates', make: schedulePointsOf };
+  if (id === 'chinchilla-envelope' || id === 'kaplan-ns') return ENVELOPE;
+  return target === 'S' ? { detail: 'fine', make: targetPointsOf } : null;
 }
 
 /** A view without what only the drawing minds. */
