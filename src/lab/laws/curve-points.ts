@@ -29,7 +29,7 @@ const LEAST_STEP = 5;
 const WINDOW = 0.06;
 const LEAST_WINDOW = 3;
 
-export interface Stop {
+interface Stop {
   readonly step: number;
   readonly loss: number;
 }

@@ -409,8 +409,9 @@ export class LawsDesk extends Observable<LawsTopic> {
     // Rates are as long as their runs: they are kept for the law that reads them alone.
     if (alongCurves(this.law)?.detail !== 'rates') this.#digests.rates.clear();
     const missing = runs.filter(({ id, state }) => state === 'finished' && !digests.has(id)).map(({ id }) => id);
-    for (let at = 0; store !== null && at < missing.length; at += BATCH)
-      for (const [id, curves] of await store.curves(missing.slice(at, at + BATCH))) digests.set(id, digested(curves, detail));
+    for (let at = 0; at < missing.length; at += BATCH)
+      for (const [id, curves] of (await store?.curves(missing.slice(at, at + BATCH))) ?? [])
+        digests.set(id, digested(curves, detail));
     return (id) => digests.get(id);
   }
 }
