@@ -41,11 +41,13 @@ function sweepPoints(path: string, counted: ParametersCounted, exact: boolean): 
   const lines = finished.map(({ result, spec }) =>
     [...pointOf(result, spec, counted, held), ...(exact ? [result.flopsPerToken * result.tokens] : [])].join(','),
   );
+  const data = new Set(finished.map(({ result }) => result.data.hash)).size;
   const apart = ended.length - finished.length;
   return {
     text: `run,N,D,U,B,S,lr,loss${exact ? ',C' : ''}\n${lines.join('\n')}\n`,
     notes: [
       `N counts ${WORDS[counted]}${exact ? ', C every matmul' : ''}; the loss is ${held ? 'the validation loss at the end' : 'the mean training loss of the last tenth of the steps'}.`,
+      ...(data < 2 ? [] : [`These are runs on ${data} different sets of data, and a law is of one.`]),
       ...(apart === 0 ? [] : [`${apart} ${apart === 1 ? 'run' : 'runs'} that diverged ${apart === 1 ? 'is' : 'are'} left out.`]),
     ],
   };

@@ -228,7 +228,13 @@ describe('isoflop fit on the folder of a sweep', () => {
         const validation = 3 - i + 0.1 * Math.log(width / 64) ** 2;
         mkdirSync(join(path, id), { recursive: true });
         writeFileSync(join(path, id, 'spec.json'), JSON.stringify(spec));
-        const counts = { steps: 10, tokens: C / perToken, uniqueTokens: 1, flopsPerToken: perToken, data: { vocab: 256 } };
+        const counts = {
+          steps: 10,
+          tokens: C / perToken,
+          uniqueTokens: 1,
+          flopsPerToken: perToken,
+          data: { vocab: 256, hash: `${i % 2}` },
+        };
         writeFileSync(
           join(path, id, 'result.json'),
           JSON.stringify({ version: 1, id, status: 'finished', validation, ...counts }),
@@ -239,7 +245,10 @@ describe('isoflop fit on the folder of a sweep', () => {
     const report = JSON.parse(out) as { points: number; params: { k_N: number; k_D: number }; warnings: readonly string[] };
     expect(report.points).toBe(15);
     expect(report.params.k_N * report.params.k_D).toBeCloseTo(1 / 7, 9);
-    expect(report.warnings[0]).toBe('N counts all parameters, C every matmul; the loss is the validation loss at the end.');
+    expect(report.warnings.slice(0, 2)).toEqual([
+      'N counts all parameters, C every matmul; the loss is the validation loss at the end.',
+      'These are runs on 2 different sets of data, and a law is of one.',
+    ]);
   });
 
   it('is refused where nothing has finished, and where N is not counted so', async () => {
