@@ -15,6 +15,7 @@ const RESULT = {
   nonEmbeddingParameters: 80,
   flopsPerToken: 600,
   data: { name: 'sotu', hash: 'abc', vocab: 256, trainTokens: 1000, bytesPerToken: 1, unigramNats: 3, entropyRateNats: null },
+  lanes: 4,
   msPerStep: 2,
   endedAt: 1000,
 };
@@ -72,7 +73,7 @@ describe('the folder of a sweep', () => {
     const [first] = runs;
     expect(first?.record).toMatchObject({
       spec: SPEC,
-      sweep: { id: 'out', axes: { 'optimizer.lr': 0.01, fusion: '{"attention":false}' } },
+      sweep: { id: expect.stringMatching(/^out-[0-9a-f]{6}$/), axes: { 'optimizer.lr': 0.01, fusion: '{"attention":false}' } },
       state: 'finished',
       step: 3,
       counts: { parameters: 100, nonEmbeddingParameters: 80, flopsPerToken: 600, tokensPerStep: 32 },
@@ -98,6 +99,21 @@ describe('the folder of a sweep', () => {
     expect(runsFromJson([...runsJson(runs)].join(''), 'runs.json')).toEqual(runs);
   });
 
+  it('tells how many lanes the time of a step is of, so that speeds count them all', async () => {
+    const { runs } = await runsFromFolder(filesOf('a'));
+    expect(runs[0]?.record).toMatchObject({ msPerStep: 2, program: { id: 'a', lane: 0, lanes: 4 } });
+  });
+
+  it('is another sweep than one of the same name with other axes, and the same each time', async () => {
+    const idOf = async (values: object): Promise<string | undefined> => {
+      const files = filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, values }) });
+      return (await runsFromFolder(files)).runs[0]?.record.sweep?.id;
+    };
+    const id = await idOf({ 'optimizer.lr': 0.01, 'model.width': 32 });
+    expect(await idOf({ 'model.width': 64, 'optimizer.lr': 0.02 })).toBe(id);
+    expect(await idOf({ 'optimizer.lr': 0.01 })).not.toBe(id);
+  });
+
   it.each([
     ['holds no runs', [], 'there are no runs in it'],
     ['holds runs that have not ended', filesOf('a', { 'result.json': null }), 'no run in it has ended'],
@@ -114,6 +130,11 @@ describe('the folder of a sweep', () => {
       'has a result without counts',
       filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, parameters: null }) }),
       'counts is not',
+    ],
+    [
+      'has a result that does not tell its lanes',
+      filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, lanes: undefined }) }),
+      'program is not',
     ],
   ])('gives one clear error where it %s', async (_, files, words) => {
     await expect(runsFromFolder([{ path: 'out/notes.txt', text: () => Promise.resolve('') }, ...files])).rejects.toThrow(words);

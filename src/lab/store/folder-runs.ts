@@ -1,4 +1,5 @@
 import { SpecError } from '../../base/errors.ts';
+import { hashName } from '../../base/random.ts';
 import { FUSION_RULE_NAMES, isFusionOn, parseSpec, tokensPerStep, type RunSpec } from '../../spec/index.ts';
 import { get } from '../json-file.ts';
 import type { Curves, EvalCurve, TrainCurve } from './curves.ts';
@@ -24,7 +25,7 @@ const PARTS = ['spec.json', 'environment.json', 'metrics.jsonl', 'result.json'] 
 type Part = (typeof PARTS)[number];
 
 /**
- * The runs of a folder that `isoflop sweep --out` has written, or of several copied into one. Its sweep is named by the folder.
+ * The runs of a folder that `isoflop sweep --out` has written, or of several copied into one. Its sweep is named by the folder and its axes.
  *
  * @throws SpecError for a folder without such runs, and where a file of a run that has ended is missing or mangled; nothing is taken then.
  */
@@ -91,6 +92,8 @@ function recordOf(result: unknown, { folder, spec, curves, environment }: RunPar
     createdAt: typeof endedAt === 'number' ? endedAt - trainedMs : 0,
     updatedAt: endedAt,
     sweep: placeIn(folder, get(result, 'values')),
+    // What a step took was of all lanes. Which of them this one was is not written, and no checkpoint comes with it.
+    program: { id: get(result, 'id'), lane: 0, lanes: get(result, 'lanes') },
     state: 'finished',
     step: get(result, 'steps'),
     totalSteps: get(result, 'steps'),
@@ -117,14 +120,19 @@ function recordOf(result: unknown, { folder, spec, curves, environment }: RunPar
   return record;
 }
 
-/** What the axes set; switches and casts as their JSON. */
+/**
+ * What the axes set; switches and casts as their JSON. Folders of one name with other axes are other sweeps: the axes are in the sweep's id,
+ * and nothing that changes when more of its runs have ended.
+ */
 function placeIn(folder: string, values: unknown): RunRecord['sweep'] {
   if (typeof values !== 'object' || values === null || Object.keys(values).length === 0) return null;
   const axes = Object.entries(values).map(([path, value]: [string, AxisValue | object]): [string, AxisValue] => [
     path,
     typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
   ]);
-  return { id: folder.split('/').at(-2) ?? folder, axes: Object.fromEntries(axes) };
+  const paths = axes.map(([path]) => path).toSorted();
+  const hash = hashName(paths.join('\n')).toString(16).padStart(8, '0').slice(0, 6);
+  return { id: `${folder.split('/').at(-2) ?? folder}-${hash}`, axes: Object.fromEntries(axes) };
 }
 
 function environmentIn(written: unknown, spec: RunSpec): RunEnvironment {
