@@ -216,8 +216,8 @@ export class LabPlanner extends LabElement {
       ${
         inferenceTokens > 0
           ? html`<p class="small">
-              Of it ${si(allocation.C, 'FLOP')} for training, 6 N D, and the rest for ${count(inferenceTokens)} tokens of
-              inference, 2 N each (Sardana et al.).
+              Training takes ${si(allocation.C, 'FLOP')} of it, 6 N D, and ${count(inferenceTokens)} tokens of inference
+              ${si(2 * N.value * inferenceTokens, 'FLOP')}, 2 N each (Sardana et al.).
             </p>`
           : nothing
       }

@@ -257,6 +257,41 @@ describe('minutes on this GPU', () => {
     expect(rough.speed?.source).toMatch(/matmul peak/);
   });
 
+  it.each(['all', 'non-embedding'] as const)('are kept by the run that they buy, N being of %s parameters', (counted) => {
+    // A long context: attention costs much that 6 N D leaves out.
+    const base = parseSpec({ data: { context: 1024 } });
+    for (const [minutes, inferenceTokens] of [
+      [1, 0],
+      [10, 0],
+      [100, 1e7],
+    ] as const) {
+      const speeds = [{ flopsPerSecond: 1e11, flopsPerStep: 1e8, source: 'a run' }];
+      const plan = makePlan({ ...settings, minutes, inferenceTokens }, { ...context, base, counted, speeds });
+      if (plan === UNMEASURED || plan.run === null) throw new Error('no plan');
+      const inference = 2 * plan.allocation.N.value * inferenceTokens;
+      const share = (plan.run.flops + inference) / (minutes * 60 * 1e11);
+      expect(share).toBeLessThanOrEqual(1);
+      expect(share).toBeGreaterThan(0.75);
+    }
+  });
+
+  it('plan by each resample of a fit once, whatever is tried on the way', () => {
+    let asked = 0;
+    const replicates = Array.from({ length: 30 }, () => ({
+      ...unrounded.params,
+      get alpha(): number {
+        asked += 1;
+        return unrounded.params['alpha'] ?? 0;
+      },
+    }));
+    const own = { ...unrounded, replicates };
+    allocate(own, 6e12);
+    const once = asked;
+    asked = 0;
+    makePlan(settings, { ...context, law: own, speeds: [{ flopsPerSecond: 1e10, flopsPerStep: 1e8, source: 'a run' }] });
+    expect(asked).toBe(once);
+  });
+
   it('say so where the law foretells a loss above that of a model that knows nothing', () => {
     const plan = makePlan({ ...settings, unit: 'flops', flops: 1e10 }, context);
     if (plan === UNMEASURED) throw new Error(plan);
