@@ -76,12 +76,18 @@ export class Run extends Observable<RunTopic> {
   /** Specs of its lanes, lane 0 first. */
   laneSpecs: readonly RunSpec[];
   #lastMetricsAt: number | null = null;
+  #catching: ReturnType<typeof setTimeout> | undefined;
 
   constructor(runId: string, spec: RunSpec) {
     super();
     this.runId = runId;
     this.spec = spec;
     this.laneSpecs = [spec];
+  }
+
+  /** Marks that were passed are still being predicted. */
+  get catchingUp(): boolean {
+    return this.#catching !== undefined;
   }
 
   get active(): boolean {
@@ -135,6 +141,7 @@ export class Run extends Observable<RunTopic> {
         if (event.state !== 'running') {
           this.ends.settle(this.#endSources());
           this.emit('ends');
+          this.#catchUp();
         }
         this.emit('state');
         break;
@@ -209,6 +216,16 @@ export class Run extends Observable<RunTopic> {
       if (spec === undefined) return [];
       return [{ spec, lossNats: lane.lossNats.view(), firstStep, totalSteps, flopsPerToken: report.flopsPerToken }];
     });
+  }
+
+  /** Predicts at the marks that are left, one a turn, so that the page stays alive between them. */
+  #catchUp(): void {
+    if (this.#catching !== undefined) return;
+    const next = (): void => {
+      this.#catching = this.state !== 'running' && this.ends.catchUp(this.#endSources()) ? setTimeout(next) : undefined;
+      if (this.#catching === undefined) this.emit('ends');
+    };
+    this.#catching = setTimeout(next);
   }
 
   #append(event: MetricsEvent, nowMs: number): void {

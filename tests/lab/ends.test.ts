@@ -37,6 +37,11 @@ function seen(spec: RunSpec, losses: Float64Array, share: number): SeenRun {
   };
 }
 
+function settled(ends: RunEnds, source: EndSource): void {
+  ends.settle([source]);
+  while (ends.catchUp([source]));
+}
+
 describe('predicted ends', () => {
   it.each(['cosine', 'linear', 'wsd', 'constant'])(
     'of a %s schedule lie inside nine of ten intervals or more, which narrow',
@@ -73,7 +78,7 @@ describe('predicted ends', () => {
         totalSteps: totalSteps(spec),
         flopsPerToken: 1,
       };
-      ends.settle([whole]);
+      settled(ends, whole);
       return ends.of(0).kept;
     });
     const tallies = ([0.25, 0.5, 0.75] as const).map((share) => tallyOf(kept, share));
@@ -134,9 +139,9 @@ describe('RunEnds', () => {
   it('remembers the same marks whenever it is asked, and scores them at the end', () => {
     const often = new RunEnds();
     for (let step = 10; step <= STEPS; step += 10) often.grown([sourceAt(step)], step * 100);
-    often.settle([sourceAt(STEPS)]);
+    settled(often, sourceAt(STEPS));
     const once = new RunEnds();
-    once.settle([sourceAt(STEPS)]);
+    settled(once, sourceAt(STEPS));
     expect(often.of(0).kept).toEqual(once.of(0).kept);
     expect(once.of(0).kept.marks.map(({ share, step }) => [share, step])).toEqual([
       [0.25, 100],
@@ -162,11 +167,29 @@ describe('RunEnds', () => {
     expect(ends.of(9).kept.marks).toHaveLength(1);
   });
 
+  it('takes what a run came to at once, and predicts at the marks that are left one a call', () => {
+    const ends = new RunEnds();
+    const lanes = Array.from({ length: 10 }, () => sourceAt(STEPS));
+    const marks = (): number => lanes.reduce((sum, _, i) => sum + ends.of(i).kept.marks.length, 0);
+    ends.settle(lanes);
+    expect(ends.of(9).kept.cameNats).toBeGreaterThan(0);
+    expect(marks()).toBe(0);
+    for (let made = 1; made <= 30; made++) {
+      expect(ends.catchUp(lanes)).toBe(true);
+      expect(marks()).toBe(made);
+    }
+    expect(ends.catchUp(lanes)).toBe(false);
+    // While it trains too.
+    const growing = new RunEnds();
+    growing.grown([sourceAt(350)], 0);
+    expect(growing.of(0).kept.marks).toHaveLength(1);
+  });
+
   it('gives no number to a lane that diverged', () => {
     const broken = losses.slice();
     broken.fill(Number.NaN, 120);
     const ends = new RunEnds();
-    ends.settle([{ ...sourceAt(STEPS), lossNats: broken }]);
+    settled(ends, { ...sourceAt(STEPS), lossNats: broken });
     expect(ends.of(0).kept.marks.map(({ share }) => share)).toEqual([0.25]);
     expect(ends.of(0).kept.cameNats).toBeNull();
   });
@@ -183,6 +206,12 @@ describe('kept ends', () => {
     const joined = { marks: [mark(0.25, 2), mark(0.75, 2.1)], cameNats: 2.05 };
     expect(joinEnds(before, now)).toEqual(joined);
     expect(joinEnds(joined, { marks: [mark(0.5, 7)], cameNats: null })).toEqual(joined);
+    // The last marks of a run are predicted when it has ended.
+    expect(joinEnds(joined, { marks: [mark(0.5, 7)], cameNats: 2.05 }).marks).toEqual([
+      mark(0.25, 2),
+      mark(0.5, 7),
+      mark(0.75, 2.1),
+    ]);
     expect(joinEnds(before, { marks: [mark(0.5, 7, 800)], cameNats: null }).marks).toEqual([mark(0.5, 7, 800)]);
   });
 

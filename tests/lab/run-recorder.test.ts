@@ -119,6 +119,23 @@ describe('RunRecorder', () => {
     recorder.close();
   });
 
+  it('stores an end at once, and what is foretold at marks that were left when it is there', async () => {
+    const { store, run, recorder } = page(new FakeBrowser(), 0, ['a', 'b', 'c']);
+    run.apply(measured(1, 2000, 3), 0);
+    await recorder.save();
+    await recorder.save();
+    const append = vi.spyOn(store, 'append');
+    run.apply(turn('finished', 2000), 0);
+    const last = append.mock.calls[0]?.[0].find(({ id }) => id === 'c');
+    expect(last?.ends).toMatchObject({ marks: [], cameNats: expect.any(Number) });
+    await vi.waitFor(() => expect(run.catchingUp).toBe(false), 4000);
+    await vi.waitFor(async () => {
+      const kept = await store.list();
+      expect(kept.map(({ predictions }) => predictions?.marks.length)).toEqual([3, 3, 3]);
+    }, 4000);
+    recorder.close();
+  });
+
   it('keeps what was foretold of each lane’s end, over a reload, and what came', async () => {
     const browser = new FakeBrowser();
     const first = page(browser, 0, ['a', 'b']);

@@ -35,8 +35,9 @@ export function scoreOf({ cameNats }: KeptEnds, mark: MarkedEnd): EndScore | nul
 /** What is known by now, with what was known before: a page that goes on with a run saw none of its beginning. */
 export function joinEnds(before: KeptEnds, now: KeptEnds): KeptEnds {
   const total = ({ marks }: KeptEnds): number | undefined => marks[0]?.totalSteps;
-  // A plan that was played to its end is scored; predictions of another length would not be of the same end.
-  if (before.cameNats !== null) return before;
+  // A plan that was played to its end is scored; predictions of another length would not be of the same end. Marks of that very end may
+  // still come.
+  if (before.cameNats !== null && before.cameNats !== now.cameNats) return before;
   if (total(before) !== undefined && total(now) !== undefined && total(before) !== total(now)) return now;
   const marks = MARKS.flatMap((share) => {
     const mark = [...before.marks, ...now.marks].find((one) => one.share === share);

@@ -61,15 +61,26 @@ export class RunEnds {
     return false;
   }
 
-  /** The run rests or is over: every lane is predicted as it stands. */
+  /**
+   * The run rests or is over: what it came to is taken at once, and the first lanes are predicted as they stand. Marks that were passed and
+   * not tried yet wait for {@link catchUp}: all of them at once would stop the page.
+   */
   settle(sources: readonly EndSource[]): void {
     this.#prepare(sources.length);
     this.#lanes.forEach((lane, i) => {
       const source = sources[i];
       if (source === undefined || source.lossNats.length === 0) return;
-      mark(lane, source);
       lane.kept = joinEnds(lane.kept, { marks: [], cameNats: endOf(planned(source)) });
       if (i < LIVE_LANES) lane.latest = predicted(source);
+    });
+  }
+
+  /** Predicts at one mark that was passed. @returns whether there was one. */
+  catchUp(sources: readonly EndSource[]): boolean {
+    this.#prepare(sources.length);
+    return this.#lanes.some((lane, i) => {
+      const source = sources[i];
+      return source !== undefined && mark(lane, source);
     });
   }
 
@@ -83,16 +94,16 @@ export class RunEnds {
 function mark(lane: Lane, source: EndSource): boolean {
   const plan = planned(source);
   const seen = source.firstStep + source.lossNats.length - 1;
-  let any = false;
   for (const share of MARKS) {
     const step = Math.floor(share * plan.totalSteps);
     if (lane.tried.has(share) || seen < step || step < source.firstStep) continue;
     lane.tried.add(share);
     const found = predictEnd({ ...plan, lossNats: source.lossNats.subarray(0, step - source.firstStep + 1) });
-    if (typeof found !== 'string') lane.kept = joinEnds(lane.kept, { marks: [{ share, ...found }], cameNats: null });
-    any = true;
+    if (typeof found !== 'string')
+      lane.kept = joinEnds(lane.kept, { marks: [{ share, ...found }], cameNats: lane.kept.cameNats });
+    return true;
   }
-  return any;
+  return false;
 }
 
 function predicted(source: EndSource): EndPrediction | Silence {

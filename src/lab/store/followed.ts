@@ -1,5 +1,6 @@
 import { FUSION_RULE_NAMES, isFusionOn, type RunSpec } from '../../spec/index.ts';
 import type { DeviceReport, RunReport } from '../../worker/protocol.ts';
+import { NO_ENDS, type KeptEnds } from '../ends/kept-ends.ts';
 import type { EvalSeries, Run } from '../run.ts';
 import { NO_EVALS, NO_TRAIN, type Curves, type EvalCurve, type TrainCurve } from './curves.ts';
 import type { Advance, Beginning } from './progress.ts';
@@ -27,6 +28,8 @@ const NO_MARKS: LaneMarks = { train: NOTHING, validation: NOTHING, ood: NOTHING 
 export interface FollowedLane {
   readonly run: NewRun;
   marks: LaneMarks;
+  /** What of its end's predictions has been stored. */
+  ends: KeptEnds;
   /** Time it had trained when this page went on with it. */
   baseMs: number;
   /** What the store knows of its state; null: nothing. */
@@ -57,6 +60,7 @@ export class Followed {
     this.lanes = lanes.map((lane) => ({
       run: lane,
       marks: NO_MARKS,
+      ends: NO_ENDS,
       baseMs: 0,
       stored: null,
       taken: false,
@@ -65,7 +69,7 @@ export class Followed {
     }));
   }
 
-  /** True where the page knows something that the store does not. */
+  /** True where something was measured that is not stored. */
   get dirty(): boolean {
     return this.#some((lane, i) => this.#isNew(lane, i));
   }
@@ -75,9 +79,9 @@ export class Followed {
     return this.#some((lane, i) => !lane.removed && this.#isNew(lane, i));
   }
 
-  /** {@link dirty} by what may be stored now. */
+  /** True where something may be stored now, predictions included: the last ones are made after the last step. */
   get due(): boolean {
-    return this.#some((lane, i) => !lane.asleep && this.#isNew(lane, i));
+    return this.#some((lane, i) => !lane.asleep && (this.#isNew(lane, i) || lane.ends !== this.run.ends.of(i).kept));
   }
 
   /** True where the store has all of every lane, those that someone removed left out. */
@@ -99,7 +103,7 @@ export class Followed {
   forget(): void {
     this.begun = false;
     for (const lane of this.lanes) {
-      lane.marks = NO_MARKS;
+      [lane.marks, lane.ends] = [NO_MARKS, NO_ENDS];
       lane.stored = null;
     }
   }

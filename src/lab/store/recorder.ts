@@ -1,4 +1,5 @@
 import type { DeviceReport } from '../../worker/protocol.ts';
+import { NO_ENDS } from '../ends/kept-ends.ts';
 import { runTitle, type Run } from '../run.ts';
 import { Followed, type FollowedLane } from './followed.ts';
 import type { Outcome } from './progress.ts';
@@ -58,6 +59,7 @@ export class RunRecorder {
     followed.ends.push(
       run.on('state', () => (followed.turned ? void this.save() : this.#arm())),
       run.on('series', () => this.#arm()),
+      run.on('ends', () => (followed.due ? this.#arm() : undefined)),
     );
     return followed;
   }
@@ -101,7 +103,9 @@ export class RunRecorder {
     await this.#ports.store.beat().catch(fail);
     this.#waitMs = failed ? Math.min(LATEST_MS, this.#waitMs * 2) : EVERY_MS;
     const last = this.#followed.at(-1);
-    const done = this.#followed.filter((followed) => followed !== last && !followed.run.active && !followed.dirty);
+    const done = this.#followed.filter(
+      (followed) => followed !== last && !followed.run.active && !followed.run.catchingUp && !followed.due,
+    );
     for (const followed of done) {
       for (const end of followed.ends) end();
       this.#followed.splice(this.#followed.indexOf(followed), 1);
@@ -139,10 +143,10 @@ export class RunRecorder {
     const lanes = [...followed.lanes.entries()].filter(([, { taken, asleep }]) => !taken && !asleep);
     const parts = lanes.map(([i, lane]) => ({ lane, ...followed.advance(i) }));
     return this.#ports.store.append(parts.map(({ advance }) => advance)).then((outcomes) => {
-      for (const [i, { lane, marks }] of parts.entries()) {
+      for (const [i, { lane, marks, advance }] of parts.entries()) {
         if (outcomes[i] === 'taken') lane.taken = true;
         if (outcomes[i] !== 'saved') continue;
-        lane.marks = marks;
+        [lane.marks, lane.ends] = [marks, advance.ends ?? NO_ENDS];
         lane.stored = { state, step, totalSteps };
       }
       this.#say(
