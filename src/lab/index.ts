@@ -116,7 +116,7 @@ export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner
 export { RATE_RULES, type RateRule } from './planner/rates.ts';
 export { ladderAround } from './planner/runs.ts';
 export type { NearSize } from './planner/size.ts';
-export { peakSpeed, speedsOf } from './planner/speed.ts';
+export { peakSpeed, speedsOf, type Speed } from './planner/speed.ts';
 export { Run, runTitle, type EvalSeries, type Progress, type RunTopic, type XUnit } from './run.ts';
 export { align, Column, decimate, lowerBound, Smoother, type Points } from './series.ts';
 export { bandOf, groupRuns, spreadOf, type RunGroup } from './store/groups.ts';

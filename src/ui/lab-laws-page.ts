@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { LawsDesk, rangeOf, type LawsView } from '../lab/index.ts';
+import { remembered } from '../base/remembered.ts';
+import { LawsDesk, rangeOf, type LawFit, type LawRange, type LawsView, type RunRecord } from '../lab/index.ts';
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -18,6 +19,8 @@ declare global {
     'lab-laws-page': LabLawsPage;
   }
 }
+
+const NO_RUNS: readonly RunRecord[] = [];
 
 /** Points of kept runs or of a file, the law that is fitted to them, and what follows from it. */
 @customElement('lab-laws-page')
@@ -47,6 +50,9 @@ export class LabLawsPage extends LabElement {
   @property({ attribute: false }) address!: Address;
   #desk: LawsDesk | null = null;
   #ends: (() => void)[] = [];
+  readonly #range = remembered((fit: LawFit | null): LawRange | null =>
+    fit === null ? null : rangeOf(fit.points.points, fit.excluded),
+  );
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -90,9 +96,9 @@ export class LabLawsPage extends LabElement {
         .lab=${this.lab}
         .address=${this.address}
         .fit=${desk.fit?.outcome ?? null}
-        .range=${desk.fit === null ? null : rangeOf(desk.fit.points.points)}
+        .range=${this.#range(desk.fit)}
         .counting=${view.counting}
-        .runs=${desk.runs ?? []}
+        .runs=${desk.runs ?? NO_RUNS}
       ></lab-planner>
       <lab-laws-counting .desk=${desk} .view=${view}></lab-laws-counting>
       <lab-laws-calculator></lab-laws-calculator>

@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { faultMessage } from '../base/errors.ts';
+import { remembered } from '../base/remembered.ts';
 import {
   parseNumber,
   ladderAround,
@@ -12,19 +13,21 @@ import {
   speedsOf,
   UNMEASURED,
   type FitOutcome,
+  type Lab,
   type LawRange,
   type Planned,
   type PlanLaw,
   type PlanSettings,
   type RateRule,
   type RunRecord,
+  type Speed,
 } from '../lab/index.ts';
-import { COUNT_ALL, sweepToHash, type Counting } from '../spec/index.ts';
+import { COUNT_ALL, sweepToHash, type Counting, type RunSpec } from '../spec/index.ts';
 import type { Address } from './address.ts';
 import { count, duration, figure, si } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
-import { certaintyWords, estimateWords, lossWords, sizeWords } from './planner-words.ts';
+import { certaintyWords, estimateWords, inferenceFault, lossWords, sizeWords } from './planner-words.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -40,6 +43,22 @@ const RATE_WORDS: { readonly [R in RateRule]: string } = {
   'critical-batch': 'Critical batch size (published)',
   settings: 'as set on the Train page',
 };
+
+/** By one's own fit where there is one, and by the published laws. */
+function lawsBy(fit: FitOutcome | null, range: LawRange | null): readonly PlanLaw[] {
+  const own = ownLaw(fit, range);
+  return [...(own === null ? [] : [own]), ...publishedLaws()];
+}
+
+/** The link to a ladder around a run; null where none fits. */
+function ladderLink(run: NonNullable<Planned['run']>, counted: Counting['parameters']): string | null {
+  try {
+    const plan = sweepToHash(ladderAround(run, counted));
+    return `#sweeps?${new URLSearchParams({ plan }).toString()}`;
+  } catch {
+    return null;
+  }
+}
 
 /** As people type it: `1e12`, `250000`. */
 function numeral(value: number): string {
@@ -96,11 +115,45 @@ export class LabPlanner extends LabElement {
   @state() private settings: PlanSettings = { unit: 'flops', flops: 1e12, minutes: 10, inferenceTokens: 0, rates: 'step-law' };
   @state() private inference = false;
   @state() private inferenceTokens = 1e6;
+  @state() private inferenceFault = '';
   protected override readonly topics = ['spec', 'forecast', 'device'] as const;
+  #endPage = (): void => {};
+  // A plan takes a search among models and one of its own for each resample of the fit: made anew only of something new.
+  readonly #laws = remembered(lawsBy);
+  readonly #speeds = remembered((device: Lab['device'], runs: readonly RunRecord[], forecast: Lab['forecast']) =>
+    speedsOf({ device, runs, forecast }),
+  );
+  readonly #peak = remembered((peak: Lab['peak']) => (peak === null ? null : peakSpeed(peak)));
+  readonly #made = remembered(
+    (
+      settings: PlanSettings,
+      inferenceTokens: number,
+      base: RunSpec,
+      law: PlanLaw,
+      counted: Counting['parameters'],
+      speeds: readonly Speed[],
+      peak: Speed | null,
+    ) => makePlan({ ...settings, inferenceTokens }, { base, law, counted, speeds, peak }),
+  );
+  readonly #ladderLink = remembered(ladderLink);
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#endPage = this.address.on('page', () => this.requestUpdate());
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#endPage();
+  }
+
+  /** Nothing is planned where nobody looks. */
+  protected override shouldUpdate(): boolean {
+    return this.address.page === 'laws';
+  }
 
   override render(): unknown {
-    const own = ownLaw(this.fit, this.range);
-    const laws = [...(own === null ? [] : [own]), ...publishedLaws()];
+    const laws = this.#laws(this.fit, this.range);
     const law = laws.find(({ id }) => id === this.lawId) ?? laws[0];
     return html`<section class="card" aria-label="Planner">
       <header>
@@ -157,10 +210,12 @@ export class LabPlanner extends LabElement {
   #inference(): unknown {
     const toggle = (event: Event): void => {
       if (event.target instanceof HTMLInputElement) this.inference = event.target.checked;
+      this.inferenceFault = '';
     };
     const change = (event: Event): void => {
       const tokens = parseNumber(typed(event));
-      if (tokens > 0) this.inferenceTokens = tokens;
+      this.inferenceFault = inferenceFault(tokens);
+      if (this.inferenceFault === '') this.inferenceTokens = tokens;
     };
     return html`<label
         ><input type="checkbox" data-plan="inference" .checked=${this.inference} @change=${toggle} /> The budget pays for
@@ -168,9 +223,21 @@ export class LabPlanner extends LabElement {
       >${
         this.inference
           ? html`<label
-              >tokens of it
-              <input inputmode="decimal" data-plan="inference-tokens" .value=${numeral(this.inferenceTokens)} @change=${change} />
-            </label>`
+                >tokens of it
+                <input
+                  inputmode="decimal"
+                  data-plan="inference-tokens"
+                  aria-invalid=${this.inferenceFault !== ''}
+                  .value=${numeral(this.inferenceTokens)}
+                  @change=${change}
+                /> </label
+              >${
+                this.inferenceFault === ''
+                  ? nothing
+                  : html`<span class="error" role="alert"
+                      >${this.inferenceFault} The plan is for ${count(this.inferenceTokens)}.</span
+                    >`
+              }`
           : nothing
       }`;
   }
@@ -178,11 +245,10 @@ export class LabPlanner extends LabElement {
   #plan(law: PlanLaw): unknown {
     const { lab } = this;
     try {
-      const speeds = speedsOf({ device: lab.device, runs: this.runs, forecast: lab.forecast });
-      const peak = lab.peak === null ? null : peakSpeed(lab.peak);
+      const speeds = this.#speeds(lab.device, this.runs, lab.forecast);
       const inferenceTokens = this.inference ? this.inferenceTokens : 0;
-      const context = { base: lab.form.spec, law, counted: this.counting.parameters, speeds, peak };
-      const plan = makePlan({ ...this.settings, inferenceTokens }, context);
+      const counted = this.counting.parameters;
+      const plan = this.#made(this.settings, inferenceTokens, lab.form.spec, law, counted, speeds, this.#peak(lab.peak));
       if (plan !== UNMEASURED) return this.#found(plan, law, inferenceTokens);
       return html`<p>
         How fast this GPU trains is not known yet. Train any run for some seconds on the
@@ -250,14 +316,10 @@ export class LabPlanner extends LabElement {
   }
 
   #ladder(run: NonNullable<Planned['run']>): unknown {
-    try {
-      const plan = sweepToHash(ladderAround(run, this.counting.parameters));
-      return html`<a class="button" data-action="ladder" href=${`#sweeps?${new URLSearchParams({ plan }).toString()}`}
-        >Ladder around it</a
-      >`;
-    } catch {
-      return html`<span class="small muted">No ladder of five sizes and three budgets fits around it.</span>`;
-    }
+    const href = this.#ladderLink(run, this.counting.parameters);
+    return href === null
+      ? html`<span class="small muted">No ladder of five sizes and three budgets fits around it.</span>`
+      : html`<a class="button" data-action="ladder" href=${href}>Ladder around it</a>`;
   }
 
   #use({ spec }: NonNullable<Planned['run']>): void {

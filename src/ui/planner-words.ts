@@ -1,6 +1,9 @@
 import type { Allocation, Estimate, NearSize, Planned } from '../lab/index.ts';
 import { count, nats } from './format.ts';
 
+/** More than anybody will ever generate. */
+const MOST_TOKENS = 1e30;
+
 /** `433 k (390 k..480 k)`. */
 export function estimateWords({ value, interval }: Estimate, words: (value: number) => string = count): string {
   return interval === null ? words(value) : `${words(value)} (${words(interval[0])}..${words(interval[1])})`;
@@ -23,4 +26,9 @@ export function sizeWords({ layers, width, heads, parameters, difference }: Near
 
 export function lossWords({ allocation }: Planned): string {
   return estimateWords(allocation.lossNats, nats);
+}
+
+/** Why a number of tokens of inference is none; empty where it is one. */
+export function inferenceFault(tokens: number): string {
+  return tokens > 0 && tokens <= MOST_TOKENS ? '' : 'Not a number of tokens above 0, such as 1e6.';
 }

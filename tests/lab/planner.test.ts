@@ -102,6 +102,7 @@ describe('a plan by one’s own fit', () => {
     const columns = { N: Float64Array.of(3, 1, 2), C: Float64Array.of(18, 60, 24) };
     expect(rangeOf({ columns })).toEqual({ N: [1, 3], D: [1, 10] });
     expect(rangeOf({ columns: { N: columns.N } })).toBeNull();
+    expect(rangeOf({ columns }, new Set([0, 1]))).toEqual({ N: [2, 2], D: [2, 2] });
   });
 
   it('is none where the fit is of another law', () => {

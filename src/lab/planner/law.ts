@@ -43,10 +43,14 @@ export function publishedLaws(): readonly PlanLaw[] {
   }));
 }
 
-/** What points span; null where they have no N and D. */
-export function rangeOf(points: Points): LawRange | null {
+const NO_ROWS: ReadonlySet<number> = new Set();
+
+/** What points span, `excluded` rows not among them; null where they have no N and D. */
+export function rangeOf(points: Points, excluded = NO_ROWS): LawRange | null {
   const [N, D] = [findColumn(points, 'N'), findColumn(points, 'D')];
-  return N === null || D === null ? null : { N: endsOf(N), D: endsOf(D) };
+  if (N === null || D === null) return null;
+  const kept = (_: number, row: number): boolean => !excluded.has(row);
+  return { N: endsOf(N.filter(kept)), D: endsOf(D.filter(kept)) };
 }
 
 function endsOf(values: Float64Array): readonly [number, number] {
