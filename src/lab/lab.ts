@@ -117,6 +117,7 @@ export class Lab extends Observable<LabTopic> {
         ...shared,
         recorder: this.recorder,
         request: (request) => this.#request(request),
+        file: () => this.file,
         otherwise: () => this.#gpuHolder(),
         report: (error, where) => this.report(error, where),
       });
@@ -355,6 +356,7 @@ export class Lab extends Observable<LabTopic> {
     const report = await this.#ask({ type: 'addFile', name, bytes }, [bytes]);
     if (report === undefined) return;
     this.file = report;
+    this.sweeps?.fileChanged();
     this.notice(`${name} is ready: it is the data of the next run.`);
     this.emit('data');
     this.setField('data.source', 'file');

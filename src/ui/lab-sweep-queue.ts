@@ -8,7 +8,16 @@ import { LabElement } from './lab-element.ts';
 import type { GroupWish, LabSweepGroup } from './lab-sweep-group.ts';
 import { progressStyles } from './progress-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { groupWords, shownState, sweepBlockedWords, sweepTitle, sweepWhat, UNTIMED, type ShownState } from './sweep-words.ts';
+import {
+  anotherFileWords,
+  groupWords,
+  shownState,
+  sweepBlockedWords,
+  sweepTitle,
+  sweepWhat,
+  UNTIMED,
+  type ShownState,
+} from './sweep-words.ts';
 import './lab-sweep-group.ts';
 import './lab-sweep-live.ts';
 
@@ -105,7 +114,7 @@ export class LabSweepQueue extends LabElement {
   @state() private doneOpen = false;
 
   override render(): unknown {
-    const { record, groups, runs, runsDone, flops, flopsDone, etaMs, peakBytes } = this.queue;
+    const { record, groups, runs, runsDone, runsOnAnotherFile, flops, flopsDone, etaMs, peakBytes } = this.queue;
     const running = this.desk.runningId === record.id;
     const title = sweepTitle(record.sweep);
     const lost = groups.reduce((sum, { diverged }) => sum + diverged.length, 0);
@@ -121,6 +130,11 @@ export class LabSweepQueue extends LabElement {
         <span class="push bar">${this.#acts(state)}</span>
       </header>
       ${running ? nothing : this.#blocked(state)}
+      ${
+        runsOnAnotherFile === 0
+          ? nothing
+          : html`<p class="small muted blocked" role="status">${anotherFileWords(runsOnAnotherFile)}</p>`
+      }
       <p class="small muted base">About ${runTitle({ ...record.sweep.base, name: '' })}: ${baseWords(record.sweep.base)}</p>
       <dl>
         <div>

@@ -145,4 +145,9 @@ export function sweepBlockedWords({ deviceState, run, comparisons, kernels }: La
   return null;
 }
 
+/** What is said of runs that ended on another file than the one at hand. */
+export function anotherFileWords(count: number): string {
+  return `${runsWords(count)} ended on another file than yours of now: training ${count === 1 ? 'it' : 'them'} on this one replaces what came of that.`;
+}
+
 export const UNTIMED = 'unknown until something like it was timed';

@@ -44,7 +44,7 @@ export function whenPageLeaves(listener: (leaving: Leaving) => void): () => void
   const ends = new AbortController();
   const { signal } = ends;
   addEventListener('pagehide', () => listener('gone'), { signal });
-  addEventListener('pageshow', ({ persisted }) => persisted && listener('back'), { signal });
+  addEventListener('pageshow', (event) => Reflect.get(event, 'persisted') === true && listener('back'), { signal });
   addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && listener('hidden'), {
     signal,
     capture: true,

@@ -1,6 +1,6 @@
 import { expandSweep, parseSweep, planSweep, SPEC_PATHS, sweepIdOf, type Sweep, type SweepRun } from '../../spec/index.ts';
 import type { Request } from '../../worker/client.ts';
-import type { GroupPlan, Replies } from '../../worker/protocol.ts';
+import type { DataReport, GroupPlan, Replies } from '../../worker/protocol.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
 import { factsOf, type RunFacts } from './queue.ts';
@@ -13,31 +13,38 @@ export class OpenSweep {
   readonly id: string;
   readonly runs: ReadonlyMap<string, SweepRun>;
   plan: ReadonlyMap<string, GroupPlan> | null = null;
-  readonly #facts = new Map<string, RunFacts>();
-  /** Runs that have ended on this page, whether the store took that in or not. */
-  readonly #endedHere = new Set<string>();
+  readonly #records = new Map<string, RunRecord>();
+  /** Runs that have ended on this page, whether the store took that in or not, and the user's file that was at hand. */
+  readonly #endedHere = new Map<string, string | null>();
+  readonly #file: () => DataReport | null;
 
-  /** @throws SpecError for a sweep that this build cannot read. */
-  constructor(sweep: Sweep) {
+  /** @param file the user's that is at hand. @throws SpecError for a sweep that this build cannot read. */
+  constructor(sweep: Sweep, file: () => DataReport | null) {
+    this.#file = file;
     const runs = expandSweep(parseSweep(sweep));
     this.id = sweepIdOf(runs);
     this.runs = new Map(runs.map((run) => [run.id, run]));
   }
 
   readonly factsOf = (id: string): RunFacts => {
-    const facts = this.#facts.get(id) ?? factsOf(undefined);
-    return this.#endedHere.has(id) ? { ...facts, ended: true } : facts;
+    const file = this.#file();
+    const here = this.#endedHere.get(id);
+    const own = this.runs.get(id)?.spec.data.source === 'file';
+    const ended = here !== undefined && (!own || here === (file?.contentHash ?? null));
+    const facts = factsOf(this.#records.get(id), ended ? null : file);
+    return ended ? { ...facts, ended } : facts;
   };
 
   ended(ids: readonly string[]): void {
-    for (const id of ids) this.#endedHere.add(id);
+    for (const id of ids) this.#endedHere.set(id, this.#file()?.contentHash ?? null);
   }
 
   /** Reads what the store knows of some of its runs. @returns the records that are there. */
   async read(store: RunStore, ids: readonly string[] = [...this.runs.keys()]): Promise<ReadonlyMap<string, RunRecord>> {
     const own = ids.filter((id) => this.runs.has(id));
     const records = await store.some(own);
-    for (const id of own) this.#facts.set(id, factsOf(records.get(id)));
+    for (const id of own) this.#records.delete(id);
+    for (const [id, record] of records) this.#records.set(id, record);
     return records;
   }
 

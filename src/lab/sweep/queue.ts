@@ -1,23 +1,32 @@
 import { runFlops, runFlopsPerStep, totalSteps, type StepRates, type SweepRun } from '../../spec/index.ts';
-import type { GroupPlan } from '../../worker/protocol.ts';
+import type { DataReport, GroupPlan } from '../../worker/protocol.ts';
 import type { RunRecord } from '../store/record.ts';
+import { isOnAnotherFile } from './own-file.ts';
 import type { GroupState, QueuedGroup, SweepQueue, SweepRecord } from './types.ts';
 
 /** What is known of a run of a sweep beside the run itself. */
 export interface RunFacts {
   readonly ended: boolean;
   readonly diverged: boolean;
+  /** It has ended, but on another file of the user's than the one that is at hand: it is to be trained on that. */
+  readonly onAnotherFile: boolean;
   /** Steps that it has done, or its checkpoint has. */
   readonly step: number;
 }
 
-const NOTHING: RunFacts = { ended: false, diverged: false, step: 0 };
+const NOTHING: RunFacts = { ended: false, diverged: false, onAnotherFile: false, step: 0 };
 
-/** What the store knows of a run. One that diverged is over, whatever became of the program that it was a lane of. */
-export function factsOf(record: RunRecord | undefined): RunFacts {
+/**
+ * What the store knows of a run. One that diverged is over, whatever became of the program that it was a lane of.
+ *
+ * @param file the user's, which runs are trained on from now on; null: nobody knows.
+ */
+export function factsOf(record: RunRecord | undefined, file: DataReport | null): RunFacts {
   if (record === undefined) return NOTHING;
   const diverged = record.summary.divergedStep !== null;
-  return { ended: record.state === 'finished' || diverged, diverged, step: record.step };
+  const ended = record.state === 'finished' || diverged;
+  if (ended && isOnAnotherFile(record, file)) return { ...NOTHING, onAnotherFile: true };
+  return { ended, diverged, onAnotherFile: false, step: record.step };
 }
 
 /** The group that is on the GPU. */
@@ -57,6 +66,7 @@ export function queueOf(parts: QueueParts): SweepQueue {
     groups,
     runs: runs.size,
     runsDone: [...runs.keys()].filter((id) => facts(id).ended).length,
+    runsOnAnotherFile: [...runs.keys()].filter((id) => facts(id).onAnotherFile).length,
     flops: groups.reduce((sum, { flops }) => sum + flops, 0),
     flopsDone: groups.reduce((sum, group) => sum + flopsDone(group, facts), 0),
     etaMs: left.reduce<number | null>((sum, { leftMs }) => (sum === null || leftMs === null ? null : sum + leftMs), 0),

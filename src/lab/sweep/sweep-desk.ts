@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../base/errors.ts';
 import { StepRates, type Sweep } from '../../spec/index.ts';
 import type { WorkerEvent } from '../../worker/client.ts';
-import type { DeviceReport, WireError } from '../../worker/protocol.ts';
+import type { DataReport, DeviceReport, WireError } from '../../worker/protocol.ts';
 import { Observable } from '../observable.ts';
 import type { Run } from '../run.ts';
 import type { RecorderPorts } from '../store/recorder.ts';
@@ -22,6 +22,8 @@ export interface SweepDeskPorts extends TrainingPorts {
   readonly store: RunStore;
   /** What measures; null where there is none. */
   readonly device: () => DeviceReport | null;
+  /** The user's file that runs are trained on; null: not known. */
+  readonly file: () => DataReport | null;
   /** What else has the GPU, as the beginning of a sentence; null: nothing. */
   readonly otherwise: () => string | null;
   /** Shows an error. */
@@ -135,7 +137,7 @@ export class SweepDesk extends Observable<SweepTopic> {
 
   /** Keeps a sweep, ready to start; one with the same runs is the same sweep. @returns its id. @throws SpecError, WorkerError, StoreError */
   async keep(sweep: Sweep): Promise<string> {
-    const { id } = new OpenSweep(sweep);
+    const { id } = this.#expand(sweep);
     const there = this.#record(id) ?? this.removed.find((record) => record.id === id);
     const planned = there === undefined ? await this.#plan(sweep) : null;
     const record = there ?? {
@@ -230,6 +232,11 @@ export class SweepDesk extends Observable<SweepTopic> {
     return this.#trainer.receive(event);
   }
 
+  /** The user has added a file: runs of another one are to be trained on it. */
+  fileChanged(): void {
+    this.#changed();
+  }
+
   /** The worker is gone. */
   crashed(error: WireError): void {
     this.#trainer.crashed(error);
@@ -262,7 +269,7 @@ export class SweepDesk extends Observable<SweepTopic> {
   }
 
   async #plan(sweep: Sweep): Promise<{ readonly sweep: OpenSweep; readonly groups: SweepRecord['groups'] }> {
-    const opened = new OpenSweep(sweep);
+    const opened = this.#expand(sweep);
     const { store, request, device } = this.#ports;
     const planned = this.#planned;
     if (planned?.sweep.id === opened.id) {
@@ -300,8 +307,12 @@ export class SweepDesk extends Observable<SweepTopic> {
     return this.#open(id);
   }
 
+  #expand(sweep: Sweep): OpenSweep {
+    return new OpenSweep(sweep, this.#ports.file);
+  }
+
   async #openKept({ sweep }: SweepRecord): Promise<OpenSweep> {
-    const opened = new OpenSweep(sweep);
+    const opened = this.#expand(sweep);
     learnRates(this.#rates, (await opened.read(this.#ports.store)).values(), this.#ports.device());
     return opened;
   }

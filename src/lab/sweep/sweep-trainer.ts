@@ -94,6 +94,8 @@ export class SweepTrainer {
       await this.training?.stop();
       throw error;
     }
+    // So that the other tabs hear of it.
+    await this.#ports.update(id, () => ({}));
   }
 
   /** Does what the records say by now, here or from another tab: stops a group that is skipped, and a sweep that was removed. */

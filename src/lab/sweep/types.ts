@@ -59,6 +59,8 @@ export interface SweepQueue {
   readonly groups: readonly QueuedGroup[];
   readonly runs: number;
   readonly runsDone: number;
+  /** Runs that ended on another file of the user's than the one that is at hand: they are not done. */
+  readonly runsOnAnotherFile: number;
   readonly flops: number;
   readonly flopsDone: number;
   /** Of the whole; null before anything like it was measured. */
