@@ -719,7 +719,9 @@ describe('SweepDesk, beside others', () => {
     page.tell('back');
     await vi.waitFor(() => expect(page.desk.run).toBeNull(), 4000);
     expect(alerts(page).at(-1)).toContain('another tab trains this sweep');
-    expect(other.desk.sweeps?.[0]?.state).toBe('running');
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await other.store.sweeps.list())[0]?.state).toBe('running');
   });
 
   it('two tabs: two sweeps that share a run do not train it at the same time', async () => {
