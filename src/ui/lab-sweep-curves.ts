@@ -9,7 +9,7 @@ import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { curvesFrame, type SweepFrame } from './sweep-frames.ts';
 import { lossReach } from './sweep-heat.ts';
-import { axisWords, meanWords, namesOf, optimumWords, outcomeWords, valueWords } from './sweep-words.ts';
+import { axisWords, meanWords, namesOf, optimumWords, outcomeWords, UNEVEN, valueWords } from './sweep-words.ts';
 import { tableStyles } from './table-styles.ts';
 import { toolStyles } from './tool-styles.ts';
 import './lab-sweep-chart.ts';
@@ -152,8 +152,8 @@ export class LabSweepCurves extends LabSweepElement {
   readonly #draw = (hidden: ReadonlySet<string>): SweepFrame =>
     curvesFrame(this.#curves, this.x, this.#apart, hidden, this.whole ? Infinity : this.#reach);
 
-  #entry({ values, points, optimum }: LossCurve): SweepCurve {
-    const best = optimum === null ? '—' : nats(optimum.loss);
+  #entry({ values, points, optimum, uneven }: LossCurve): SweepCurve {
+    const best = optimum === null || uneven ? '—' : nats(optimum.loss);
     return {
       name: namesOf(this.#apart, values),
       value: best,
@@ -170,14 +170,15 @@ export class LabSweepCurves extends LabSweepElement {
     };
   }
 
-  #optimum({ values, optimum, seedRange }: LossCurve): string[] {
-    const best = optimum === null ? '—' : optimum.kind === 'edge' ? `${short(optimum.x)}, at the edge` : short(optimum.x);
+  #optimum({ values, optimum, uneven, seedRange }: LossCurve): string[] {
+    const known = uneven ? null : optimum;
+    const best = known === null ? '—' : known.kind === 'edge' ? `${short(known.x)}, at the edge` : short(known.x);
     return [
       namesOf(this.#apart, values),
       best,
-      seedRange === null ? '—' : `${short(seedRange[0])} to ${short(seedRange[1])}`,
-      optimum === null ? '—' : nats(optimum.loss),
-      optimumWords(optimum, axisWords(this.x.path)),
+      seedRange === null || uneven ? '—' : `${short(seedRange[0])} to ${short(seedRange[1])}`,
+      known === null ? '—' : nats(known.loss),
+      optimumWords({ optimum, uneven }, axisWords(this.x.path)),
     ];
   }
 }

@@ -12,7 +12,7 @@ import { saveFile, type PictureKind } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { saveDrawing } from './svg-file.ts';
 import { lossScale, type LossScale } from './sweep-heat.ts';
-import { axisWords, meanWords, outcomeWords, valueWords } from './sweep-words.ts';
+import { axisWords, meanWords, outcomeWords, UNEVEN, valueWords } from './sweep-words.ts';
 import { tableStyles } from './table-styles.ts';
 import { toolStyles } from './tool-styles.ts';
 import { Width } from './width.ts';
@@ -94,12 +94,12 @@ export class LabSweepHeat extends LabSweepElement {
   @state() private cursor: Cursor | null = null;
   @query('svg') private readonly drawing!: SVGSVGElement | null;
   readonly #width = new Width(this);
-  #view: HeatView = { rows: [], columns: [], cells: [], low: Number.NaN, high: Number.NaN };
+  #view: HeatView = { rows: [], columns: [], cells: [], low: Number.NaN, high: Number.NaN, uneven: false };
   #scale: LossScale = lossScale(this.#view);
 
   override willUpdate(changed: PropertyValues<this>): void {
-    if (!['runs', 'rows', 'columns'].some((name) => changed.has(name as keyof LabSweepHeat))) return;
-    this.#view = heatView(this.runs, this.rows, this.columns);
+    if (!['runs', 'axes', 'rows', 'columns'].some((name) => changed.has(name as keyof LabSweepHeat))) return;
+    this.#view = heatView(this.runs, this.axes, this.rows, this.columns);
     this.#scale = lossScale(this.#view);
   }
 
@@ -154,7 +154,9 @@ export class LabSweepHeat extends LabSweepElement {
     return html`<div class="tools bar">
       ${select('rows', 'Down', this.rows, this.columns)} ${select('columns', 'Across', this.columns, this.rows)}
       <span
-        >${this.axes.length > 2 ? 'A cell is the mean over seeds and all other axes.' : 'A cell is the mean over seeds.'}</span
+        >${this.axes.length > 2 ? 'A cell is the mean over seeds and all other axes.' : 'A cell is the mean over seeds.'}${
+          this.#view.uneven ? ` Not all of them compare: ${UNEVEN}.` : ''
+        }</span
       >
     </div>`;
   }

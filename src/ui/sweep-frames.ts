@@ -31,10 +31,10 @@ export function curvesFrame(
   hidden: ReadonlySet<string>,
   highest = Infinity,
 ): SweepFrame {
-  const drawings = curves.map(({ values, points, optimum }): Drawing => ({
+  const drawings = curves.map(({ values, points, optimum, uneven }): Drawing => ({
     name: namesOf(apart, values),
     points,
-    least: optimum?.kind === 'inside' ? { x: optimum.x, y: optimum.loss } : null,
+    least: optimum?.kind === 'inside' && !uneven ? { x: optimum.x, y: optimum.loss } : null,
   }));
   const { frame, owners } = framed(drawings, hidden, { xLabel: axisWords(x.path), xLog: x.log });
   if (!Number.isFinite(highest)) return { frame, owners };

@@ -1,4 +1,4 @@
-import type { CurveOptimum, Lab, LossesAt, RunCell, SweepDesk, SweepDraft, SweepRecord, SweptAxis } from '../lab/index.ts';
+import type { Lab, LossCurve, LossesAt, RunCell, SweepDesk, SweepDraft, SweepRecord, SweptAxis } from '../lab/index.ts';
 import {
   columnsOf,
   fieldAt,
@@ -59,10 +59,15 @@ const BEYOND = {
   open: 'what lies beyond it is to come',
 } as const;
 
-/** How sure an optimum is, as a sentence without its full stop; `what` is swept. */
-export function optimumWords(optimum: CurveOptimum | null, what: string): string {
+/** Where means are over different runs each. */
+export const UNEVEN = 'means over different runs of the other axes, some of which diverged or are to come, do not compare';
+
+/** How sure an optimum of a curve is, as a sentence without its full stop; `what` is swept. */
+export function optimumWords({ optimum, uneven }: Pick<LossCurve, 'optimum' | 'uneven'>, what: string): string {
   if (optimum === null) return 'Too few runs are done';
-  if (optimum.kind === 'inside') return 'Interpolated: parabola in the logarithm through the best and its two neighbours';
+  if (uneven) return `Not known yet: ${UNEVEN}`;
+  if (optimum.kind === 'inside')
+    return `Interpolated: parabola${optimum.log ? ' in the logarithm' : ''} through the best and its two neighbours`;
   const side = optimum.side === 'low' ? 'lowest' : 'highest';
   const cure = optimum.beyond === 'nothing' ? `: sweep ${optimum.side === 'low' ? 'lower' : 'higher'}` : '';
   return `At the edge: the best is the ${side} ${what.toLowerCase()} that is done, and ${BEYOND[optimum.beyond]}${cure}`;

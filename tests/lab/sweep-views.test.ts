@@ -155,6 +155,33 @@ describe('loss against learning rate', () => {
     ]);
   });
 
+  it('says where its points, or the cells of a map, are means over different runs of the axes that they join', () => {
+    const sweep = parseSweep({
+      axes: [
+        { path: 'optimizer.lr', values: [0.01, 0.02, 0.03] },
+        { path: 'model.width', values: [32, 64] },
+        { path: 'optimizer.weightDecay', values: [0, 0.1] },
+        { path: 'seed.init', values: [1, 2] },
+      ],
+    });
+    const unevenOf = (loss: (run: SweepRun) => number | null | undefined): readonly boolean[] => {
+      const runs = made(sweep, loss);
+      const axes = sweptAxes(runs);
+      const [width, lr] = ['model.width', 'optimizer.lr'].map((path) => axes.find((axis) => axis.path === path));
+      if (lr === undefined || width === undefined) throw new Error('the sweep has both axes');
+      const curves = [...lossCurves(runs, axes, lr, width), ...lossCurves(runs, axes, lr, null)];
+      return [...new Set(curves.map(({ uneven }) => uneven)), heatView(runs, axes, lr, width).uneven];
+    };
+    const decayed = ({ spec }: SweepRun): boolean => spec.optimizer.weightDecay > 0;
+    expect(unevenOf(() => 2)).toEqual([false, false]);
+    // Of one rate the runs with weight decay are to come, or diverged: joined curves are uneven, others are not.
+    expect(unevenOf((run) => (decayed(run) && lrOf(run) === 0.02 ? undefined : 2))).toEqual([true, false, true]);
+    expect(unevenOf((run) => (decayed(run) && lrOf(run) === 0.02 ? null : 2))).toEqual([true, false, true]);
+    // Whole rates or seeds that are to come leave alike what is compared.
+    expect(unevenOf((run) => (lrOf(run) === 0.02 ? undefined : 2))).toEqual([false, false]);
+    expect(unevenOf((run) => (run.spec.seed.init === 2 && lrOf(run) === 0.02 ? undefined : 2))).toEqual([false, false]);
+  });
+
   it('finds the minimum of any parabola in ln x from any three rates around it', () => {
     fc.assert(
       fc.property(
@@ -182,9 +209,9 @@ describe('loss against learning rate', () => {
     const point = (x: number, mean: number): CurvePoint => ({ x, ...lossesAt([]), mean });
     expect(optimumOf([point(1, 2), point(2, 2), point(3, 2)])).toMatchObject({ kind: 'edge', x: 1 });
     const midway = optimumOf([point(1, 2.5), point(2, 2), point(3, 2)]);
-    expect(midway?.kind).toBe('inside');
+    expect(midway).toMatchObject({ kind: 'inside', log: true });
     expect(midway?.x).toBeCloseTo(Math.sqrt(6), 9);
-    expect(optimumOf([point(0, 3), point(1, 2), point(2, 3)])).toEqual({ kind: 'inside', x: 1, loss: 2 });
+    expect(optimumOf([point(0, 3), point(1, 2), point(2, 3)])).toEqual({ kind: 'inside', log: false, x: 1, loss: 2 });
   });
 });
 
@@ -237,7 +264,7 @@ describe('the map of two axes', () => {
     const runs = made(LR_WIDTH, (run) => (lrOf(run) === 0.1 ? null : lrOf(run) === 0.01 ? undefined : 2 + lrOf(run)));
     const [width, lr] = sweptAxes(runs);
     if (width === undefined || lr === undefined) throw new Error('the sweep has two axes');
-    const { rows, columns, cells, low, high } = heatView(runs, lr, width);
+    const { rows, columns, cells, low, high } = heatView(runs, [width, lr], lr, width);
     expect([rows.length, columns]).toEqual([5, [32, 64]]);
     expect(cells[0]?.[0]).toMatchObject({ mean: 2.001, diverged: 0, open: 0 });
     expect(cells[2]?.[0]).toMatchObject({ diverged: 0, open: 2, losses: [] });
@@ -257,7 +284,9 @@ describe('the map of two axes', () => {
     const few = made(ladder, () => 2);
     const [first, second] = sweptAxes(few);
     if (first === undefined || second === undefined) throw new Error('the ladder has two axes');
-    expect(heatView(few, first, second).cells.map((row) => row.map((cell) => cell?.runs.length ?? null))).toEqual([
+    expect(
+      heatView(few, [first, second], first, second).cells.map((row) => row.map((cell) => cell?.runs.length ?? null)),
+    ).toEqual([
       [1, null],
       [1, 1],
     ]);
@@ -273,7 +302,7 @@ describe('files of the views', () => {
     const [head, first, , third, , fifth] = curvesCsv(lossCurves(runs, axes, lr, width), lr, [width]).split('\n');
     expect(head).toBe('model.width,optimizer.lr,meanNats,lowNats,highNats,done,diverged,open');
     expect([first, third, fifth]).toEqual(['32,0.001,2,2,2,2,0,0', '32,0.01,,,,0,0,2', '32,0.1,,,,0,2,0']);
-    expect(heatCsv(heatView(runs, lr, width), lr, width).split('\n')[1]).toBe('0.001,32,2,2,2,2,0,0');
+    expect(heatCsv(heatView(runs, [width, lr], lr, width), lr, width).split('\n')[1]).toBe('0.001,32,2,2,2,2,0,0');
     const flops = isoflopCsv(
       isoflopCurves(
         made(ISOFLOP, () => 2),

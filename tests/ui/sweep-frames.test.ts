@@ -46,6 +46,9 @@ describe('the picture of loss against learning rate', () => {
     expect(frame.marks).toEqual([{ x: 1, label: 'diverged: Width 32; Width 64' }]);
     expect(frame.leastX?.[1]).toBeGreaterThan(1);
     expect(frame.xLog).toBe(true);
+    // No least of means over different runs.
+    const uneven = curves.map((curve) => ({ ...curve, uneven: true }));
+    expect(curvesFrame(uneven, lr, [width], new Set()).frame.curves.map(({ label }) => label)).toEqual(['Width 32', 'Width 64']);
   });
 
   it('leaves hidden curves out, and says of some diverged runs how many they are', () => {

@@ -1,10 +1,16 @@
 import type { RunCell } from '../store/columns.ts';
 import { spread } from '../store/groups.ts';
-import { byValues, lossesAt, seedOf, sweptValue, type LossesAt, type SweptAxis, type SweptRun } from './axes.ts';
+import { byValues, lossesAt, outcomeOf, seedOf, sweptValue, type LossesAt, type SweptAxis, type SweptRun } from './axes.ts';
 
 /** Where along a curve its loss is least. */
 export type CurveOptimum =
-  | { readonly kind: 'inside'; readonly x: number; readonly loss: number }
+  | {
+      readonly kind: 'inside';
+      /** Interpolated in ln x; else in x, of which one is not above 0. */
+      readonly log: boolean;
+      readonly x: number;
+      readonly loss: number;
+    }
   /**
    * The least loss is the first or the last one that is known, so that nothing can be said of where it is least. What lies beyond:
    * `nothing` was swept, all runs there `diverged`, or they are still `open`.
@@ -29,6 +35,8 @@ export interface LossCurve {
   readonly points: readonly CurvePoint[];
   /** Of the means; null with fewer than two places that are known. */
   readonly optimum: CurveOptimum | null;
+  /** Its places are means over different values of the axes that it joins: some runs of them diverged or are to come. */
+  readonly uneven: boolean;
   /** Where it is least for the first and the last seed in order of that, interpolated or not; null with fewer than two seeds. */
   readonly seedRange: readonly [number, number] | null;
 }
@@ -44,7 +52,13 @@ export function lossCurves(
   by: SweptAxis | null,
 ): readonly LossCurve[] {
   const apart = by === null ? axes.filter(({ path }) => path !== x.path) : [by];
+  const joined = axes.filter(({ path }) => path !== x.path && !apart.some((axis) => axis.path === path));
   return byValues(runs, apart).map(({ values, runs: members }) => {
+    const places = byValues(members, [x]).filter(({ values: [at] }) => typeof at === 'number');
+    const uneven = isUneven(
+      places.map((place) => place.runs),
+      joined,
+    );
     const points = pointsOf(members, x);
     const seeds = [...new Set(members.map(seedOf))];
     const optima = seeds.flatMap(
@@ -58,8 +72,17 @@ export function lossCurves(
     );
     const several = seeds.length > 1 && optima.length > 1;
     const seedRange = several ? ([Math.min(...optima), Math.max(...optima)] as const) : null;
-    return { values, points, optimum: optimumOf(points), seedRange };
+    return { values, points, optimum: optimumOf(points), uneven, seedRange };
   });
+}
+
+/** Whether means over the runs of places are means over different values of the axes that they join; a place where none is done has no mean. */
+function isUneven(places: readonly (readonly SweptRun[])[], joined: readonly SweptAxis[]): boolean {
+  const mixes = places
+    .map((runs) => runs.filter((run) => outcomeOf(run) === 'done'))
+    .filter((done) => done.length > 0)
+    .map((done) => JSON.stringify(byValues(done, joined).map(({ values }) => values)));
+  return new Set(mixes).size > 1;
 }
 
 function pointsOf(runs: readonly SweptRun[], x: SweptAxis): readonly CurvePoint[] {
@@ -89,7 +112,7 @@ export function optimumOf(points: readonly CurvePoint[]): CurveOptimum | null {
   const log = points.every(({ x }) => x > 0);
   const place = (x: number): number => (log ? Math.log(x) : x);
   const vertex = vertexOf([place(before.x), before.mean], [place(best.x), best.mean], [place(after.x), after.mean]);
-  return { kind: 'inside', x: log ? Math.exp(vertex[0]) : vertex[0], loss: vertex[1] };
+  return { kind: 'inside', log, x: log ? Math.exp(vertex[0]) : vertex[0], loss: vertex[1] };
 }
 
 type Point = readonly [number, number];
@@ -114,9 +137,13 @@ export interface HeatView {
   /** The lowest and the highest mean; NaN where no run is done. */
   readonly low: number;
   readonly high: number;
+  /** Cells are means over different values of the axes that they join, as in {@link LossCurve}. */
+  readonly uneven: boolean;
 }
 
-export function heatView(runs: readonly SweptRun[], rows: SweptAxis, columns: SweptAxis): HeatView {
+/** `axes`: all that the sweep has. */
+export function heatView(runs: readonly SweptRun[], axes: readonly SweptAxis[], rows: SweptAxis, columns: SweptAxis): HeatView {
+  const joined = axes.filter(({ path }) => path !== rows.path && path !== columns.path);
   const found = new Map(byValues(runs, [rows, columns]).map(({ values, runs: members }) => [JSON.stringify(values), members]));
   const cells = rows.values.map((row) =>
     columns.values.map((column) => {
@@ -126,7 +153,7 @@ export function heatView(runs: readonly SweptRun[], rows: SweptAxis, columns: Sw
   );
   const means = cells.flat().flatMap((cell) => (cell !== null && Number.isFinite(cell.mean) ? [cell.mean] : []));
   const [low, high] = means.length === 0 ? [Number.NaN, Number.NaN] : [Math.min(...means), Math.max(...means)];
-  return { rows: rows.values, columns: columns.values, cells, low, high };
+  return { rows: rows.values, columns: columns.values, cells, low, high, uneven: isUneven([...found.values()], joined) };
 }
 
 /** One combination of the values of all axes, and the losses of its seeds. */
