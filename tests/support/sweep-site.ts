@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
-import { Lab, type QueuedGroup, type RunStore, type SweepDesk, type SweepQueue } from '../../src/lab/index.ts';
+import { Lab, type QueuedGroup, type RunRecord, type RunStore, type SweepDesk, type SweepQueue } from '../../src/lab/index.ts';
 import type { Leaving } from '../../src/lab/store/recorder.ts';
-import { parseSweep, type RunSpec, type Sweep } from '../../src/spec/index.ts';
+import { expandSweep, parseSweep, type RunSpec, type Sweep } from '../../src/spec/index.ts';
 import type { Command, CommandType } from '../../src/worker/protocol.ts';
 import { FakeBrowser } from './fake-browser.ts';
 import { FakeWorker, type FakeCheckpoint, type FakeOptions } from './fake-worker.ts';
@@ -105,5 +105,32 @@ export async function training(page: SweepPage, count: number): Promise<void> {
   await vi.waitFor(() => {
     if (sent(page, 'start').length !== count || page.desk.run?.state !== 'running')
       throw new Error(`start ${count} is not there`);
+  }, 3000);
+}
+
+/** A page with the small sweep kept. */
+export async function kept(
+  options: Parameters<SweepSite['page']>[0] = {},
+  site = new SweepSite(),
+): Promise<{ page: SweepPage; id: string; site: SweepSite }> {
+  const page = await site.page(options);
+  const id = await page.desk.keep(smallSweep());
+  return { page, id, site };
+}
+
+/** Records of the runs of the small sweep. */
+export async function allRuns(page: SweepPage): Promise<ReadonlyMap<string, RunRecord>> {
+  return page.store.some(expandSweep(smallSweep()).map((run) => run.id));
+}
+
+export function alerts({ lab }: SweepPage): string[] {
+  return lab.messages.alerts.map(({ error }) => error.message);
+}
+
+/** Resolves once the groups of a sweep have these states. */
+export async function until(page: SweepPage, id: string, expected: readonly string[]): Promise<void> {
+  await vi.waitFor(() => {
+    const now = states(page, id);
+    if (now.join() !== expected.join()) throw new Error(`the groups are ${now.join()}, not ${expected.join()}`);
   }, 3000);
 }
