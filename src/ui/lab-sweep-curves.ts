@@ -139,7 +139,7 @@ export class LabSweepCurves extends LabSweepElement {
       }
       <span
         >Points are means over seeds${this.by !== null && others.length > 1 ? ' and all other axes' : ''}, bands go from the
-        lowest run to the highest.</span
+        lowest run to the highest.${this.#curves.some(({ uneven }) => uneven) ? ` Not all of them compare: ${UNEVEN}.` : ''}</span
       >
     </div>`;
   }

@@ -5,6 +5,7 @@ import { builderStyles } from './builder-styles.ts';
 import { LabDraftElement } from './lab-draft-element.ts';
 import { saveFile } from './save.ts';
 import { sharedStyles } from './shared-styles.ts';
+import { Unhurried } from './unhurried.ts';
 import './lab-copy-button.ts';
 
 declare global {
@@ -52,6 +53,13 @@ export class LabSweepJson extends LabDraftElement {
   @state() private text: string | null = null;
   @state() private messages: readonly string[] = [];
   @query('input') private readonly input!: HTMLInputElement;
+  // A text is read whole, and each of its runs is checked.
+  readonly #reading = new Unhurried();
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#reading.drop();
+  }
 
   override render(): unknown {
     return html`<details @toggle=${(): void => this.requestUpdate()}>
@@ -75,9 +83,10 @@ export class LabSweepJson extends LabDraftElement {
         aria-invalid=${this.messages.length > 0}
         .value=${this.text ?? this.draft.json}
         @input=${(event: Event): void => {
-          if (event.target instanceof HTMLTextAreaElement) this.#take(event.target.value, '');
+          if (event.target instanceof HTMLTextAreaElement) this.#typed(event.target.value);
         }}
         @blur=${(): void => {
+          this.#reading.now();
           if (this.messages.length === 0) this.text = null;
         }}
       ></textarea>
@@ -94,8 +103,14 @@ export class LabSweepJson extends LabDraftElement {
     </details>`;
   }
 
+  #typed(text: string): void {
+    this.text = text;
+    this.#reading.later(() => this.#take(text, ''));
+  }
+
   /** Takes a text in; what is wrong with it is said under it, and the draft stays as it was. */
   #take(text: string, fileName: string): void {
+    this.#reading.drop();
     this.text = text;
     const faults = this.draft.loadText(text);
     const named = faults.map((fault) =>
@@ -107,6 +122,7 @@ export class LabSweepJson extends LabDraftElement {
   }
 
   #reset(): void {
+    this.#reading.drop();
     this.text = null;
     this.messages = [];
   }

@@ -101,6 +101,7 @@ describe('colours of a map of losses', () => {
       cells: [[cell(2), cell(2.1), cell(2.2), cell(2.3), cell(9)]],
       low: 2,
       high: 9,
+      uneven: false,
     });
     expect([2, 2.3, 2.6, 9, Number.NaN].map(level)).toEqual([0, 4, 8, 8, -1]);
     expect(capped).toBe(true);
@@ -126,11 +127,10 @@ describe('words of sweeps', () => {
   });
 
   it('say how sure an optimum is', () => {
-    expect(optimumWords(null, 'Learning rate')).toBe('Too few runs are done');
+    const words = (optimum: LossCurve['optimum']): string => optimumWords({ optimum, uneven: false }, 'Learning rate');
+    expect(words(null)).toBe('Too few runs are done');
     const edge = { kind: 'edge', side: 'high', x: 1, loss: 2 } as const;
-    expect(optimumWords({ ...edge, beyond: 'nothing' }, 'Learning rate')).toMatch(
-      /highest learning rate .* was run: sweep higher$/,
-    );
-    expect(optimumWords({ ...edge, beyond: 'diverged' }, 'Learning rate')).toMatch(/everything beyond it diverged$/);
+    expect(words({ ...edge, beyond: 'nothing' })).toMatch(/highest learning rate .* was run: sweep higher$/);
+    expect(words({ ...edge, beyond: 'diverged' })).toMatch(/everything beyond it diverged$/);
   });
 });
