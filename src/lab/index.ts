@@ -148,7 +148,7 @@ export { isoflopCurves, type IsoflopCurve } from './sweep/isoflop-view.ts';
 export type { TypedValues } from './sweep/typed-values.ts';
 export type { GroupState, QueuedGroup, SweepQueue, SweepRecord } from './sweep/types.ts';
 export { curvesCsv, heatCsv, isoflopCsv } from './sweep/view-files.ts';
-export { heatView, lossCurves, sweptPoints, type CurveOptimum, type HeatView, type LossCurve } from './sweep/views.ts';
+export { heatView, lossCurves, sweptPoints, type HeatView, type LossCurve } from './sweep/views.ts';
 export { SWEEPS_VIEW_START, sweepsQuery, sweepsViewOf, type SweepsView } from './sweeps-view.ts';
 export { SpecDraft } from './spec-draft.ts';
 export { parseNumber, typedNumber } from './typed-number.ts';

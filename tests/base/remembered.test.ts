@@ -3,7 +3,7 @@ import { remembered } from '../../src/base/remembered.ts';
 
 describe('remembered', () => {
   it('makes anew when an argument is another one, and only then', () => {
-    const make = vi.fn((a: object, b: number): object => ({ a, b }));
+    const make = vi.fn<(a: object, b: number) => object>((a, b) => ({ a, b }));
     const kept = remembered(make);
     const a = {};
     const first = kept(a, Number.NaN);

@@ -73,7 +73,7 @@ describe('the folder of a sweep', () => {
     const [first] = runs;
     expect(first?.record).toMatchObject({
       spec: SPEC,
-      sweep: { id: expect.stringMatching(/^out-[0-9a-f]{6}$/), axes: { 'optimizer.lr': 0.01, fusion: '{"attention":false}' } },
+      sweep: { axes: { 'optimizer.lr': 0.01, fusion: '{"attention":false}' } },
       state: 'finished',
       step: 3,
       counts: { parameters: 100, nonEmbeddingParameters: 80, flopsPerToken: 600, tokensPerStep: 32 },

@@ -127,7 +127,8 @@ describe('RunRecorder', () => {
     const append = vi.spyOn(store, 'append');
     run.apply(turn('finished', 2000), 0);
     const last = append.mock.calls[0]?.[0].find(({ id }) => id === 'c');
-    expect(last?.ends).toMatchObject({ marks: [], cameNats: expect.any(Number) });
+    expect(last?.ends?.marks).toEqual([]);
+    expect(last?.ends?.cameNats).toBeGreaterThan(0);
     await vi.waitFor(() => expect(run.catchingUp).toBe(false), 4000);
     await vi.waitFor(async () => {
       const kept = await store.list();

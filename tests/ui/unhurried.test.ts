@@ -19,7 +19,7 @@ describe('work that waits for the typing to rest', () => {
 
   it('waits longer where it took long', () => {
     const work = new Unhurried();
-    const slow = vi.fn(() => void vi.advanceTimersByTime(400));
+    const slow = vi.fn<() => void>(() => void vi.advanceTimersByTime(400));
     work.later(slow);
     work.now();
     work.later(slow);
@@ -31,7 +31,7 @@ describe('work that waits for the typing to rest', () => {
 
   it('is done at once when asked, and not at all once dropped', () => {
     const work = new Unhurried();
-    const done = vi.fn();
+    const done = vi.fn<() => void>();
     work.later(done);
     work.now();
     work.now();
