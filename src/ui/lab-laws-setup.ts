@@ -148,7 +148,7 @@ export class LabLawsSetup extends LabLawsElement {
       >Points
       <select name="source" @change=${(event: Event): void => choose(typed(event))}>
         ${option('runs', `all kept runs (${runs?.length ?? 0})`, !fromFile && view.sweep === '' && view.tag === '')}
-        ${sweeps.map(({ id, runs: all, finished }) => option(`sweep:${id}`, `sweep ${id.slice(0, 12)} (${finished} of ${all} runs)`, !fromFile && view.sweep === id))}
+        ${sweeps.map(({ id, name, runs: all, finished }) => option(`sweep:${id}`, `${name === '' ? `sweep ${id.slice(0, 12)}` : name} (${finished} of ${all} runs)`, !fromFile && view.sweep === id))}
         ${view.sweep === '' || known ? nothing : option(`sweep:${view.sweep}`, `sweep ${view.sweep.slice(0, 12)} (not kept here)`, !fromFile)}
         ${tags.map((tag) => option(`tag:${tag}`, `runs tagged ${tag}`, !fromFile && view.sweep === '' && view.tag === tag))}
         ${file === null ? nothing : option(FILE, `${file.name} (${file.points.runs.length} points)`, fromFile)}

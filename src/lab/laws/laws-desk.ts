@@ -42,6 +42,8 @@ export interface LawFit {
 /** Runs of one sweep that are kept. */
 export interface KeptSweep {
   readonly id: string;
+  /** What its runs are called; empty where they have no name. */
+  readonly name: string;
   readonly runs: number;
   readonly finished: number;
 }
@@ -126,10 +128,10 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** Sweeps of which runs are kept, the newest first. */
   get sweeps(): readonly KeptSweep[] {
-    const found = new Map<string, { id: string; runs: number; finished: number }>();
-    for (const { sweep, state } of this.runs ?? []) {
+    const found = new Map<string, { id: string; name: string; runs: number; finished: number }>();
+    for (const { sweep, state, spec } of this.runs ?? []) {
       if (sweep === null) continue;
-      const own = found.get(sweep.id) ?? { id: sweep.id, runs: 0, finished: 0 };
+      const own = found.get(sweep.id) ?? { id: sweep.id, name: spec.name, runs: 0, finished: 0 };
       own.runs += 1;
       if (state === 'finished') own.finished += 1;
       found.set(sweep.id, own);
