@@ -1,5 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import { countedParameters, parseSpec, tokensPerStep } from '../spec/index.ts';
+import { COUNTED_WORDS, countedParameters, parseSpec, tokensPerStep } from '../spec/index.ts';
 import type { ParametersCounted } from '../spec/index.ts';
 import { isFolder, readText } from './files.ts';
 import { parseJson } from './spec-file.ts';
@@ -46,18 +46,12 @@ function sweepPoints(path: string, counted: ParametersCounted, exact: boolean): 
   return {
     text: `run,N,D,U,B,S,lr,loss${exact ? ',C' : ''}\n${lines.join('\n')}\n`,
     notes: [
-      `N counts ${WORDS[counted]}${exact ? ', C every matmul' : ''}; the loss is ${held ? 'the validation loss at the end' : 'the mean training loss of the last tenth of the steps'}.`,
+      `N counts ${COUNTED_WORDS[counted]}${exact ? ', C every matmul' : ''}; the loss is ${held ? 'the validation loss at the end' : 'the mean training loss of the last tenth of the steps'}.`,
       ...(data < 2 ? [] : [`These are runs on ${data} different sets of data, and a law is of one.`]),
       ...(apart === 0 ? [] : [`${apart} ${apart === 1 ? 'run' : 'runs'} that diverged ${apart === 1 ? 'is' : 'are'} left out.`]),
     ],
   };
 }
-
-const WORDS: Readonly<Record<ParametersCounted, string>> = {
-  all: 'all parameters',
-  'non-embedding': 'parameters without embeddings',
-  blocks: 'the parameters of the blocks',
-};
 
 function pointOf(
   { id, tokens, uniqueTokens, steps, data, validation, meanLoss }: Ended['result'],

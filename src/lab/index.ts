@@ -92,7 +92,7 @@ export { FitClient } from './laws/fit-client.ts';
 export { FITTED, hasInterval, procedureOf, type FitOutcome, type FitStep } from './laws/fit-protocol.ts';
 export { LawsDesk, type LawFit, type LawsTopic } from './laws/laws-desk.ts';
 export { fitJson, fitMarkdown, pointsCsv, qualityOf } from './laws/laws-export.ts';
-export { countingWords, COUNTED_WORDS, type LawPoints } from './laws/run-points.ts';
+export { countingWords, type LawPoints } from './laws/run-points.ts';
 export {
   FIT_LOSSES,
   fixedOf,

@@ -7,7 +7,16 @@ export { LAWS, lawNamed } from './table/table.ts';
 export { readPoints } from './csv.ts';
 export { pointsFromCsv, type ForeignPoints } from './foreign.ts';
 export { fitReport, fitting, type Fit, type FitOptions, type FitProgress, type FitReport } from './fit.ts';
-export { allocating, budgetsOf, isAmongSizes, parabolaOf, type AllocationFit, type Optimum, type Parabola } from './isoflop.ts';
+export {
+  allocating,
+  budgetsOf,
+  isAmongSizes,
+  isCentred,
+  parabolaOf,
+  type AllocationFit,
+  type Optimum,
+  type Parabola,
+} from './isoflop.ts';
 export { filterPoints } from './points.ts';
 export { annealingSums, curvePoints, type CurveRun } from './schedule.ts';
 export { derivedInterval, type Shares } from './bootstrap.ts';

@@ -26,7 +26,7 @@ export interface Parabola extends Optimum {
 
 /** Budgets that differ by less than this are one. */
 const SAME_BUDGET = 0.1;
-/** The minimum lies well inside the sizes between these; nearer to an end, the parabola is biased. */
+/** Where among the sizes a minimum is well inside them. */
 const CENTRE = [0.25, 0.75] as const;
 
 /** FLOPs per parameter and token where nobody has counted them. */
@@ -46,6 +46,11 @@ function workOf(points: Points): (row: number) => number {
 /** Whether a parabola's minimum lies among the sizes that were run, so that it is measured and not guessed. */
 export function isAmongSizes({ place }: Pick<Parabola, 'place'>): boolean {
   return place >= 0 && place <= 1;
+}
+
+/** Whether the minimum lies well inside the sizes that were run; nearer to an end, a parabola is biased. */
+export function isCentred({ place }: Pick<Parabola, 'place'>): boolean {
+  return place >= CENTRE[0] && place <= CENTRE[1];
 }
 
 /** Rows of each budget, from the smallest budget up; budgets within 10 % of their neighbour are one. */
@@ -266,7 +271,7 @@ function parabolaWarnings(parabolas: readonly (Parabola | null)[], bootstrap: nu
   const lost = parabolas.length - found.length;
   const among = found.filter(isAmongSizes);
   const beyond = found.filter((parabola) => !isAmongSizes(parabola));
-  const off = among.filter(({ place }) => !(place >= CENTRE[0] && place <= CENTRE[1]));
+  const off = among.filter((parabola) => !isCentred(parabola));
   const those = (some: readonly Parabola[]): string =>
     `${some.length} of ${parabolas.length} budgets (${some.map(({ C }) => C.toPrecision(2)).join(', ')} FLOPs)`;
   return [

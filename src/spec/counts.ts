@@ -172,6 +172,13 @@ export function countedParameters(spec: ShapeSpec, vocab: number, counted: Param
   return parametersOf(modelTerms(spec, vocab), counted);
 }
 
+/** Names of {@link ParametersCounted} in sentences. */
+export const COUNTED_WORDS: Readonly<Record<ParametersCounted, string>> = {
+  all: 'all parameters',
+  'non-embedding': 'parameters without embeddings',
+  blocks: 'the parameters of the blocks',
+};
+
 const LEFT_OUT: { readonly [P in ParametersCounted]: readonly CountTermId[] } = {
   all: [],
   'non-embedding': ['embedding', 'position'],

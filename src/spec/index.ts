@@ -25,6 +25,7 @@ export {
   modelTerms,
   parameterCount,
   type Counting,
+  COUNTED_WORDS,
   type ParametersCounted,
 } from './counts.ts';
 export { countRun } from './run-counts.ts';

@@ -1,17 +1,8 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import {
-  COUNTED_WORDS,
-  FIT_LOSSES,
-  FITTED,
-  fixedOf,
-  fixedText,
-  holdOf,
-  holdText,
-  procedureOf,
-  type LawsView,
-} from '../lab/index.ts';
+import { FIT_LOSSES, FITTED, fixedOf, fixedText, holdOf, holdText, procedureOf, type LawsView } from '../lab/index.ts';
 import { lawNamed } from '../laws/index.ts';
+import { COUNTED_WORDS } from '../spec/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import { formulaHtml } from './law-formula.ts';
 import { typed } from './number-input.ts';

@@ -19,4 +19,9 @@ export abstract class LabRunsElement extends LitElement {
   protected say(type: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
+
+  /** Marks a run, or takes its mark away, beside those that are `chosen`. */
+  protected mark(id: string, chosen: ReadonlySet<string>): void {
+    this.say('lab-runs-chosen', chosen.has(id) ? [...chosen].filter((each) => each !== id) : [...chosen, id]);
+  }
 }

@@ -118,7 +118,7 @@ export class LabRunsParallel extends LabRunsElement {
           aria-label=${`${runs.length} runs over ${axes.map(({ label }) => label).join(', ')}`}
           @pointermove=${(event: PointerEvent): void => this.say('lab-runs-near', this.#under(event))}
           @pointerleave=${(): void => this.say('lab-runs-near', [])}
-          @click=${(event: PointerEvent): void => this.#mark(this.#under(event))}
+          @click=${(event: PointerEvent): void => this.#under(event).forEach((id) => this.mark(id, this.chosen))}
         >
           ${this.#lines.map((line) => this.#line(line))} ${axes.map((axis, i) => drawn(axis, xOf(i), yOf))}
         </svg>
@@ -171,13 +171,6 @@ export class LabRunsParallel extends LabRunsElement {
 
   async #save(kind: PictureKind): Promise<void> {
     if (this.drawing !== null) await saveDrawing(kind, this, 'isoflop-parallel', this.drawing);
-  }
-
-  #mark([id]: readonly string[]): void {
-    if (id === undefined) return;
-    const chosen = new Set(this.chosen);
-    if (!chosen.delete(id)) chosen.add(id);
-    this.say('lab-runs-chosen', [...chosen]);
   }
 }
 

@@ -126,7 +126,7 @@ export class LabRunsTable extends LabRunsElement {
             type="checkbox"
             aria-label=${`Mark ${title}`}
             .checked=${this.chosen.has(run.id)}
-            @change=${(): void => this.#toggle(run.id)}
+            @change=${(): void => this.mark(run.id, this.chosen)}
           /><lab-compare-swatch place=${this.places.get(run.id) ?? 0}></lab-compare-swatch><span class="title">${title}</span>${
             run.baseline ? html`<span class="badge">BASELINE</span>` : nothing
           }${run.tags.map((tag) => html`<span class="badge">${tag}</span>`)}</label
@@ -145,12 +145,6 @@ export class LabRunsTable extends LabRunsElement {
     return html`<td class=${isText ? 'words' : ''} title=${isText ? words : ''}>
       ${words}${difference === '' ? nothing : html`<small>${difference}</small>`}
     </td>`;
-  }
-
-  #toggle(id: string): void {
-    const chosen = new Set(this.chosen);
-    if (!chosen.delete(id)) chosen.add(id);
-    this.say('lab-runs-chosen', [...chosen]);
   }
 }
 

@@ -1,7 +1,7 @@
 import { css, html, type PropertyValues } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { isoflopCsv, type IsoflopCurve, type SweepsView } from '../lab/index.ts';
-import { isAmongSizes } from '../laws/index.ts';
+import { isAmongSizes, isCentred } from '../laws/index.ts';
 import { figuresTable } from './figures-table.ts';
 import { count, nats } from './format.ts';
 import { LabSweepElement } from './lab-sweep-element.ts';
@@ -25,8 +25,6 @@ const COUNTED: { readonly [C in SweepsView['counted']]: string } = {
   'non-embedding': 'without embeddings',
   blocks: 'those of the blocks',
 };
-/** The minimum is well inside the sizes between these: as the fit of approach 2 warns. */
-const CENTRE = [0.25, 0.75] as const;
 
 /** Loss against size, budget by budget, with the parabola of each and its minimum. */
 @customElement('lab-sweep-isoflop')
@@ -134,8 +132,7 @@ function optimum({ flops, points, parabola }: IsoflopCurve): string[] {
       '—',
       `At the edge: the minimum is ${place < 0 ? 'below the smallest' : 'above the largest'} size that is done, and is not extrapolated`,
     ];
-  const centred = place >= CENTRE[0] && place <= CENTRE[1];
-  const words = centred
+  const words = isCentred(parabola)
     ? 'Interpolated, well inside the sizes'
     : 'Interpolated, but off-centre among the sizes, which biases a parabola';
   return [name, count(Number(N.toPrecision(3))), nats(loss), words];

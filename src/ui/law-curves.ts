@@ -233,7 +233,8 @@ function alongRuns(fit: LawFit, groups: readonly Group[]): Curves {
   return { lines, ribbons: [], shaded: [] };
 }
 
-function spaced(from: number, to: number, count: number): number[] {
+/** `count` numbers from `from` to `to`, evenly spaced in logarithms. */
+export function spaced(from: number, to: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => from * (to / from) ** (i / (count - 1)));
 }
 

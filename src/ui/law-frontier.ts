@@ -11,6 +11,7 @@ import {
   type Params,
   type Shares,
 } from '../laws/index.ts';
+import { spaced } from './law-curves.ts';
 import type { LawChart, LawDot, LawLine, LawRibbon } from './law-chart.ts';
 import { flops, spanWords, valueWords } from './law-words.ts';
 import type { Range } from './plot-data.ts';
@@ -216,8 +217,4 @@ export function frontierChart(
     ribbons,
     shaded: outside.length === 0 ? [] : [[to, to * reach]],
   };
-}
-
-function spaced(from: number, to: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => from * (to / from) ** (i / (count - 1)));
 }

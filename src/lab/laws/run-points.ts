@@ -1,5 +1,5 @@
 import type { Points } from '../../laws/index.ts';
-import { countRun, runIdOf, type Counting, type ParametersCounted } from '../../spec/index.ts';
+import { COUNTED_WORDS, countRun, runIdOf, type Counting } from '../../spec/index.ts';
 import { recordTitle } from '../runs-view.ts';
 import { isActive, type RunRecord } from '../store/record.ts';
 
@@ -21,13 +21,6 @@ export interface LawPoints {
   readonly rows: readonly PointRow[];
   readonly notes: readonly string[];
 }
-
-/** Names of {@link ParametersCounted} in sentences. */
-export const COUNTED_WORDS: Readonly<Record<ParametersCounted, string>> = {
-  all: 'all parameters',
-  'non-embedding': 'parameters without embeddings',
-  blocks: 'the parameters of the blocks',
-};
 
 /** A run with all that its point is made of. */
 export interface CountedRun {
