@@ -5,10 +5,11 @@ import type { Node, Value } from '../graph/types.ts';
 import { addOp } from '../ops/op.ts';
 import type { Caps, Op } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
+import { startCompiling } from './builder.ts';
 import { pullback } from './grad.ts';
 import { copyOf, fakeInputs, fillInputs, fillStates, statesOf } from './made-up.ts';
 import { planProgram, variantsFor } from './plan.ts';
-import type { Plan, PlanOptions } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { Program } from './program.ts';
 import { signatureOf } from './signature.ts';
 import { Store } from './store.ts';
@@ -68,28 +69,63 @@ export function caseOf(node: Node, variant: string, probe: Graph | undefined, ca
  *
  * @throws whatever a lost device raises: it says nothing about a kernel.
  */
-export async function tryPath(gpu: Gpu, { node, variant, key }: Case): Promise<Verdict> {
+export async function tryPath(gpu: Gpu, path: Case): Promise<Verdict> {
+  const { node, variant, key } = path;
   let excess: number;
   try {
-    const plain = plainOf(node);
-    const shared = plain?.outputs ?? node.outputs.length;
-    const wrapped = wrappedBy(node, variant);
+    const { want, got, wrapped } = trialsOf(gpu.caps, path);
     const within = wrapped !== undefined && isFastPath(wrapped.node, wrapped.variant) ? await tryPath(gpu, wrapped) : undefined;
-    const truth = wrapped === undefined ? 'plain' : { [wrapped.node.op]: wrapped.variant };
     const isExact = opOf(node.op).exact === true || wrapped !== undefined;
     excess = within?.excess ?? 0;
     // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
     for (const change of wrapped !== undefined ? [undefined, spread] : isExact ? [spread] : [undefined]) {
-      const want = await evaluate(gpu, node, plain?.build ?? copyOf(node), shared, truth, change);
-      const got = await evaluate(gpu, node, copyOf(node), shared, { [node.op]: variant }, change);
-      for (const [i, result] of got.entries())
-        excess = Math.max(excess, (isExact || result.words ? unlike : worst)(result, at(want, i)));
+      const truth = await run(gpu, want, node, change);
+      for (const [i, result] of (await run(gpu, got, node, change)).entries())
+        excess = Math.max(excess, (isExact || result.words ? unlike : worst)(result, at(truth, i)));
     }
   } catch (error) {
     if (!gpu.alive) throw error;
     excess = Infinity;
   }
   return { key, path: `${node.op}/${variant}`, ok: excess <= 1, excess, fused: variant === plainName(opOf(node.op)) };
+}
+
+/** Starts to compile what {@link tryPath} will run, which says so where that cannot be. */
+export function prepareToTry(gpu: Gpu, path: Case): void {
+  try {
+    const { want, got, wrapped } = trialsOf(gpu.caps, path);
+    startCompiling(gpu, want.plan);
+    startCompiling(gpu, got.plan);
+    if (wrapped !== undefined && isFastPath(wrapped.node, wrapped.variant)) prepareToTry(gpu, wrapped);
+  } catch {
+    // The path fails when it is tried.
+  }
+}
+
+/** A program that gives what is to be compared. */
+interface Trial {
+  readonly graph: Graph;
+  readonly results: readonly Value[];
+  readonly plan: Plan;
+}
+
+interface Trials {
+  readonly want: Trial;
+  readonly got: Trial;
+  /** What the node gives more than. */
+  readonly wrapped: Case | undefined;
+}
+
+function trialsOf(caps: Caps, { node, variant }: Case): Trials {
+  const plain = plainOf(node);
+  const shared = plain?.outputs ?? node.outputs.length;
+  const wrapped = wrappedBy(node, variant);
+  const truth = wrapped === undefined ? 'plain' : { [wrapped.node.op]: wrapped.variant };
+  return {
+    want: trialOf(caps, node, plain?.build ?? copyOf(node), shared, truth),
+    got: trialOf(caps, node, copyOf(node), shared, { [node.op]: variant }),
+    wrapped,
+  };
 }
 
 /** The node that `node` gives more than, and the variant of it that `variant` is at heart; undefined where it is no such node. */
@@ -131,18 +167,11 @@ interface Result {
   readonly words: boolean;
 }
 
-/** Runs the op on made-up inputs: its first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
-async function evaluate(
-  gpu: Gpu,
-  node: Node,
-  build: Build,
-  shared: number,
-  variants: 'plain' | Record<string, string>,
-  change: typeof spread | undefined,
-): Promise<readonly Result[]> {
-  const g = new Graph();
-  const inputs = fakeInputs(g, node);
-  const outputs = build(g, inputs);
+/** The op's first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
+function trialOf(caps: Caps, node: Node, build: Build, shared: number, variants: 'plain' | Record<string, string>): Trial {
+  const graph = new Graph();
+  const inputs = fakeInputs(graph, node);
+  const outputs = build(graph, inputs);
   const results = outputs.slice(0, shared);
   const [y] = outputs;
   const floats = inputs.filter((input) => input.type.dtype === 'f32');
@@ -153,19 +182,32 @@ async function evaluate(
     canDifferentiate(node) &&
     floats.length > 0
   ) {
-    const seed = g.input('seed', y.type, 'step');
-    results.push(...pullback(g, new Map([[y, seed]]), floats));
+    const seed = graph.input('seed', y.type, 'step');
+    results.push(...pullback(graph, new Map([[y, seed]]), floats));
   }
-  for (const [i, value] of results.entries()) g.output(`out${i}`, value, 'step');
-  const options: PlanOptions = { caps: gpu.caps, slots: 1, variants: variants === 'plain' ? plainVariantsOf(g) : variants };
+  for (const [i, value] of results.entries()) graph.output(`out${i}`, value, 'step');
+  return {
+    graph,
+    results,
+    plan: planProgram(graph, { caps, slots: 1, variants: variants === 'plain' ? plainVariantsOf(graph) : variants }),
+  };
+}
+
+/** Runs it on made-up inputs. */
+async function run(
+  gpu: Gpu,
+  { graph, results, plan }: Trial,
+  node: Node,
+  change: typeof spread | undefined,
+): Promise<readonly Result[]> {
   const store = new Store(gpu, 1);
-  const program = await Program.create(store, planProgram(g, options));
+  const program = await Program.create(store, plan);
   try {
-    fillInputs(program, g, node, change);
-    fillStates(store, g);
+    fillInputs(program, graph, node, change);
+    fillStates(store, graph);
     const reading = await program.run(1);
     const given = results.map(({ type }, i) => ({ values: reading.get(`out${i}`, 0).slice(), words: type.dtype !== 'f32' }));
-    const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, g, `in${i}`)));
+    const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, graph, `in${i}`)));
     return [...given, ...updated.flat()];
   } finally {
     program.destroy();

@@ -1,6 +1,7 @@
 export { castBlocksOnGpu, castOnGpu } from './cast.ts';
 export { gradients } from './grad.ts';
-export { fastPaths, tryPath } from './gate.ts';
+export { startCompiling } from './builder.ts';
+export { fastPaths, prepareToTry, tryPath } from './gate.ts';
 export type { Case, Verdict } from './gate.ts';
 export { FUSION_RULES, fuse, withoutOps } from './passes/index.ts';
 export { castTensors, delayedTensors, DRAW, SCALES } from './passes/precision.ts';

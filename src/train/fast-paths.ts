@@ -1,5 +1,5 @@
-import { fastPaths, planProgram, tryPath, withoutOps } from '../engine/index.ts';
-import type { Case, Choices, Verdict } from '../engine/index.ts';
+import { fastPaths, planProgram, prepareToTry, startCompiling, tryPath, withoutOps } from '../engine/index.ts';
+import type { Case, Choices, Plan, Verdict } from '../engine/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/index.ts';
 import { OPS } from '../ops/table.ts';
@@ -51,9 +51,11 @@ export async function checkFastPaths(gpu: Gpu, spec: RunSpec, vocab: number, opt
   const used = new Map<string, Verdict>();
   for (;;) {
     const cleared: RunSpec = { ...spec, fusion: withoutOps(spec.fusion, badOps) };
-    const cases = casesOf(gpu, cleared, vocab, { disabled, graphs, ...(choices === undefined ? {} : { choices }) }).filter(
-      ({ key }) => !used.has(key),
-    );
+    const made = plansOf(gpu, cleared, vocab, { disabled, graphs, ...(choices === undefined ? {} : { choices }) });
+    const cases = casesOf(made, gpu).filter(({ key }) => !used.has(key));
+    // Compilers work side by side, and on what is tried last while the first is tried.
+    for (const path of cases) if (!known.has(path.key)) prepareToTry(gpu, path);
+    for (const { plan } of made) startCompiling(gpu, plan);
     for (const [i, path] of cases.entries()) {
       const verdict = known.get(path.key) ?? (await tryPath(gpu, path));
       known.set(path.key, verdict);
@@ -82,11 +84,19 @@ interface CaseOptions {
   readonly choices?: Choices;
 }
 
-function casesOf({ caps }: Gpu, spec: RunSpec, vocab: number, { graphs, ...options }: CaseOptions): readonly Case[] {
+/** A graph as the run has it, and the same on fewer rows. */
+interface Planned {
+  readonly plan: Plan;
+  readonly probe: Graph;
+}
+
+function plansOf({ caps }: Gpu, spec: RunSpec, vocab: number, { graphs, ...options }: CaseOptions): readonly Planned[] {
   const small = probeSpec(spec);
-  const cases = graphs.flatMap((graph) =>
-    fastPaths(planProgram(graph(spec, vocab), { caps, ...options }), graph(small, vocab), caps),
-  );
+  return graphs.map((graph) => ({ plan: planProgram(graph(spec, vocab), { caps, ...options }), probe: graph(small, vocab) }));
+}
+
+function casesOf(made: readonly Planned[], { caps }: Gpu): readonly Case[] {
+  const cases = made.flatMap(({ plan, probe }) => fastPaths(plan, probe, caps));
   return [...new Map(cases.map((path) => [path.key, path])).values()];
 }
 

@@ -25,9 +25,9 @@ export interface LoopOptions {
 /** Submits under way at once: while the GPU does one, the next is being filled. */
 const IN_FLIGHT = 2;
 
-/** Held-out losses belong to the start, the end, and every `everySteps`th step; 0 is never. */
+/** Held-out losses belong to every `everySteps`th step and the end, none to weights that nothing was learnt by yet; 0 is never. */
 export function evaluatesAt(step: number, targetStep: number, everySteps: number): boolean {
-  return everySteps > 0 && (step % everySteps === 0 || step >= targetStep);
+  return everySteps > 0 && step > 0 && (step % everySteps === 0 || step >= targetStep);
 }
 
 /** Steps from `step` to the next one at which something else than training happens. */

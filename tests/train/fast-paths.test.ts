@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { fastPaths, planProgram } from '../../src/engine/index.ts';
+import { Gpu } from '../../src/gpu/device.ts';
+import { openNodeGpu } from '../../src/gpu/node-adapter.ts';
 import { opOf, OPS } from '../../src/ops/table.ts';
 import { trainingGraph } from '../../src/train/graphs.ts';
 import type { Dispatch, Op, Variant } from '../../src/ops/op.ts';
@@ -138,6 +140,41 @@ describe('the check of fast paths', () => {
     sabotage('embedding_backward', unbuildable);
     const { disabled } = await checkFastPaths(await testGpu(), spec, 11);
     expect([...disabled]).toEqual(['embedding_backward/broken']);
+  });
+
+  it('promise 4: switches off a variant whose shader is no WGSL, and it alone', async () => {
+    const blocked = OPS.matmul.variants.find(({ name }) => name === 'blocked');
+    const spoilt = (dispatch: Dispatch): Dispatch => ({
+      ...dispatch,
+      template: Object.fromEntries(Object.keys(dispatch.template ?? {}).map((key) => [key, 'no such thing'])),
+    });
+    sabotage('matmul', () => ({
+      name: 'broken',
+      supports: () => true,
+      lower: (node, caps) => (blocked?.lower(node, caps) ?? []).map(spoilt),
+    }));
+    const { disabled, verdicts } = await checkFastPaths(await testGpu(), spec, 11);
+    expect([...disabled]).toEqual(['matmul/broken']);
+    expect(verdicts.filter(({ ok, path }) => !ok && path !== 'matmul/broken')).toEqual([]);
+  });
+
+  it('has every kernel compiled at once, before the first one is tried', async () => {
+    const gpu = await Gpu.open(await openNodeGpu());
+    const { device } = gpu;
+    const said: string[] = [];
+    const [compile, submit] = [device.createComputePipelineAsync.bind(device), device.queue.submit.bind(device.queue)];
+    device.createComputePipelineAsync = (descriptor) => {
+      said.push('compile');
+      return compile(descriptor);
+    };
+    device.queue.submit = (buffers) => {
+      said.push('submit');
+      return submit(buffers);
+    };
+    await checkFastPaths(gpu, spec, 11);
+    expect(said.indexOf('submit')).toBeGreaterThan(20);
+    expect(said.lastIndexOf('compile')).toBeLessThan(said.indexOf('submit'));
+    gpu.close();
   });
 
   it('promise 4: switches off a fusion whose own plain kernel is wrong on this device', async () => {
