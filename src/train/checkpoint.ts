@@ -226,6 +226,19 @@ function requireTensor(tensor: NamedTensor | undefined, name: string, shape: rea
   return tensor;
 }
 
+/**
+ * The checkpoint of those of its lanes that train these specs, in the order of the specs: a lane is a run (promise 2), so some of them go
+ * on without the others. As it is where it has not all of them; {@link requireSameRun} says so then.
+ */
+export function lanesOf(checkpoint: Checkpoint, specs: readonly RunSpec[]): Checkpoint {
+  const isSame = (a: RunSpec, b: RunSpec): boolean => differingPaths(a, b).every((path) => path === 'name');
+  const lanes = specs.map((spec) => {
+    const lane = checkpoint.specs.findIndex((candidate) => isSame(candidate, spec));
+    return checkpoint.lanes[lane];
+  });
+  return lanes.every((lane) => lane !== undefined) ? { ...checkpoint, specs, lanes } : checkpoint;
+}
+
 /** @throws SpecError unless the run of `specs` on `dataset` is the one that the checkpoint was made of; names decide nothing. */
 export function requireSameRun(checkpoint: Checkpoint, specs: readonly RunSpec[], dataset: Pick<Dataset, 'contentHash'>): void {
   const refuse = (rule: string, cure: string): never => {

@@ -5,6 +5,7 @@ export {
   decodeWeights,
   encodeCheckpoint,
   encodeWeights,
+  lanesOf,
   requireSameRun,
   type Checkpoint,
 } from './checkpoint.ts';

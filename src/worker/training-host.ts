@@ -2,7 +2,7 @@ import { ProtocolError, unreachable, type IsoflopError } from '../base/errors.ts
 import type { Fetch } from '../data/index.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { RunSpec } from '../spec/index.ts';
-import { decodeCheckpoint, measurePeak } from '../train/index.ts';
+import { decodeCheckpoint, lanesOf, measurePeak } from '../train/index.ts';
 import { toWireError } from './client.ts';
 import { idOf, readCommand } from './command-check.ts';
 import { Comparison, type ComparisonPorts } from './comparison.ts';
@@ -270,7 +270,7 @@ export class TrainingHost {
         async () => {
           // The same run goes on from its very last step, once that is stored.
           if (previous?.runId === runId) await previous.rest();
-          return this.origin(runId, checkpoint, stored === true);
+          return this.origin({ runId, specs }, checkpoint, stored === true);
         },
         async () => previous?.release(),
       );
@@ -325,11 +325,19 @@ export class TrainingHost {
   }
 
   /** Where a run goes on from; null: from its seeds. */
-  private async origin(runId: string, imported: ArrayBuffer | undefined, stored: boolean): Promise<Origin | null> {
-    if (imported !== undefined) return { checkpoint: decodeCheckpoint(imported, 'checkpoint file'), fileKey: null };
+  private async origin(
+    { runId, specs }: Pick<Of<'start'>, 'runId' | 'specs'>,
+    imported: ArrayBuffer | undefined,
+    stored: boolean,
+  ): Promise<Origin | null> {
+    if (imported !== undefined)
+      return { checkpoint: lanesOf(decodeCheckpoint(imported, 'checkpoint file'), specs), fileKey: null };
     if (!stored) return null;
     const kept = await this.vault.get(checkpointKey(runId));
-    if (kept !== null) return { checkpoint: decodeCheckpoint(kept.bytes, `stored run ${runId}`), fileKey: fileKeyOf(kept.entry) };
+    if (kept !== null) {
+      const checkpoint = lanesOf(decodeCheckpoint(kept.bytes, `stored run ${runId}`), specs);
+      return { checkpoint, fileKey: fileKeyOf(kept.entry) };
+    }
     throw new ProtocolError({
       where: `run ${runId}`,
       rule: "the browser's storage holds no checkpoint of it",

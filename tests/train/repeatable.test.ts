@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { signatureOf } from '../../src/engine/signature.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint, lanesOf } from '../../src/train/checkpoint.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
 import { tinySpec } from '../reference/specs.ts';
@@ -112,6 +112,26 @@ describe('a run', () => {
     const alone = await train([spec], 4);
     expect(together.traces[1]?.losses.at(-1)).toBeNaN();
     expect(together.traces[0]).toEqual(alone.traces[0]);
+  });
+
+  it('promise 2: some lanes of a checkpoint go on without the others, each to its own bits', async () => {
+    const specs = [0.01, 0.003, 0.001].map((lr) => ({ ...spec, optimizer: { ...spec.optimizer, lr } }));
+    const all = await train(specs, 4);
+    const trainer = await testTrainer(specs);
+    await trace(trainer, 10, 5);
+    const checkpoint = await trainer.snapshot('run', STEPS, 0);
+    trainer.destroy();
+    const [first, , third] = specs;
+    if (first === undefined || third === undefined) throw new Error('three lanes');
+    const some = [{ ...third, name: 'named since' }, first];
+    const resumed = await testTrainer(some, { checkpoint: lanesOf(checkpoint, some) });
+    try {
+      const traces = await trace(resumed, STEPS - 10, 5);
+      for (const [i, lane] of [2, 0].entries()) expect(traces[i]?.losses).toEqual(all.traces[lane]?.losses.slice(10));
+    } finally {
+      resumed.destroy();
+    }
+    expect(lanesOf(checkpoint, [first, tinySpec()])).toBe(checkpoint);
   });
 
   it('samples from the model as it is: temperature 0 twice gives the same text', async () => {
