@@ -9,10 +9,13 @@ import {
   lawNamed,
   LAWS,
   readPoints,
+  rollingOut,
   type Fit,
+  type FitOptions,
   type FitReport,
   type Law,
   type Params,
+  type Points,
 } from '../laws/index.ts';
 import type { ParametersCounted } from '../spec/index.ts';
 import type { Command } from './command.ts';
@@ -25,7 +28,8 @@ const PROCEDURES = ['chinchilla-envelope', 'chinchilla-isoflop'] as const;
 type Procedure = (typeof PROCEDURES)[number];
 
 export const fit: Command = {
-  usage: 'fit LAW POINTS.csv|DIR [--loss NAME] [--bootstrap N] [--starts N] [--seed N] [--tied] [--fix NAME=VALUE,...] [--json]',
+  usage:
+    'fit LAW POINTS.csv|DIR [--loss NAME] [--bootstrap N] [--starts N] [--seed N] [--tied] [--fix NAME=VALUE,...] [--holdout FLOPS] [--json]',
   summary: 'fits a scaling law to measured points, with intervals',
   help: `Reads points by the names of their columns and prints parameters, 90 % intervals, the objective reached, how many starts agree, and in words
 what the points do not tell. Rows of one run, named in a column run, are resampled together.
@@ -41,9 +45,10 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
   --seed       of starts and resamples; 0 when left out
   --tied       one exponent for size and data
   --fix        parameters that keep a value, as in E=1.69,alpha=0.34; their intervals are that value
+  --holdout    points of more FLOPs C than this are held out: the law is also fitted to the others alone and foretells these, and the error of that is told
   --count      of the runs of a folder, N counts all parameters, the default, or non-embedding ones, or those of blocks
-  --json       one JSON object: law, loss, objective, params, intervals, starts, points, warnings. An end of an interval that nothing
-               bounds is null, and there is a warning for it`,
+  --json       one JSON object: law, loss, objective, params, intervals, starts, points, warnings, and heldOut with --holdout. An end of an interval that
+               nothing bounds is null, and there is a warning for it`,
   run: async (argv, io) => {
     const flags = {
       loss: 'value',
@@ -52,6 +57,7 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
       seed: 'value',
       fix: 'value',
       count: 'value',
+      holdout: 'value',
       tied: 'switch',
       json: 'switch',
     } as const;
@@ -72,19 +78,22 @@ what the points do not tell. Rows of one run, named in a column run, are resampl
     const law = fittedNamed(id);
     const procedure = PROCEDURES.find((name) => name === id);
     if (procedure !== undefined)
-      for (const flag of ['loss', 'starts', 'tied', 'fix'] as const)
+      for (const flag of ['loss', 'starts', 'tied', 'fix', 'holdout'] as const)
         if (words.has(flag))
           throw new SpecError({ where: `--${flag}`, rule: `law ${id} is fitted without it`, cure: 'Leave it out.' });
     const counted = countedNamed(words.value('count') ?? 'all');
-    const { text, notes } = pointsAt(path, counted, procedure !== undefined);
-    const points = readPoints(text, law, basename(path));
+    const limit = limitOf(words.value('holdout'));
+    const { text, notes } = pointsAt(path, counted, procedure !== undefined || limit !== null);
+    const points = readPoints(text, limit === null ? law : withCompute(law), basename(path));
     return io.interruptible(async (signal) => {
       try {
         const work = procedure === undefined ? fitting(law, points, options) : allocating(procedure, points, options);
         const found = await inSlices<unknown, Fit | FitReport>(work, { signal, sliceMs: 200 });
         const plain = isReport(found) ? reportOf(found) : fitReport(found);
+        const heldOut = limit === null ? null : await holdOut(law, points, limit, options, signal);
         const report = { ...plain, warnings: [...notes, ...plain.warnings] };
-        io.out(words.has('json') ? `${JSON.stringify(report)}\n` : reportText(law, report, found));
+        const whole = heldOut === null ? report : { ...report, heldOut };
+        io.out(words.has('json') ? `${JSON.stringify(whole)}\n` : reportText(law, report, found, heldOut));
         return 0;
       } catch (error) {
         if (signal.aborted) return Number(signal.reason);
@@ -100,6 +109,47 @@ function countedNamed(name: string): ParametersCounted {
     COUNTED.find((one) => one === name) ??
     fail({ where: '--count', rule: 'N is not counted so', got: name, expected: COUNTED.join(', ') })
   );
+}
+
+/** How well the law foretells points that it was not fitted to, as the Laws page has it too. */
+interface HeldOut {
+  /** The column whose values are held against the limit. */
+  readonly column: 'C';
+  readonly limit: number;
+  /** Points that were fitted, and what share of their variance that explains. */
+  readonly fitted: number;
+  readonly r2: number;
+  /** The points above the limit, by their place among all. `relative`: predicted over measured less 1. */
+  readonly held: readonly {
+    readonly row: number;
+    readonly measured: number;
+    readonly predicted: number;
+    readonly relative: number;
+  }[];
+  /** Root of the mean square of the relative errors. */
+  readonly error: number;
+  readonly warnings: readonly string[];
+}
+
+async function holdOut(law: Law, points: Points, limit: number, options: FitOptions, signal: AbortSignal): Promise<HeldOut> {
+  // Nobody sees its intervals: no resamples.
+  const work = rollingOut(law, points, { column: 'C', limit }, { ...options, bootstrap: 0 });
+  const { fit: below, r2, held, error, warnings } = await inSlices(work, { signal, sliceMs: 200 });
+  return { column: 'C', limit, fitted: below.points, r2, held, error, warnings };
+}
+
+/** A law whose points must have C, or what gives it. */
+function withCompute(law: Law): Law {
+  if (law.columns.some(({ name }) => name === 'C')) return law;
+  return { ...law, columns: [...law.columns, { name: 'C', unit: 'FLOPs', meaning: 'training compute' }] };
+}
+
+/** Null where nothing is held out. @throws UsageError */
+function limitOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const limit = Number(text);
+  if (limit > 0 && limit < Infinity) return limit;
+  return fail({ where: '--holdout', rule: 'it is no number of FLOPs', got: text, expected: 'a number above 0 such as 1e13' });
 }
 
 /** `E=1.69,alpha=0.34` as parameters. @throws UsageError */
@@ -149,7 +199,7 @@ function reportOf({ law, loss, objective, params, intervals, starts, points, war
   return { law, loss, objective, params, intervals, starts, points, warnings };
 }
 
-function reportText(law: Law, report: FitReport, found: Fit | FitReport): string {
+function reportText(law: Law, report: FitReport, found: Fit | FitReport, heldOut: HeldOut | null): string {
   const rows = law.parameters.map(({ name, unit, meaning }) => {
     const [lo = null, hi = null] = report.intervals[name] ?? [];
     // A procedure without resamples has no interval, while nothing bounds an open end of a law's.
@@ -163,12 +213,19 @@ function reportText(law: Law, report: FitReport, found: Fit | FitReport): string
     ['objective', `${report.objective.toPrecision(10)} (${report.loss}, summed over ${count(report.points)} points)`],
     ...(isReport(found) || Number.isNaN(found.r2) ? [] : [['R2', found.r2.toFixed(4)]]),
     ...(total > 1 ? [['starts', `${count(agree)} of ${count(total)} agree`]] : []),
+    ...(heldOut === null ? [] : [['held-out error', heldOutWords(heldOut)]]),
     ...(report.law === 'chinchilla' ? [['compute-optimal', optimumWords(report)]] : []),
   ];
   const titles = ['', 'value', '90 % from', 'to', '', ''];
   const head = `${law.title}: ${law.formula}\n\n`;
-  const notes = report.warnings.map((warning) => `${warning}\n`).join('');
+  const notes = [...report.warnings, ...(heldOut?.warnings ?? [])].map((warning) => `${warning}\n`).join('');
   return `${head}${table([titles, ...rows], (column) => column > 0 && column < 4)}\n${table(facts)}${notes === '' ? '' : `\n${notes}`}`;
+}
+
+function heldOutWords({ error, held, limit, fitted: below, r2 }: HeldOut): string {
+  const points = `${count(held.length)} ${held.length === 1 ? 'point' : 'points'}`;
+  const explained = Number.isNaN(r2) ? '' : ` with an R2 of ${r2.toFixed(4)}`;
+  return `${(100 * error).toPrecision(3)} % over ${points} above ${limit.toPrecision(3)} FLOPs, fitted on ${count(below)} below${explained}`;
 }
 
 function optimumWords({ params }: FitReport): string {

@@ -91,6 +91,30 @@ describe('isoflop fit', () => {
     expect(intervals['beta']).toEqual([0.35, 0.35]);
   });
 
+  it('fits points up to a limit of compute too, and tells how far off it is above it, as the Laws page does', async () => {
+    const path = new Scratch().put('points.csv', POINTS);
+    const words = ['fit', 'chinchilla', path, '--starts', '10', '--holdout', '1e17'];
+    const report = JSON.parse((await isoflop([...words, '--json'])).out) as { points: number; heldOut: Record<string, unknown> };
+    const above = ROWS.map((row) => row.split(',').map(Number)).filter(([N = 0, D = 0]) => 6 * N * D > 1e17);
+    expect(report).toMatchObject({ points: 16, heldOut: { column: 'C', limit: 1e17, fitted: 16 - above.length } });
+    const held = report.heldOut['held'] as { row: number; measured: number; predicted: number; relative: number }[];
+    expect(held.map(({ measured }) => measured)).toEqual(above.map(([, , loss]) => loss));
+    for (const { measured, predicted, relative } of held) expect(relative).toBeCloseTo(predicted / measured - 1, 12);
+    const rms = Math.sqrt(held.reduce((sum, { relative }) => sum + relative ** 2, 0) / held.length);
+    expect(report.heldOut['error']).toBeCloseTo(rms, 12);
+    expect(rms).toBeLessThan(0.02);
+    expect((await isoflop(words)).out).toMatch(
+      /^held-out error +[\d.]+ % over \d+ points above 1\.00e\+17 FLOPs, fitted on \d+ below with an R2 of [01]\.\d+$/m,
+    );
+  });
+
+  it('holds out by the C of the file where it has one, also for a law that does not read it', async () => {
+    const rows = [1e5, 1e6, 1e7, 1e8, 1e9, 1e10].map((N, i) => `${N},${i + 1},${2 + 400 / N ** 0.35}`);
+    const path = new Scratch().put('n.csv', ['N,C,loss', ...rows].join('\n'));
+    const { out } = await isoflop(['fit', 'power-n', path, '--starts', '5', '--holdout', '4', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ points: 6, heldOut: { fitted: 4, held: [{ row: 4 }, { row: 5 }] } });
+  });
+
   it('stops when asked, with nothing printed', async () => {
     const path = new Scratch().put('points.csv', POINTS);
     let said = '';
@@ -126,6 +150,12 @@ describe('isoflop fit', () => {
       1,
       'isoflop fit: --tied: law chinchilla-isoflop is fitted without it. Leave it out.',
     ],
+    ['fit chinchilla points.csv --holdout much', 2, '--holdout: it is no number of FLOPs: got much, expected a number above 0'],
+    ['fit chinchilla points.csv --holdout 0', 2, '--holdout: it is no number of FLOPs: got 0'],
+    ['fit chinchilla points.csv --starts 1 --holdout 1e30', 1, 'column C: no point lies above the limit: got 1e+30.'],
+    ['fit chinchilla points.csv --starts 1 --holdout 7e12', 1, '5 free parameters: got 1 point, expected 6 or more.'],
+    ['fit power-n n.csv --holdout 1', 1, 'isoflop fit: n.csv: column C is missing: got N, loss, expected N, C, loss'],
+    ['fit chinchilla-isoflop points.csv --holdout 1', 1, '--holdout: law chinchilla-isoflop is fitted without it. Leave it out.'],
     ['fit chinchilla points.csv --fix E', 2, '--fix: it gives no parameter a value: got E, expected NAME=VALUE'],
     ['fit chinchilla points.csv --fix F=1', 1, 'there is no such parameter: got F, expected E, A, alpha, B, beta.'],
     ['fit chinchilla points.csv --fix E=-1', 1, 'law chinchilla: E is out of bounds: got -1, expected 1e-30..1e+30.'],
@@ -151,6 +181,7 @@ describe('isoflop fit', () => {
   ])('%s exits with %i and says why', async (words, status, says) => {
     const scratch = new Scratch();
     scratch.put('points.csv', POINTS);
+    scratch.put('n.csv', 'N,loss\n1,2\n2,3\n3,4\n');
     scratch.put('nan.csv', 'N,D,loss\n1,2,3\n1,3,NaN\n');
     scratch.put('three.csv', ['N,D,loss', ...ROWS.slice(2, 5)].join('\n'));
     scratch.put('one.csv', ['N,D,loss', ...Array.from({ length: 8 }, (_, i) => `1e6,${i + 1}e7,${5 - i / 10}`)].join('\n'));
