@@ -1,34 +1,6 @@
+import type { StepLine } from '../spec/index.ts';
 import type { Split, StepMetrics } from '../train/index.ts';
 import { shortest } from './format.ts';
-
-/** What is known about one step. Losses are nats per token; `loss` and `gradNorm` are f32 values. */
-export interface StepLine {
-  readonly step: number;
-  /** Trained on since the start of the run, this step included. */
-  readonly tokens: number;
-  readonly loss: number;
-  readonly gradNorm: number;
-  readonly lr: number;
-  /** Wall time; that of a submit over its steps. */
-  readonly ms: number;
-  /** Passes over the data. */
-  readonly epochs: number;
-  /** Mean losses over held-out batches, at steps that ask for them. */
-  validation?: number;
-  ood?: number;
-}
-
-/**
- * The object that a step is in `--json` and in `metrics.jsonl`. JSON has no NaN and no infinity: such a number is null there, and
- * `nonFinite` says which it was, as in `"loss":null,"nonFinite":{"loss":"NaN"}`.
- */
-export function jsonLine(line: object): string {
-  const nonFinite: Record<string, string> = {};
-  for (const [key, value] of Object.entries(line) as [string, unknown][]) {
-    if (typeof value === 'number' && !Number.isFinite(value)) nonFinite[key] = String(value);
-  }
-  return JSON.stringify(Object.keys(nonFinite).length === 0 ? line : { ...line, nonFinite });
-}
 
 /** Turns what a loop measures into lines in order. */
 export class StepLines {

@@ -2,66 +2,12 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { IsoflopError, SpecError } from '../base/errors.ts';
 import type { AdapterReport } from '../gpu/index.ts';
-import { parseSpec, runIdOf } from '../spec/index.ts';
-import type { RunSpec, SweepRun } from '../spec/index.ts';
+import { jsonLine, parseSpec, readMetrics, readResult, runIdOf } from '../spec/index.ts';
+import type { RunResult, RunSpec, StepLine, SweepRun } from '../spec/index.ts';
 import { decodeCheckpoint } from '../train/index.ts';
 import type { Checkpoint } from '../train/index.ts';
 import { makeFolder, onFile, readBytes, readText, readTextIfAny, writeWhole } from './files.ts';
 import { CHECKPOINT, METRICS, requireFolder, RunFolder, SPEC } from './run-folder.ts';
-import { jsonLine } from './step-lines.ts';
-import type { StepLine } from './step-lines.ts';
-
-/** What came of a run: `result.json` of its folder, and a line of `sweep --json`. Losses are nats per token. */
-export interface RunResult {
-  readonly version: 1;
-  readonly id: string;
-  /** `diverged`: a loss or a gradient was not finite, and the run was stopped there. */
-  readonly status: 'finished' | 'diverged';
-  readonly name: string;
-  /** What the sweep's axes set, by path. */
-  readonly values: SweepRun['values'];
-  /** Steps measured. */
-  readonly steps: number;
-  readonly tokens: number;
-  readonly epochs: number;
-  readonly uniqueTokens: number;
-  readonly parameters: number;
-  readonly nonEmbeddingParameters: number;
-  readonly flopsPerToken: number;
-  /** Training loss of the last step, and its mean over the last tenth of the steps. */
-  readonly loss: number;
-  readonly meanLoss: number;
-  /** Held-out losses at the end; absent where there is nothing held out, or the spec never evaluates. */
-  readonly validation?: number;
-  readonly ood?: number;
-  readonly diverged?: Divergence;
-  readonly data: DataFacts;
-  readonly adapter: string;
-  readonly software: boolean;
-  /** Lanes that trained together at the end, and wall time of a step of them all, evaluations included. */
-  readonly lanes: number;
-  readonly msPerStep: number;
-  /** Milliseconds since the epoch. */
-  readonly endedAt: number;
-}
-
-/** The first figure of a run that was not finite. */
-export interface Divergence {
-  readonly step: number;
-  readonly what: 'loss' | 'gradNorm';
-  readonly value: string;
-}
-
-interface DataFacts {
-  readonly name: string;
-  readonly hash: string;
-  readonly vocab: number;
-  readonly trainTokens: number;
-  readonly bytesPerToken: number;
-  readonly unigramNats: number;
-  /** The lowest reachable loss where it is known, else null. */
-  readonly entropyRateNats: number | null;
-}
 
 /** What a run was computed with: `environment.json` of its folder. With another one it would have other bits. */
 export interface Environment {
@@ -116,7 +62,7 @@ export class SweepFolder {
   resultOf({ id, spec }: SweepRun): RunResult | null {
     const path = join(this.path, id);
     requireFolder(path, spec, sameRun);
-    const result = readResult(path);
+    const result = resultIn(path);
     return result?.id === id ? result : null;
   }
 
@@ -186,7 +132,7 @@ export class SweepFolder {
       .map(({ name }) => join(this.path, name))
       .toSorted()
       .flatMap((path) => {
-        const result = readResult(path);
+        const result = resultIn(path);
         return result === null ? [] : [{ result, spec: readText(join(path, SPEC)) }];
       });
   }
@@ -222,22 +168,16 @@ function sameRun(text: string, spec: RunSpec): boolean {
   }
 }
 
-function readResult(folder: string): RunResult | null {
-  const value = parsed(readTextIfAny(join(folder, RESULT)));
-  return isResult(value) ? value : null;
-}
-
-function isResult(value: unknown): value is RunResult {
-  if (typeof value !== 'object' || value === null) return false;
-  const status: unknown = Reflect.get(value, 'status');
-  const data: unknown = Reflect.get(value, 'data');
-  return (
-    Reflect.get(value, 'version') === 1 &&
-    typeof Reflect.get(value, 'id') === 'string' &&
-    (status === 'finished' || status === 'diverged') &&
-    typeof data === 'object' &&
-    data !== null
-  );
+/** Null where there is none, or what is there is mangled: the run is trained again. @throws SpecError for one that a later build wrote. */
+function resultIn(folder: string): RunResult | null {
+  const path = join(folder, RESULT);
+  const text = readTextIfAny(path);
+  if (text === null) return null;
+  const read = readResult(text);
+  if (read.result !== null) return read.result;
+  if (!read.later) return null;
+  const cure = 'Use the build that wrote it, or name another folder with --out. Nothing was changed.';
+  throw new SpecError({ where: `file "${path}"`, rule: read.fault, cure });
 }
 
 /** Null for a file that is missing, or cannot be read as one: the run begins anew. */
@@ -264,30 +204,8 @@ function measuredSteps(path: string): number {
   return gap < 0 ? lines.length : gap;
 }
 
-/** The leading lines of a metrics file that are whole; a number that is not finite is null there, and NaN here. */
 function metricLines(path: string): readonly StepLine[] {
-  const lines: StepLine[] = [];
-  for (const text of (readTextIfAny(path) ?? '').split('\n')) {
-    const line = parsed(text);
-    if (typeof line !== 'object' || line === null) break;
-    const number = (key: string): number => {
-      const value: unknown = Reflect.get(line, key);
-      return typeof value === 'number' ? value : NaN;
-    };
-    const held = (key: 'validation' | 'ood'): { [K in typeof key]?: number } => (key in line ? { [key]: number(key) } : {});
-    lines.push({
-      step: number('step'),
-      tokens: number('tokens'),
-      loss: number('loss'),
-      gradNorm: number('gradNorm'),
-      lr: number('lr'),
-      ms: number('ms'),
-      epochs: number('epochs'),
-      ...held('validation'),
-      ...held('ood'),
-    });
-  }
-  return lines;
+  return readMetrics(readTextIfAny(path) ?? '').lines;
 }
 
 function parsed(text: string | null): unknown {

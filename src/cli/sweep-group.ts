@@ -2,15 +2,14 @@ import type { IsoflopError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { countRun, flopsPerToken, parameterCount, tokensPerStep, totalSteps } from '../spec/index.ts';
-import type { SweepRun } from '../spec/index.ts';
+import { countRun, flopsPerToken, jsonLine, parameterCount, tokensPerStep, totalSteps } from '../spec/index.ts';
+import type { Divergence, RunResult, StepLine, SweepRun } from '../spec/index.ts';
 import { evaluatesAt, Loop, Trainer } from '../train/index.ts';
 import type { Checkpoint, KnownVerdicts, StepMetrics } from '../train/index.ts';
 import { adapterName } from './adapter.ts';
 import type { RunFolder } from './run-folder.ts';
-import { jsonLine, StepLines } from './step-lines.ts';
-import type { StepLine } from './step-lines.ts';
-import type { Divergence, Environment, RunResult, SweepFolder } from './sweep-folder.ts';
+import { StepLines } from './step-lines.ts';
+import type { Environment, SweepFolder } from './sweep-folder.ts';
 
 /** Between two checkpoints. */
 export const SAVE_MS = 10_000;

@@ -1,10 +1,9 @@
 import type { AdapterReport } from '../gpu/index.ts';
-import type { AxisValue, SpecPath, SweepGroup, SweepPlan, SweepRun } from '../spec/index.ts';
+import { jsonLine } from '../spec/index.ts';
+import type { AxisValue, RunResult, SpecPath, SweepGroup, SweepPlan, SweepRun } from '../spec/index.ts';
 import { adapterName, adapterWords } from './adapter.ts';
 import { bytes, count, duration, significant, table } from './format.ts';
 import type { Io } from './io.ts';
-import { jsonLine } from './step-lines.ts';
-import type { RunResult } from './sweep-folder.ts';
 import type { Progress } from './sweep-group.ts';
 
 /** Between two lines of progress. */

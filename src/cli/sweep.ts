@@ -18,7 +18,7 @@ import {
   sweepFromHash,
   vocabSize,
 } from '../spec/index.ts';
-import type { RunSpec, Sweep, SweepPlan, SweepRun } from '../spec/index.ts';
+import type { RunResult, RunSpec, Sweep, SweepPlan, SweepRun } from '../spec/index.ts';
 import { planTraining } from '../train/index.ts';
 import type { KnownVerdicts } from '../train/index.ts';
 import { adapterName, withGpu } from './adapter.ts';
@@ -28,7 +28,7 @@ import { readText } from './files.ts';
 import type { Io } from './io.ts';
 import { parseJson, specName } from './spec-file.ts';
 import { SweepFolder } from './sweep-folder.ts';
-import type { Environment, RunResult } from './sweep-folder.ts';
+import type { Environment } from './sweep-folder.ts';
 import { SAVE_MS, trainGroup } from './sweep-group.ts';
 import { jsonPlan, printPlan, SweepReport } from './sweep-report.ts';
 import type { Shard } from './sweep-report.ts';

@@ -1,13 +1,11 @@
 import type { Dataset } from '../data/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
-import { flopsPerToken, parameterCount, tokensPerStep } from '../spec/index.ts';
-import type { RunSpec } from '../spec/index.ts';
+import { flopsPerToken, jsonLine, parameterCount, tokensPerStep } from '../spec/index.ts';
+import type { RunSpec, StepLine } from '../spec/index.ts';
 import type { Split, Trainer } from '../train/index.ts';
 import { adapterName, adapterWords } from './adapter.ts';
 import { bytes, count, duration, significant } from './format.ts';
 import type { Io } from './io.ts';
-import { jsonLine } from './step-lines.ts';
-import type { StepLine } from './step-lines.ts';
 
 export interface RunFacts {
   readonly spec: RunSpec;

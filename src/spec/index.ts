@@ -62,3 +62,4 @@ export {
 } from './sweep-plan.ts';
 export { stepsMs, StepRates, type StepRate } from './step-rates.ts';
 export { shardRuns } from './sweep-shard.ts';
+export { jsonLine, readMetrics, readResult, type Divergence, type RunResult, type StepLine } from './run-files.ts';

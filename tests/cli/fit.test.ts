@@ -10,6 +10,31 @@ const ROWS = [1e5, 1e6, 1e7, 1e8].flatMap((N, i) =>
 );
 const POINTS = ['N,D,loss', ...ROWS, ''].join('\n');
 
+const RESULT = {
+  version: 1,
+  id: '',
+  status: 'finished',
+  name: '',
+  values: {},
+  steps: 1,
+  tokens: 1,
+  epochs: 1,
+  uniqueTokens: 1,
+  parameters: 0,
+  nonEmbeddingParameters: 0,
+  flopsPerToken: 0,
+  loss: 9,
+  meanLoss: 9,
+  adapter: '',
+  software: true,
+  lanes: 1,
+  msPerStep: 1,
+  endedAt: 0,
+  data: { name: '', hash: '', vocab: 256, trainTokens: 1, bytesPerToken: 1, unigramNats: 1, entropyRateNats: null },
+};
+
+const resultText = (changes: object): string => JSON.stringify({ ...RESULT, ...changes });
+
 describe('isoflop fit', () => {
   it('prints one JSON object', async () => {
     const scratch = new Scratch();
@@ -219,8 +244,7 @@ describe('isoflop fit on the folder of a sweep', () => {
         const status = i === 4 && steps === 400 ? 'diverged' : 'finished';
         const losses = { loss: 9, meanLoss: loss, ...(validation ? { validation: loss } : {}) };
         const counts = { steps, tokens, epochs: 1, uniqueTokens: tokens, parameters: 0, nonEmbeddingParameters: 0 };
-        const result = { version: 1, id, status, name: '', values: {}, ...losses, ...counts, data: { vocab: 256 } };
-        writeFileSync(join(path, id, 'result.json'), JSON.stringify(result));
+        writeFileSync(join(path, id, 'result.json'), resultText({ id, status, ...losses, ...counts }));
       }
     }
     return path;
@@ -264,12 +288,9 @@ describe('isoflop fit on the folder of a sweep', () => {
           tokens: C / perToken,
           uniqueTokens: 1,
           flopsPerToken: perToken,
-          data: { vocab: 256, hash: `${i % 2}` },
+          data: { ...RESULT.data, hash: `${i % 2}` },
         };
-        writeFileSync(
-          join(path, id, 'result.json'),
-          JSON.stringify({ version: 1, id, status: 'finished', validation, ...counts }),
-        );
+        writeFileSync(join(path, id, 'result.json'), resultText({ id, validation, ...counts }));
       }
     const { out, err } = await isoflop(['fit', 'chinchilla-isoflop', path, '--json']);
     expect(err).toBe('');

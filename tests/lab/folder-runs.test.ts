@@ -11,10 +11,18 @@ const RESULT = {
   name: '',
   values: { 'optimizer.lr': 0.01, fusion: { attention: false } },
   steps: 3,
+  tokens: 96,
+  epochs: 0.3,
+  uniqueTokens: 90,
+  loss: null,
+  meanLoss: null,
+  nonFinite: { loss: 'Infinity', meanLoss: 'Infinity' },
   parameters: 100,
   nonEmbeddingParameters: 80,
   flopsPerToken: 600,
   data: { name: 'sotu', hash: 'abc', vocab: 256, trainTokens: 1000, bytesPerToken: 1, unigramNats: 3, entropyRateNats: null },
+  adapter: 'An adapter',
+  software: true,
   lanes: 4,
   msPerStep: 2,
   endedAt: 1000,
@@ -99,6 +107,15 @@ describe('the folder of a sweep', () => {
     expect(runsFromJson([...runsJson(runs)].join(''), 'runs.json')).toEqual(runs);
   });
 
+  it('tells which file of the user’s a run was trained on, where that was written down', async () => {
+    const of = async (data: object): Promise<unknown> => {
+      const files = filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, data: { ...RESULT.data, ...data } }) });
+      return (await runsFromFolder(files)).runs[0]?.record.data;
+    };
+    expect(await of({ fileHash: 'of the file' })).toMatchObject({ contentHash: 'abc', fileHash: 'of the file' });
+    expect(await of({})).not.toHaveProperty('fileHash');
+  });
+
   it('tells how many lanes the time of a step is of, so that speeds count them all', async () => {
     const { runs } = await runsFromFolder(filesOf('a'));
     expect(runs[0]?.record).toMatchObject({ msPerStep: 2, program: { id: 'a', lane: 0, lanes: 4 } });
@@ -118,7 +135,11 @@ describe('the folder of a sweep', () => {
     ['holds no runs', [], 'there are no runs in it'],
     ['holds runs that have not ended', filesOf('a', { 'result.json': null }), 'no run in it has ended'],
     ['lacks a file', filesOf('a', { 'metrics.jsonl': null }), 'out/a/metrics.jsonl: it is missing'],
-    ['has half a line of metrics', filesOf('a', { 'metrics.jsonl': '{"step":1,"lo' }), 'out/a/metrics.jsonl'],
+    [
+      'has half a line of metrics',
+      filesOf('a', { 'metrics.jsonl': '{"step":1}\n{"step":2,"lo' }),
+      'out/a/metrics.jsonl: its line 2 is not whole.',
+    ],
     ['has steps twice', filesOf('a', { 'metrics.jsonl': '{"step":1}\n{"step":1}\n' }), 'its steps do not rise'],
     ['has a spec of another build', filesOf('a', { 'spec.json': '{"model":{"colour":1}}' }), 'out/a/spec.json'],
     [
@@ -129,12 +150,12 @@ describe('the folder of a sweep', () => {
     [
       'has a result without counts',
       filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, parameters: null }) }),
-      'counts is not',
+      'out/a/result.json: its parameters is not a number.',
     ],
     [
       'has a result that does not tell its lanes',
       filesOf('a', { 'result.json': JSON.stringify({ ...RESULT, lanes: undefined }) }),
-      'program is not',
+      'out/a/result.json: its lanes is not a number.',
     ],
   ])('gives one clear error where it %s', async (_, files, words) => {
     await expect(runsFromFolder([{ path: 'out/notes.txt', text: () => Promise.resolve('') }, ...files])).rejects.toThrow(words);

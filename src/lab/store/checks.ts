@@ -11,3 +11,7 @@ export function isStrings(value: unknown): value is readonly string[] {
 export function isTexts(value: unknown): value is { readonly [key: string]: string } {
   return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
 }
+
+export function isTextIfAny(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}

@@ -1,10 +1,19 @@
 import { SpecError } from '../../base/errors.ts';
 import { hashName } from '../../base/random.ts';
-import { FUSION_RULE_NAMES, isFusionOn, parseSpec, tokensPerStep, type RunSpec } from '../../spec/index.ts';
+import {
+  FUSION_RULE_NAMES,
+  isFusionOn,
+  parseSpec,
+  readMetrics,
+  readResult,
+  tokensPerStep,
+  type RunResult,
+  type RunSpec,
+} from '../../spec/index.ts';
 import { get } from '../json-file.ts';
 import type { Curves, EvalCurve, TrainCurve } from './curves.ts';
 import type { KeptRun } from './kept-run.ts';
-import { isRunRecord, newRecord, recordFault, type AxisValue, type RunEnvironment, type RunRecord } from './record.ts';
+import { newRecord, recordFault, type AxisValue, type RunEnvironment, type RunRecord } from './record.ts';
 import { foldEvals, foldTrain, NO_SUMMARY } from './summary.ts';
 
 /** A file of a folder that the user chose. */
@@ -67,7 +76,7 @@ async function readRun(folder: string, parts: ReadonlyMap<Part, FolderFile>): Pr
     part = 'environment.json';
     const computedWith = environmentIn(JSON.parse(environment ?? ''), parsed);
     part = 'result.json';
-    return { record: recordOf(JSON.parse(result ?? ''), { folder, spec: parsed, curves, environment: computedWith }), curves };
+    return { record: recordOf(resultIn(result ?? ''), { folder, spec: parsed, curves, environment: computedWith }), curves };
   } catch (cause) {
     throw mangled(folder, part, cause instanceof Error ? cause.message.replace(/\.$/, '') : 'it is mangled', cause);
   }
@@ -80,43 +89,41 @@ interface RunParts {
   readonly environment: RunEnvironment;
 }
 
-/** @throws TypeError where the result is not one. */
-function recordOf(result: unknown, { folder, spec, curves, environment }: RunParts): KeptRun['record'] {
-  if (get(result, 'version') !== 1) throw new TypeError('it is of a version that this build does not read');
-  const data = get(result, 'data');
+/** @throws TypeError where a record cannot be made of it. */
+function recordOf(result: RunResult, { folder, spec, curves, environment }: RunParts): KeptRun['record'] {
+  const { data, endedAt } = result;
   const summary = foldEvals(foldEvals(foldTrain(NO_SUMMARY, curves.train), 'validation', curves.validation), 'ood', curves.ood);
-  const endedAt = get(result, 'endedAt');
-  const trainedMs = summary.trainedMs;
-  const record: unknown = {
-    ...newRecord({ id: String(get(result, 'id')), spec }, 0),
-    createdAt: typeof endedAt === 'number' ? endedAt - trainedMs : 0,
+  const record: RunRecord = {
+    ...newRecord({ id: result.id, spec }, 0),
+    createdAt: endedAt - summary.trainedMs,
     updatedAt: endedAt,
-    sweep: placeIn(folder, get(result, 'values')),
+    sweep: placeIn(folder, result.values),
     // What a step took was of all lanes. Which of them this one was is not written, and no checkpoint comes with it.
-    program: { id: get(result, 'id'), lane: 0, lanes: get(result, 'lanes') },
+    program: { id: result.id, lane: 0, lanes: result.lanes },
     state: 'finished',
-    step: get(result, 'steps'),
-    totalSteps: get(result, 'steps'),
-    msPerStep: get(result, 'msPerStep'),
+    step: result.steps,
+    totalSteps: result.steps,
+    msPerStep: result.msPerStep,
     summary,
     counts: {
-      parameters: get(result, 'parameters'),
-      nonEmbeddingParameters: get(result, 'nonEmbeddingParameters'),
-      flopsPerToken: get(result, 'flopsPerToken'),
+      parameters: result.parameters,
+      nonEmbeddingParameters: result.nonEmbeddingParameters,
+      flopsPerToken: result.flopsPerToken,
       tokensPerStep: tokensPerStep(spec),
     },
     data: {
-      name: get(data, 'name'),
-      contentHash: get(data, 'hash'),
-      vocab: get(data, 'vocab'),
-      bytesPerToken: get(data, 'bytesPerToken'),
-      trainTokens: get(data, 'trainTokens'),
-      entropyRateNats: get(data, 'entropyRateNats'),
+      name: data.name,
+      contentHash: data.hash,
+      ...(data.fileHash === undefined ? {} : { fileHash: data.fileHash }),
+      vocab: data.vocab,
+      bytesPerToken: data.bytesPerToken,
+      trainTokens: data.trainTokens,
+      entropyRateNats: data.entropyRateNats,
     },
     environment,
   };
   const fault = recordFault(record);
-  if (!isRunRecord(record)) throw new TypeError(`${fault} is not what it must be`);
+  if (fault !== null) throw new TypeError(`${fault} is not what it must be`);
   return record;
 }
 
@@ -124,8 +131,8 @@ function recordOf(result: unknown, { folder, spec, curves, environment }: RunPar
  * What the axes set; switches and casts as their JSON. Folders of one name with other axes are other sweeps: the axes are in the sweep's id,
  * and nothing that changes when more of its runs have ended.
  */
-function placeIn(folder: string, values: unknown): RunRecord['sweep'] {
-  if (typeof values !== 'object' || values === null || Object.keys(values).length === 0) return null;
+function placeIn(folder: string, values: RunResult['values']): RunRecord['sweep'] {
+  if (Object.keys(values).length === 0) return null;
   const axes = Object.entries(values).map(([path, value]: [string, AxisValue | object]): [string, AxisValue] => [
     path,
     typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
@@ -155,34 +162,33 @@ function environmentIn(written: unknown, spec: RunSpec): RunEnvironment {
   };
 }
 
-/** The lines of `metrics.jsonl`. @throws TypeError unless they are whole. */
+/** The curves of `metrics.jsonl`. @throws TypeError unless its lines are whole, and of steps that rise. */
 function curvesIn(text: string): Curves {
-  const lines = text.split('\n').filter((line) => line !== '');
-  const values: readonly unknown[] = lines.map((line): unknown => JSON.parse(line));
-  const number = (line: unknown, key: string): number => {
-    const value = get(line, key);
-    return typeof value === 'number' ? value : Number(get(get(line, 'nonFinite'), key) ?? Number.NaN);
-  };
-  const steps = Float64Array.from(values, (line) => number(line, 'step'));
+  const { lines, tornAt } = readMetrics(text);
+  if (tornAt !== null) throw new TypeError(`its line ${tornAt} is not whole`);
+  const steps = Float64Array.from(lines, ({ step }) => step);
   if (!steps.every((step, i) => step > (steps[i - 1] ?? 0))) throw new TypeError('its steps do not rise');
-  const column = (key: string): Float32Array => Float32Array.from(values, (line) => number(line, key));
   let trainedMs = 0;
   const train: TrainCurve = {
     steps,
-    lossNats: column('loss'),
-    gradNorm: column('gradNorm'),
-    learningRate: column('lr'),
-    epochs: column('epochs'),
-    timeMs: Float64Array.from(values, (line) => (trainedMs += number(line, 'ms') || 0)),
+    lossNats: Float32Array.from(lines, ({ loss }) => loss),
+    gradNorm: Float32Array.from(lines, ({ gradNorm }) => gradNorm),
+    learningRate: Float32Array.from(lines, ({ lr }) => lr),
+    epochs: Float32Array.from(lines, ({ epochs }) => epochs),
+    timeMs: Float64Array.from(lines, ({ ms }) => (trainedMs += ms || 0)),
   };
   const held = (split: 'validation' | 'ood'): EvalCurve => {
-    const there = values.filter((line) => get(line, split) !== undefined);
-    return {
-      steps: Float64Array.from(there, (line) => number(line, 'step')),
-      lossNats: Float64Array.from(there, (line) => number(line, split)),
-    };
+    const there = lines.flatMap(({ step, [split]: loss }) => (loss === undefined ? [] : [{ step, loss }]));
+    return { steps: Float64Array.from(there, ({ step }) => step), lossNats: Float64Array.from(there, ({ loss }) => loss) };
   };
   return { train, validation: held('validation'), ood: held('ood') };
+}
+
+/** The result of `result.json`. @throws TypeError unless it is one. */
+function resultIn(text: string): RunResult {
+  const { result, fault } = readResult(text);
+  if (result === null) throw new TypeError(fault);
+  return result;
 }
 
 function mangled(folder: string, part: Part, rule: string, cause?: unknown): SpecError {

@@ -1,7 +1,7 @@
 import { specFaults, type RunSpec } from '../../spec/index.ts';
 import type { RunState } from '../../worker/protocol.ts';
 import { isKeptEnds, type KeptEnds } from '../ends/kept-ends.ts';
-import { isStrings, isTexts, textIn } from './checks.ts';
+import { isStrings, isTextIfAny, isTexts, textIn } from './checks.ts';
 import { NO_SUMMARY, type RunSummary } from './summary.ts';
 
 export const RECORD_VERSION = 1;
@@ -42,7 +42,10 @@ export interface RunCounts {
 
 export interface RunData {
   readonly name: string;
+  /** Of what is trained on and held out, as the run's spec parts them. */
   readonly contentHash: string;
+  /** SHA-256 of the whole file, for one of the user's; left out for other sources, and by builds that did not record it. */
+  readonly fileHash?: string;
   readonly vocab: number;
   readonly bytesPerToken: number;
   readonly trainTokens: number;
@@ -192,6 +195,7 @@ const PARTS: { readonly [P in keyof RunRecord]-?: (value: unknown) => boolean } 
   data: (value) =>
     value === null ||
     (textIn(value, 'name', 'contentHash') &&
+      isTextIfAny(Reflect.get(Object(value), 'fileHash')) &&
       numbersIn(value, ['vocab', 'bytesPerToken', 'trainTokens'], isNumber) &&
       numbersIn(value, ['entropyRateNats'], isNumberOrNull)),
   environment: (value) =>
