@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { SpecError } from '../base/errors.ts';
 
@@ -58,7 +59,8 @@ export function makeFolder(path: string): void {
 
 /** Puts a whole file in place at once: whoever reads `path` sees the old file or the new one, never a part. @throws SpecError */
 export function writeWhole(path: string, data: string | ArrayBuffer): void {
-  const draft = `${path}.part${process.pid}`;
+  // Processes of several machines may share a folder, and a number.
+  const draft = `${path}.part${randomUUID()}`;
   onFile(path, () => {
     try {
       const file = openSync(draft, 'w');

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { IsoflopError, SpecError } from '../base/errors.ts';
+import type { Dataset } from '../data/index.ts';
 import type { AdapterReport } from '../gpu/index.ts';
 import { jsonLine, parseSpec, readMetrics, readResult, runIdOf } from '../spec/index.ts';
 import type { RunResult, RunSpec, StepLine, SweepRun } from '../spec/index.ts';
@@ -72,11 +73,11 @@ export class SweepFolder {
    *
    * @throws SpecError when it was trained on other data.
    */
-  checkpointOf({ id }: SweepRun, environment: Environment, dataHash: string): Checkpoint | null {
+  checkpointOf({ id }: SweepRun, environment: Environment, dataset: Data): Checkpoint | null {
     const path = join(this.path, id);
     const checkpoint = readCheckpoint(join(path, CHECKPOINT));
     if (checkpoint === null) return null;
-    if (checkpoint.dataHash !== dataHash) throw otherData(path);
+    if (checkpoint.dataHash !== dataset.contentHash) throw otherData(path, 'it has stopped on other data', dataset);
     const [spec] = checkpoint.specs;
     const sound = checkpoint.specs.length === 1 && spec !== undefined && runIdOf(spec) === id;
     if (!sound || !sameEnvironment(readTextIfAny(join(path, ENVIRONMENT)), environment)) return null;
@@ -118,7 +119,7 @@ export class SweepFolder {
         rule: 'another process writes there too',
         got: `${lines.length} lines of metrics`,
         expected: `${result.steps}, one a step`,
-        cure: 'Let one process at a time train a shard, then start this one again.',
+        cure: 'Start this one again: the run is trained anew.',
       });
     }
     writeWhole(join(path, RESULT), `${jsonLine(result)}\n`);
@@ -137,24 +138,41 @@ export class SweepFolder {
       });
   }
 
-  /** Writes down what is in the folder. */
+  /** Writes down what is in the folder; another process that shares it may do so at the same time. */
   writeIndex(): void {
+    for (let text = this.indexText(), written = ''; text !== written; text = this.indexText()) {
+      writeWhole(join(this.path, INDEX), text);
+      written = text;
+    }
+  }
+
+  private indexText(): string {
     const lines = this.ended()
       .map(({ result }) => `  ${jsonLine(result)}`)
       .join(',\n');
-    writeWhole(join(this.path, INDEX), `{"version":1,"runs":[\n${lines}\n]}\n`);
+    return `{"version":1,"runs":[\n${lines}\n]}\n`;
   }
 
   /** @throws SpecError unless an ended run was trained on this data. */
-  requireData({ id }: SweepRun, { data }: RunResult, dataHash: string): void {
-    if (data.hash !== dataHash) throw otherData(join(this.path, id));
+  requireData({ id }: SweepRun, { data }: RunResult, dataset: Data): void {
+    // The spec parts a file in one way: where the parts are the same, the files are.
+    if (data.hash !== dataset.contentHash)
+      throw otherData(join(this.path, id), 'its run is finished on other data, and not on this', dataset, data);
   }
 }
 
-function otherData(path: string): SpecError {
+/** What names data in words. */
+type Data = Pick<Dataset, 'name' | 'contentHash' | 'fileHash'>;
+
+function otherData(path: string, rule: string, { name, contentHash, fileHash }: Data, trained?: RunResult['data']): SpecError {
+  const words = (called: string, hash: string): string => `"${called}" (SHA-256 ${hash.slice(0, 8)})`;
+  // Hashes of two kinds would differ for the same file.
+  const whole = fileHash !== undefined && trained?.fileHash !== undefined;
   return new SpecError({
     where: `folder "${path}"`,
-    rule: 'its run was trained on other data',
+    rule,
+    got: words(name, whole || trained === undefined ? (fileHash ?? contentHash) : contentHash),
+    ...(trained === undefined ? {} : { expected: words(trained.name, (whole ? trained.fileHash : undefined) ?? trained.hash) }),
     cure: 'Name the data that it was started on with --data, or another folder with --out.',
   });
 }

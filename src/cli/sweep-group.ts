@@ -8,6 +8,7 @@ import { evaluatesAt, Loop, Trainer } from '../train/index.ts';
 import type { Checkpoint, KnownVerdicts, StepMetrics } from '../train/index.ts';
 import { adapterName } from './adapter.ts';
 import type { RunFolder } from './run-folder.ts';
+import type { RunLocks } from './run-locks.ts';
 import { StepLines } from './step-lines.ts';
 import type { Environment, SweepFolder } from './sweep-folder.ts';
 
@@ -25,6 +26,8 @@ export interface SweepContext {
   readonly choices: Choices;
   readonly environment: Environment;
   readonly folder: SweepFolder;
+  /** This process has those of the runs. */
+  readonly locks: RunLocks;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -55,7 +58,7 @@ interface Start {
 export async function trainGroup(context: SweepContext, runs: readonly SweepRun[], dataset: Dataset): Promise<void> {
   const startOf = (run: SweepRun): Start => ({
     run,
-    checkpoint: context.folder.checkpointOf(run, context.environment, dataset.contentHash),
+    checkpoint: context.folder.checkpointOf(run, context.environment, dataset),
   });
   const legs = legsOf(runs.map(startOf));
   for (let leg = legs.shift(); leg !== undefined && !context.signal.aborted; leg = legs.shift()) {
@@ -197,6 +200,7 @@ class Leg {
 
   /** Gives every lane its own figures, up to the first that is not finite. */
   private measured(metrics: StepMetrics): void {
+    this.context.locks.check();
     const { lanes, firstStep, targetStep } = this;
     for (const [i, lane] of lanes.entries()) {
       if (!lane.trains) continue;
@@ -223,6 +227,7 @@ class Leg {
     lane.lines.flush();
     lane.ended = true;
     const { context } = this;
+    context.locks.require(lane.run.id);
     const result = this.resultOf(lane);
     context.folder.end(lane.run, lane.folder, result);
     context.onEnd(result);
@@ -256,6 +261,7 @@ class Leg {
       data: {
         name: dataset.name,
         hash: dataset.contentHash,
+        ...(dataset.fileHash === undefined ? {} : { fileHash: dataset.fileHash }),
         vocab,
         trainTokens: train.length,
         bytesPerToken: dataset.bytesPerToken,
@@ -283,6 +289,7 @@ class Leg {
     for (const [i, lane] of this.lanes.entries()) {
       const state = all.lanes[i];
       if (state === undefined || !training.includes(lane)) continue;
+      this.context.locks.require(lane.run.id);
       lane.folder.save({ ...all, runId: lane.run.id, specs: [lane.run.spec], lanes: [state] });
     }
   }

@@ -118,9 +118,30 @@ export class SweepReport {
     this.io.out(`${[...cells.map(cell), of.join(' · ')].join('  ')}\n`);
   }
 
-  finish(interrupted: boolean): void {
+  /** Another process is done with runs of this one's. */
+  endedElsewhere(runs: number): void {
+    this.ended += runs;
+  }
+
+  /** A run's lock was left by a process that is gone. */
+  takenOver(id: string, holder: string): void {
+    this.io.err(`${this.group}: run ${id} is taken over from ${holder}, which is gone\n`);
+  }
+
+  /** Runs of the group are being trained by somebody else. */
+  leftTo(holder: string, runs: number): void {
+    this.io.err(`${this.group}: ${plural(runs, 'run')} of it ${are(runs)} being trained by ${holder}, and left to that\n`);
+  }
+
+  /** @param left runs that other processes train, and that have not ended. */
+  finish(interrupted: boolean, left: number): void {
     const { ended, total, io } = this;
-    const said = interrupted ? 'interrupted; what was trained is saved, and the same command goes on from it' : 'done';
+    const others = `done; ${plural(left, 'run')} ${are(left)} being trained by other processes: start the same command again when those are through`;
+    const said = interrupted
+      ? 'interrupted; what was trained is saved, and the same command goes on from it'
+      : left === 0
+        ? 'done'
+        : others;
     io.err(`${ended} of ${plural(total, 'run')} ${said}\n`);
   }
 }
@@ -129,6 +150,10 @@ function cell(text: string, i: number): string {
   const widths = [16, 8, 10, 10, 10];
   const width = widths[i];
   return width === undefined ? text : i < 2 ? text.padEnd(width) : text.padStart(width);
+}
+
+function are(number: number): string {
+  return number === 1 ? 'is' : 'are';
 }
 
 function plural(number: number, noun: string): string {

@@ -26,6 +26,7 @@ import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readText } from './files.ts';
 import type { Io } from './io.ts';
+import { RunLocks } from './run-locks.ts';
 import { parseJson, specName } from './spec-file.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import type { Environment } from './sweep-folder.ts';
@@ -45,6 +46,8 @@ const FLAGS = {
   'keep-checkpoints': 'switch',
 } as const;
 const MAX_SHARDS = 10_000;
+/** `EX_TEMPFAIL` of sysexits.h: nothing is wrong, and the same command may do more later. */
+const LEFT_TO_OTHERS = 75;
 
 interface Request {
   readonly shard: Shard;
@@ -75,7 +78,8 @@ export const sweep: Command = {
   --keep-checkpoints  leaves the last state of a run that has ended; else only its figures are kept
 
 A run whose loss or gradient is not finite is stopped, kept and marked as diverged; the others go on. Ctrl-C finishes the step, saves
-and exits with status 130.`,
+and exits with status 130. A run that another process trains in the same folder is left to it, as ID.lock beside its folder says; a lock
+whose process is gone is taken over. Where all else is done and such runs have not ended, the status is ${LEFT_TO_OTHERS}: start the command again.`,
   run: async (argv, io) => {
     const words = readWords(argv, FLAGS, ['SWEEP.json']);
     const lanes = words.value('lanes');
@@ -135,6 +139,14 @@ interface Setting {
   readonly signal: AbortSignal;
 }
 
+/** What all groups have in common. */
+interface Shared {
+  readonly folder: SweepFolder;
+  readonly locks: RunLocks;
+  readonly report: SweepReport;
+  readonly environment: Environment;
+}
+
 /** The runs of a shard on one device. */
 class Sweeping {
   private readonly setting: Setting;
@@ -153,7 +165,7 @@ class Sweeping {
       const result = folder?.resultOf(run) ?? null;
       if (result === null) continue;
       // What a file holds, the spec does not say.
-      if (readsFile(run) && !request.plan) folder?.requireData(run, result, (await this.dataset(run.spec)).contentHash);
+      if (readsFile(run) && !request.plan) folder?.requireData(run, result, await this.dataset(run.spec));
       ended.set(run.id, result);
       // What another adapter took says nothing of this one.
       if (result.adapter === adapterName(gpu.report) && result.software === gpu.report.software)
@@ -177,10 +189,20 @@ class Sweeping {
     const report = new SweepReport(io, { json: request.json, total: runs.length, ended: ended.size });
     report.begin(plan, gpu.report);
     const environment = { build: version, sources: sourcesHash(), runtime: `node ${process.versions.node}`, adapter: gpu.report };
-    await this.train(plan, folder, report, environment, { verdicts, choices });
+    const locks = new RunLocks(request.out ?? '');
+    let left: readonly SweepRun[];
+    try {
+      left = await this.train(plan, { folder, locks, report, environment }, { verdicts, choices });
+    } finally {
+      locks.close();
+    }
     folder.writeIndex();
-    report.finish(signal.aborted);
-    return signal.aborted ? Number(signal.reason) : 0;
+    // They may have ended meanwhile.
+    const open = left.filter((run) => folder.resultOf(run) === null);
+    report.endedElsewhere(left.length - open.length);
+    report.finish(signal.aborted, open.length);
+    if (signal.aborted) return Number(signal.reason);
+    return open.length === 0 ? 0 : LEFT_TO_OTHERS;
   }
 
   private plan(runs: readonly SweepRun[], choices: Choices): SweepPlan {
@@ -195,24 +217,27 @@ class Sweeping {
     });
   }
 
+  /** @returns the runs that were left to other processes. */
   private async train(
     { groups }: SweepPlan,
-    folder: SweepFolder,
-    report: SweepReport,
-    environment: Environment,
+    shared: Shared,
     known: { verdicts: KnownVerdicts; choices: Choices },
-  ): Promise<void> {
+  ): Promise<readonly SweepRun[]> {
     const { gpu, io, signal } = this.setting;
+    const { report, locks } = shared;
+    const left: SweepRun[] = [];
     for (const [i, group] of groups.entries()) {
       const [first] = group.runs;
       if (first === undefined || signal.aborted) break;
       report.beginGroup(i, groups.length, group);
+      const { mine, others } = this.take(group.runs, shared);
+      left.push(...others);
+      if (mine.length === 0) continue;
       await trainGroup(
         {
           gpu,
           ...known,
-          environment,
-          folder,
+          ...shared,
           signal,
           now: () => io.now(),
           onEnd: (result) => report.end(result),
@@ -226,10 +251,38 @@ class Sweeping {
             });
           },
         },
-        group.runs,
+        mine,
         await this.dataset(first.spec),
       );
+      for (const { id } of mine) locks.release(id);
     }
+    return left;
+  }
+
+  /** Takes the runs that nobody else trains, and of which nobody has come to the end since the sweep was planned. */
+  private take(
+    runs: readonly SweepRun[],
+    { folder, locks, report }: Shared,
+  ): { readonly mine: readonly SweepRun[]; readonly others: readonly SweepRun[] } {
+    const mine: SweepRun[] = [];
+    const others = new Map<string, SweepRun[]>();
+    let ended = 0;
+    for (const run of runs) {
+      const taken = locks.take(run.id);
+      if (taken.kind === 'held') {
+        others.set(taken.by, [...(others.get(taken.by) ?? []), run]);
+        continue;
+      }
+      if (taken.after !== null) report.takenOver(run.id, taken.after);
+      if (folder.resultOf(run) === null) mine.push(run);
+      else {
+        locks.release(run.id);
+        ended += 1;
+      }
+    }
+    report.endedElsewhere(ended);
+    for (const [by, held] of others) report.leftTo(by, held.length);
+    return { mine, others: [...others.values()].flat() };
   }
 
   /** The data of a spec; the last one is remembered, as neighbours mostly share it. */

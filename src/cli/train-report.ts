@@ -77,6 +77,7 @@ export function jsonReport(facts: RunFacts, io: Io): Report {
         adapter: adapterName(adapter),
         software: adapter.software,
         dataHash: dataset.contentHash,
+        ...(dataset.fileHash === undefined ? {} : { fileHash: dataset.fileHash }),
         runId,
         checkpoint,
         ...(dataset.notes.length === 0 ? {} : { notes: dataset.notes }),

@@ -60,6 +60,8 @@ export interface Dataset {
   readonly bytesPerToken: number;
   /** SHA-256 over all parts before tokenization, 64 hex digits: equal exactly when the data is equal. */
   readonly contentHash: string;
+  /** SHA-256 of the whole file, 64 hex digits: the same however it is parted. Files only. */
+  readonly fileHash?: string;
   /** What a user should know about this data, as sentences. */
   readonly notes: readonly string[];
 }
@@ -106,6 +108,7 @@ export async function prepareDataset(input: DataInput, options: DataOptions): Pr
     ...measures(train, tokenizer),
     entropyRateNats: null,
     contentHash: await hashParts([parts.train, parts.validation, parts.ood]),
+    ...(input.kind === 'file' ? { fileHash: hexOf(await digestOf(input.bytes)) } : {}),
     notes,
   };
 }
@@ -185,9 +188,15 @@ function windowOrNull(bytes: Uint8Array | null, tokenizer: Tokenizer, context: n
 async function hashParts(parts: readonly (Uint8Array | null)[]): Promise<string> {
   const digests = new Uint8Array(32 * parts.length);
   for (const [i, part] of parts.entries()) {
-    const owned = new Uint8Array(part ?? new Uint8Array(0));
-    digests.set(new Uint8Array(await crypto.subtle.digest('SHA-256', owned)), 32 * i);
+    digests.set(await digestOf(part ?? new Uint8Array(0)), 32 * i);
   }
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', digests));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(await digestOf(digests));
+}
+
+async function digestOf(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
+}
+
+function hexOf(digest: Uint8Array): string {
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,7 +2,7 @@ import type { Probe } from '../base/probe.ts';
 import { isTuned } from '../base/tuned.ts';
 import { hasMeasureRow, isMeasureResult } from './measure-check.ts';
 import type { CommandType, Event, Replies } from './protocol.ts';
-import { boolean, fits, list, nothing, nullOr, number, object, of, string, strings, type Shape } from './shape.ts';
+import { boolean, fits, list, nothing, nullOr, number, object, of, optional, string, strings, type Shape } from './shape.ts';
 
 const floats = (value: unknown): boolean => value instanceof Float32Array;
 
@@ -20,6 +20,7 @@ const DATA: Shape = {
   entropyRateNats: nullOr(number),
   bytesPerToken: number,
   contentHash: string,
+  fileHash: optional(string),
   notes: strings,
 };
 const data = (value: unknown): boolean => fits(value, DATA);

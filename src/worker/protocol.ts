@@ -462,7 +462,10 @@ export interface DataReport {
   /** Exact entropy rate, for sources that have one. */
   readonly entropyRateNats: number | null;
   readonly bytesPerToken: number;
+  /** Of what is trained on and held out, as the spec parts them. */
   readonly contentHash: string;
+  /** SHA-256 of the whole file, the same however it is parted; only for one of the user's. */
+  readonly fileHash?: string;
   readonly notes: readonly string[];
 }
 

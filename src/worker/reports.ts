@@ -16,7 +16,7 @@ export function deviceReport(
 }
 
 export function dataReport(dataset: Dataset): DataReport {
-  const { name, train, validation, ood, vocab, contentHash, notes, bytesPerToken, entropyRateNats } = dataset;
+  const { name, train, validation, ood, vocab, contentHash, fileHash, notes, bytesPerToken, entropyRateNats } = dataset;
   return {
     name,
     trainTokens: train.length,
@@ -28,6 +28,7 @@ export function dataReport(dataset: Dataset): DataReport {
     entropyRateNats,
     bytesPerToken,
     contentHash,
+    ...(fileHash === undefined ? {} : { fileHash }),
     notes,
   };
 }

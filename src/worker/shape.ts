@@ -15,6 +15,10 @@ export const nullOr =
   (check: (value: unknown) => boolean) =>
   (value: unknown): boolean =>
     value === null || check(value);
+export const optional =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === undefined || check(value);
 export const of =
   (shape: Shape) =>
   (value: unknown): boolean =>

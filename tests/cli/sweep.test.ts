@@ -1,4 +1,5 @@
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { expandSweep, parseSweep, sweepToHash } from '../../src/spec/index.ts';
@@ -157,6 +158,35 @@ describe('isoflop sweep', () => {
     expect(contents(scratch.at('out'))).toEqual(contents(shared.at('whole')));
   });
 
+  it('started twice at once, trains each run once between them, to the very results of one', async () => {
+    const scratch = new Scratch();
+    const twice = [...words, '--lanes', '1', '--out', scratch.at('out')];
+    const both = await Promise.all([isoflop(twice), isoflop(twice)]);
+    const ids = both.flatMap(({ out }) => resultsOf(out).map(({ id }) => id));
+    expect(ids.toSorted()).toEqual(RUNS.map(({ id }) => id).toSorted());
+    // Whoever was through while the other still trained has said so.
+    for (const { status, err } of both)
+      expect([status, /runs? (is|are) being trained by other processes/.test(err)]).toEqual(
+        status === 0 ? [0, false] : [75, true],
+      );
+    expect(both.map(({ status }) => status)).toContain(0);
+    expect(readdirSync(scratch.at('out')).filter((name) => name.endsWith('.lock'))).toEqual([]);
+    expect(contents(scratch.at('out'))).toEqual(contents(shared.at('whole')));
+    const index = JSON.parse(readFileSync(scratch.at('out/index.json'), 'utf8')) as { runs: Result[] };
+    expect(index.runs).toHaveLength(2);
+  });
+
+  it('writes over no result of a later build', async () => {
+    const scratch = new Scratch();
+    cpSync(shared.at('whole'), scratch.at('out'), { recursive: true });
+    const path = scratch.at(`out/${RUNS[0]?.id ?? ''}/result.json`);
+    writeFileSync(path, '{"version":2,"news":true}');
+    const said = await isoflop([...words, '--out', scratch.at('out')]);
+    expect(said.status).toBe(1);
+    expect(said.err).toContain(`isoflop sweep: file "${path}": it is of a version that this build does not read. Use the build`);
+    expect(readFileSync(path, 'utf8')).toBe('{"version":2,"news":true}');
+  });
+
   it('keeps the last state of a run where asked, and ends one that was cut off before its last word', async () => {
     const scratch = new Scratch();
     const one = scratch.put('one.json', { ...SWEEP, axes: [{ path: 'optimizer.lr', values: [1e-3] }] });
@@ -291,7 +321,13 @@ describe('isoflop sweep refuses', () => {
     expect(resultsOf((await run('to be or not to be '.repeat(20))).out)).toHaveLength(2);
     const other = await run('the rest is silence '.repeat(20));
     expect(other.status).toBe(1);
-    expect(other.err).toContain('its run was trained on other data. Name the data that it was started on with --data');
+    const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+    const [mine, yours] = ['to be or not to be ', 'the rest is silence '].map((text) => hash(text.repeat(20)));
+    expect(other.err).toContain(
+      `its run is finished on other data, and not on this: got "text.txt" (SHA-256 ${yours?.slice(0, 8)}), expected "text.txt" (SHA-256 ${mine?.slice(0, 8)}). Name the data that it was started on with --data`,
+    );
+    const kept = Object.values(contents(scratch.at('out'))).map(({ result }) => (result as { data: unknown }).data);
+    expect(kept).toMatchObject([{ fileHash: mine }, { fileHash: mine }]);
     const markov = scratch.put('markov.json', { base: { data: { source: 'markov' } }, recipe: { kind: 'seeds', seeds: 2 } });
     const surplus = await isoflop(['sweep', markov, '--out', scratch.at('none'), ...data]);
     expect(surplus.err).toContain('--data: no run of the sweep reads a file');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { SpecError } from '../../src/base/errors.ts';
 import { Batcher } from '../../src/data/batches.ts';
@@ -66,6 +67,19 @@ describe('prepareDataset', () => {
     expect(await hash(noise)).toMatch(/^[0-9a-f]{64}$/);
     expect(await hash(noise)).toBe(await hash(noise.slice()));
     expect(await hash(changed)).not.toBe(await hash(noise));
+  });
+
+  it('tells which file it was by the hash of its bytes, however it is parted', async () => {
+    const hashes = async (bytes: Uint8Array, change: object): Promise<(string | undefined)[]> => {
+      const { contentHash, fileHash } = await prepareDataset(file(bytes), { ...byteOptions, ...change });
+      return [fileHash, contentHash];
+    };
+    const whole = createHash('sha256').update(noise).digest('hex');
+    const parted = await Promise.all([{}, { context: 300 }, { order: 'sequential' }].map((change) => hashes(noise, change)));
+    expect(parted.map(([fileHash]) => fileHash)).toEqual([whole, whole, whole]);
+    expect(new Set(parted.map(([, contentHash]) => contentHash)).size).toBe(3);
+    const corpus = { kind: 'corpus', name: 'sotu', train: prose, validation: null, ood: null } as const;
+    expect(await prepareDataset(corpus, byteOptions)).not.toHaveProperty('fileHash');
   });
 
   it('takes corpora as they are split, and notes parts that are too short', async () => {

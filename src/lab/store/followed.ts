@@ -111,14 +111,15 @@ export class Followed {
   beginnings(report: RunReport, device: DeviceReport | null): readonly Beginning[] {
     const { totalSteps } = this.run;
     const { parameters, nonEmbeddingParameters, flopsPerToken, tokensPerStep } = report;
-    const { name, contentHash, vocab, bytesPerToken, trainTokens, entropyRateNats } = report.data;
+    const { name, contentHash, fileHash, vocab, bytesPerToken, trainTokens, entropyRateNats } = report.data;
+    const file = fileHash === undefined ? {} : { fileHash };
     return this.lanes.map(({ run }) => ({
       run,
       afterStep: report.startStep,
       facts: {
         totalSteps,
         counts: { parameters, nonEmbeddingParameters, flopsPerToken, tokensPerStep },
-        data: { name, contentHash, vocab, bytesPerToken, trainTokens, entropyRateNats },
+        data: { name, contentHash, ...file, vocab, bytesPerToken, trainTokens, entropyRateNats },
         environment: environmentOf(run.spec, report, device),
       },
     }));
