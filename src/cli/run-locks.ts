@@ -92,7 +92,7 @@ export class RunLocks {
   }
 
   close(): void {
-    for (const id of [...this.held.keys()]) this.release(id);
+    for (const id of this.held.keys()) this.release(id);
   }
 
   /** To be called before anything of a run is written. @throws SpecError where another process has taken one of the runs over. */

@@ -132,6 +132,7 @@ export { RESTORABLE_MS, RunStore } from './store/store.ts';
 export { differing, filterRuns, sortRuns } from './store/table.ts';
 export { MOST_CURVES, RunsDesk } from './runs-desk.ts';
 export { recordTitle, RUNS_VIEW_START, runsQuery, runsViewOf, shownColumns, shownRuns, type RunsView } from './runs-view.ts';
+export { onCounted, ownFiles, type OwnFiles } from './sweep/own-file.ts';
 export { SweepDesk } from './sweep/sweep-desk.ts';
 export {
   lossesAt,

@@ -114,7 +114,7 @@ export class LabSweepQueue extends LabElement {
   @state() private doneOpen = false;
 
   override render(): unknown {
-    const { record, groups, runs, runsDone, runsOnAnotherFile, flops, flopsDone, etaMs, peakBytes } = this.queue;
+    const { record, groups, runs, runsDone, runsOnAnotherFile, files, flops, flopsDone, etaMs, peakBytes } = this.queue;
     const running = this.desk.runningId === record.id;
     const title = sweepTitle(record.sweep);
     const lost = groups.reduce((sum, { diverged }) => sum + diverged.length, 0);
@@ -133,7 +133,7 @@ export class LabSweepQueue extends LabElement {
       ${
         runsOnAnotherFile === 0
           ? nothing
-          : html`<p class="small muted blocked" role="status">${anotherFileWords(runsOnAnotherFile)}</p>`
+          : html`<p class="small muted blocked" role="status">${anotherFileWords(runsOnAnotherFile, files)}</p>`
       }
       <p class="small muted base">About ${runTitle({ ...record.sweep.base, name: '' })}: ${baseWords(record.sweep.base)}</p>
       <dl>

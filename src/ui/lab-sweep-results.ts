@@ -35,6 +35,8 @@ export class LabSweepResults extends LabSweepElement {
   @property({ attribute: false }) runs: readonly SweptRun[] = [];
   @property({ attribute: false }) axes: readonly SweptAxis[] = [];
   @property({ attribute: false }) view!: SweepsView;
+  /** Which of the user's files they are of, where that must be said. */
+  @property() files: string | null = null;
   /** Links to a fit of these runs, and to their curves. */
   @property() lawsHref = '';
   @property() runsHref = '';
@@ -74,6 +76,7 @@ export class LabSweepResults extends LabSweepElement {
           : html`<a class="small" data-link="laws" href=${this.lawsHref}>Fit a law to these runs</a>
               <a class="small" data-link="runs" href=${this.runsHref}>Their curves over training, on the Runs page</a>`
       }
+      ${this.files === null ? nothing : html`<span class="small muted" role="status" data-files>${this.files}</span>`}
     </section>`;
   }
 }

@@ -2,7 +2,9 @@ import { css, html, nothing } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import {
   lawsQuery,
+  onCounted,
   outcomeOf,
+  ownFiles,
   RUNS_VIEW_START,
   RunsDesk,
   runsQuery,
@@ -11,6 +13,8 @@ import {
   sweptAxes,
   sweptRecords,
   sweptRuns,
+  type Lab,
+  type OwnFiles,
   type RunRecord,
   type SweepDesk,
   type SweepRecord,
@@ -24,7 +28,7 @@ import { LabElement } from './lab-element.ts';
 import type { LabSweepBuilder } from './lab-sweep-builder.ts';
 import type { ListedSweep } from './lab-sweep-list.ts';
 import { sharedStyles } from './shared-styles.ts';
-import { shownState, sweepTitle } from './sweep-words.ts';
+import { filesWords, shownState, sweepTitle } from './sweep-words.ts';
 import { Throttle } from './throttle.ts';
 import './lab-notices.ts';
 import './lab-sweep-builder.ts';
@@ -50,8 +54,11 @@ interface Placed {
   readonly id: string;
   readonly kept: boolean;
   readonly records: readonly RunRecord[];
+  readonly file: Lab['file'];
+  /** As far as they are of the file that counts. */
   readonly runs: readonly SweptRun[];
   readonly axes: readonly SweptAxis[];
+  readonly files: OwnFiles;
 }
 
 /** Sweeps: the one that is being made, those that are kept with their queues, and what their runs came to. */
@@ -78,7 +85,7 @@ export class LabSweepsPage extends LabElement {
 
   @property({ attribute: false }) address!: Address;
   @query('lab-sweep-builder') private readonly builder!: LabSweepBuilder | null;
-  protected override readonly topics = ['device'] as const;
+  protected override readonly topics = ['device', 'data'] as const;
   readonly #draft = new SweepDraft();
   /** The plan of the address as it was last read or written here. */
   #plan = '';
@@ -163,7 +170,7 @@ export class LabSweepsPage extends LabElement {
   #opened(desk: SweepDesk, id: string, records: readonly RunRecord[]): unknown {
     const record = desk.sweeps?.find((each) => each.id === id);
     const queue = desk.queueOf(id);
-    const { runs, axes } = this.#placed(id, record, records);
+    const { runs, axes, files } = this.#placed(id, record, records);
     if (desk.sweeps === null || this.#runs?.runs === null)
       return html`<section class="card"><p class="muted">Reading…</p></section>`;
     if (record === undefined && runs.length === 0)
@@ -174,7 +181,7 @@ export class LabSweepsPage extends LabElement {
         queue === null
           ? record === undefined
             ? html`<section class="card">
-                <h2>${this.#foreignTitle(runs)}</h2>
+                <h2>${this.#foreignTitle(id, runs)}</h2>
                 <p class="small muted">Its runs are kept here; what else belongs to it is not, so that it cannot be resumed.</p>
               </section>`
             : html`<section class="card">
@@ -187,6 +194,7 @@ export class LabSweepsPage extends LabElement {
         .runs=${runs}
         .axes=${axes}
         .view=${this.address.sweeps}
+        .files=${filesWords(files)}
         lawsHref=${`#laws?${lawsQuery(sweepLawsView(id, runs)).toString()}`}
         runsHref=${`#runs?${runsQuery({ ...RUNS_VIEW_START, sweep: id }).toString()}`}
       ></lab-sweep-results>`;
@@ -195,9 +203,15 @@ export class LabSweepsPage extends LabElement {
   /** The runs of a sweep as they stand, the same object as long as they do: what shows them has nothing to do then. */
   #placed(id: string, record: SweepRecord | undefined, records: readonly RunRecord[]): Placed {
     const last = this.#last;
-    if (last !== null && last.id === id && last.kept === (record !== undefined) && last.records === records) return last;
-    const runs = record === undefined ? sweptRecords(id, records) : sweptRuns(this.#runsOf(record), records);
-    this.#last = { id, kept: record !== undefined, records, runs, axes: sweptAxes(runs) };
+    const { file } = this.lab;
+    const same = last?.id === id && last.kept === (record !== undefined) && last.records === records && last.file === file;
+    if (last !== null && same) return last;
+    const all = record === undefined ? sweptRecords(id, records) : sweptRuns(this.#runsOf(record), records);
+    const files = ownFiles(
+      all.flatMap((run) => run.record ?? []),
+      file,
+    );
+    this.#last = { id, kept: record !== undefined, records, file, runs: onCounted(all, files), axes: sweptAxes(all), files };
     return this.#last;
   }
 
@@ -210,7 +224,7 @@ export class LabSweepsPage extends LabElement {
       const state = shownState(desk, record.id, record.state);
       const badge = BADGES[state];
       const running = state === 'running';
-      return { id: record.id, title: sweepTitle(record.sweep), badge, running, runs: ids.length, ...countsOf(found) };
+      return { id: record.id, title: sweepTitle(record.sweep), badge, running, runs: ids.length, ...this.#countsOf(found) };
     });
     const known = new Set([...(desk.sweeps ?? []), ...desk.removed].map(({ id }) => id));
     const foreign = new Map<string, RunRecord[]>();
@@ -219,15 +233,23 @@ export class LabSweepsPage extends LabElement {
       foreign.set(record.sweep.id, [...(foreign.get(record.sweep.id) ?? []), record]);
     }
     const others = [...foreign].map(([id, found]): ListedSweep => {
-      const title = this.#foreignTitle(sweptRecords(id, found));
-      return { id, title, badge: 'RUNS ONLY', running: false, runs: found.length, ...countsOf(found) };
+      const title = this.#foreignTitle(id, sweptRecords(id, found));
+      return { id, title, badge: 'RUNS ONLY', running: false, runs: found.length, ...this.#countsOf(found) };
     });
     return [...kept, ...others];
   }
 
-  #foreignTitle(runs: readonly SweptRun[]): string {
+  #countsOf(records: readonly RunRecord[]): Pick<ListedSweep, 'done' | 'diverged'> {
+    const { isOther } = ownFiles(records, this.lab.file);
+    const found = records.filter((record) => !isOther(record));
+    const outcomes = found.map((record) => outcomeOf({ id: record.id, values: {}, spec: record.spec, record }));
+    const diverged = outcomes.filter((outcome) => outcome === 'diverged').length;
+    return { done: outcomes.filter((outcome) => outcome === 'done').length + diverged, diverged };
+  }
+
+  #foreignTitle(id: string, runs: readonly SweptRun[]): string {
     const name = runs[0]?.spec.name ?? '';
-    return name === '' ? `Sweep ${runs[0]?.record?.sweep?.id.slice(0, 6) ?? ''}` : name;
+    return name === '' ? `Sweep ${id.slice(0, 6)}` : name;
   }
 
   #runsOf({ id, sweep }: SweepRecord): readonly SweepRun[] {
@@ -294,10 +316,4 @@ export class LabSweepsPage extends LabElement {
     await desk.remove(id);
     this.address.setSweeps({ sweep: '' });
   }
-}
-
-function countsOf(found: readonly RunRecord[]): Pick<ListedSweep, 'done' | 'diverged'> {
-  const outcomes = found.map((record) => outcomeOf({ id: record.id, values: {}, spec: record.spec, record }));
-  const diverged = outcomes.filter((outcome) => outcome === 'diverged').length;
-  return { done: outcomes.filter((outcome) => outcome === 'done').length + diverged, diverged };
 }

@@ -1,4 +1,4 @@
-import type { Lab, LossCurve, LossesAt, RunCell, SweepDesk, SweepDraft, SweepRecord, SweptAxis } from '../lab/index.ts';
+import type { Lab, LossCurve, LossesAt, OwnFiles, RunCell, SweepDesk, SweepDraft, SweepRecord, SweptAxis } from '../lab/index.ts';
 import {
   columnsOf,
   fieldAt,
@@ -151,8 +151,20 @@ export function sweepBlockedWords({ deviceState, run, comparisons, kernels }: La
 }
 
 /** What is said of runs that ended on another file than the one at hand. */
-export function anotherFileWords(count: number): string {
-  return `${runsWords(count)} ended on another file than yours of now: training ${count === 1 ? 'it' : 'them'} on this one replaces what came of that.`;
+/** What runs that ended on another file than the one that counts are to a queue. */
+export function anotherFileWords(count: number, { counted, atHand }: OwnFiles): string {
+  const file = atHand || counted === null ? 'yours of now' : `“${counted.name}”, which was trained on last`;
+  return `${runsWords(count)} ended on another file than ${file}: training ${count === 1 ? 'it' : 'them'} on this one replaces what came of that.`;
+}
+
+/** Which of the user's files results are of, where runs were trained on several; null: there is nothing to say. */
+export function filesWords({ counted, atHand, others }: OwnFiles): string | null {
+  if (counted === null || others.length === 0) return null;
+  const left = others.map(({ name, runs }) => `${runsWords(runs)} on “${name}”`).join(', ');
+  const are = others.length === 1 && others[0]?.runs === 1 ? 'is' : 'are';
+  const file = atHand ? 'your file of now' : 'the file that was trained on last';
+  const cure = atHand ? '' : `: open ${others.length === 1 ? 'that file' : 'one of those files'} to see those instead`;
+  return `Of the runs on “${counted.name}”, ${file}. ${left} ${are} left out${cure}.`;
 }
 
 export const UNTIMED = 'unknown until something like it was timed';

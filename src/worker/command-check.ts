@@ -159,6 +159,7 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
     return { type: 'planSweep', id, runs, paths: f.paths('paths'), ...groups };
   },
   addFile: (f, id) => ({ type: 'addFile', id, name: f.string('name'), bytes: f.bytes('bytes') }),
+  files: (_, id) => ({ type: 'files', id }),
   start: (f, id) => ({
     type: 'start',
     id,
@@ -166,6 +167,7 @@ const READERS: { readonly [T in CommandType]: Reader<T> } = {
     specs: f.list('specs').map((spec) => parseSpec(spec)),
     ...(f.get('checkpoint') === undefined ? {} : { checkpoint: f.bytes('checkpoint') }),
     ...f.flag('stored'),
+    ...(f.get('fileHash') === undefined ? {} : { fileHash: f.string('fileHash') }),
     ...f.flag('hold'),
     ...f.flag('silent'),
   }),

@@ -48,7 +48,15 @@ const GROUP: Shape = {
   refusal: nullOr(string),
 };
 
-const CHECKPOINT: Shape = { runId: string, spec: object, step: number, totalSteps: number, sizeBytes: number, savedAt: number };
+const CHECKPOINT: Shape = {
+  runId: string,
+  spec: object,
+  lanes: optional(strings),
+  step: number,
+  totalSteps: number,
+  sizeBytes: number,
+  savedAt: number,
+};
 const checkpoint = (value: unknown): boolean => fits(value, CHECKPOINT);
 
 const DEVICE: Shape = {
@@ -120,6 +128,7 @@ const REPLIES: { readonly [T in CommandType]: (value: unknown) => boolean } = {
   forecast: (value) => fits(value, FORECAST),
   planSweep: of({ groups: list(of(GROUP)) }),
   addFile: data,
+  files: list(of({ name: string, hash: string })),
   start: (value) =>
     fits(value, { ...FORECAST, data, startStep: number, lanes: number, tunedKernels: number, choices: list(strings) }),
   pause: nothing,

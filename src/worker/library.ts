@@ -3,6 +3,7 @@ import { CorpusShelf, prepareDataset } from '../data/index.ts';
 import type { BpeModel, Corpus, CorpusName, Dataset, Fetch } from '../data/index.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { hashBytes, openDataset, type TokenizerShelf } from '../train/index.ts';
+import type { FileReport } from './protocol.ts';
 import type { Entry, Vault } from './storage.ts';
 
 export interface LibraryOptions {
@@ -17,6 +18,8 @@ export interface LibraryOptions {
 export interface OpenOptions {
   /** The data that a checkpoint was trained on: of the user's files the one that gives it is taken. */
   readonly wanted?: { readonly dataHash: string; readonly fileKey: string | null };
+  /** SHA-256 of the file of the user's that it must be. */
+  readonly fileHash?: string;
   readonly onTokenizer?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -76,6 +79,16 @@ export class Library {
     return dataset;
   }
 
+  /** The user's files that are at hand: the one that was added last first, then the newest. */
+  async files(): Promise<FileReport[]> {
+    const kept = await this.vault.list(FILES).catch((): Entry[] => []);
+    const others = kept.filter(({ key }) => key !== this.file?.key).map((entry) => ({ key: entry.key, name: nameOf(entry) }));
+    return [...(this.file === null ? [] : [this.file]), ...others].map(({ key, name }) => ({
+      name,
+      hash: key.slice(FILES.length),
+    }));
+  }
+
   /** The data of a spec. The last one is remembered, so that a forecast and the start after it prepare it once. */
   open(data: RunSpec['data'], options: OpenOptions = {}): Promise<Opened> {
     const key = this.cacheKey(data, options);
@@ -94,12 +107,16 @@ export class Library {
     return this.last?.key === this.cacheKey(data, {}) ? this.last.opened : null;
   }
 
-  private cacheKey({ source, tokenizer, merges, markov, context, order }: RunSpec['data'], { wanted }: OpenOptions): string {
-    const file = source === 'file' ? [wanted ?? this.file?.key ?? null, order === 'sequential'] : [];
+  private cacheKey(
+    { source, tokenizer, merges, markov, context, order }: RunSpec['data'],
+    { wanted, fileHash }: OpenOptions,
+  ): string {
+    const fileKey = fileHash === undefined ? (this.file?.key ?? null) : `${FILES}${fileHash}`;
+    const file = source === 'file' ? [wanted ?? null, fileKey, order === 'sequential'] : [];
     return JSON.stringify([source, source === 'markov' ? markov : tokenizer, tokenizer === 'bpe' ? merges : 0, context, ...file]);
   }
 
-  private async prepare(data: RunSpec['data'], { wanted, onTokenizer, signal }: OpenOptions): Promise<Opened> {
+  private async prepare(data: RunSpec['data'], { wanted, fileHash, onTokenizer, signal }: OpenOptions): Promise<Opened> {
     const options = {
       tokenizers: this.tokenizers(),
       ...(onTokenizer === undefined ? {} : { onTokenizer }),
@@ -111,9 +128,12 @@ export class Library {
       return { dataset: await openDataset(data, { corpus, file }, options), fileKey: null };
     }
     for await (const file of this.candidates(wanted)) {
+      if (fileHash !== undefined && file.key !== `${FILES}${fileHash}`) continue;
       const dataset = await openDataset(data, { corpus, file: () => Promise.resolve(file) }, options);
       if (wanted === undefined || dataset.contentHash === wanted.dataHash) return { dataset, fileKey: file.key };
+      if (fileHash !== undefined) throw ofAnotherFile(file.name);
     }
+    if (fileHash !== undefined) throw noFile('The file that the run is to be trained on is no longer kept: add that file again.');
     throw noFile(wanted === undefined ? undefined : 'The run was trained on a file that is no longer kept: add that file again.');
   }
 
@@ -160,6 +180,15 @@ export class Library {
 
 function noFile(cure = 'Drop a file on the page, or choose another source.'): SpecError {
   return new SpecError({ where: 'spec data.source', rule: 'there is no file of yours to train on', got: 'file', cure });
+}
+
+function ofAnotherFile(name: string): SpecError {
+  return new SpecError({
+    where: 'checkpoint',
+    rule: 'it was trained on another file than the one at hand',
+    got: `"${name}"`,
+    cure: 'Add the file that the run was started on.',
+  });
 }
 
 function nameOf({ meta }: Entry): string {

@@ -49,10 +49,13 @@ export type Command =
     }
   /** Keeps a file of the user's as the `file` source; transfers `bytes`. Replies {@link DataReport} as bytes. */
   | { readonly type: 'addFile'; readonly id: number; readonly name: string; readonly bytes: ArrayBuffer }
+  /** The user's files that are at hand: the one added last, then those that storage keeps, newest first. Replies {@link FileReport}[]. */
+  | { readonly type: 'files'; readonly id: number }
   /**
    * Loads data, builds, compiles and trains. One spec per lane; they may differ in laneable fields only. Replies {@link RunReport}
    * once the first step can run. With `checkpoint` (safetensors, transferred) or `stored` (resume what storage holds of `runId`)
-   * it continues exactly where that stands. `hold` leaves the run paused before its first step; a `silent` one samples no text until it is
+   * it continues exactly where that stands. With `fileHash` the `file` source is the user's file of that hash and no other: refused where it
+   * is not at hand, and where the checkpoint is of another. `hold` leaves the run paused before its first step; a `silent` one samples no text until it is
    * told how to.
    */
   | {
@@ -62,6 +65,7 @@ export type Command =
       readonly specs: readonly RunSpec[];
       readonly checkpoint?: ArrayBuffer;
       readonly stored?: boolean;
+      readonly fileHash?: string;
       readonly hold?: boolean;
       readonly silent?: boolean;
     }
@@ -128,6 +132,7 @@ export interface Replies {
   forecast: Forecast;
   planSweep: SweepPlanReport;
   addFile: DataReport;
+  files: readonly FileReport[];
   start: RunReport;
   pause: null;
   resume: null;
@@ -469,6 +474,13 @@ export interface DataReport {
   readonly notes: readonly string[];
 }
 
+/** A file of the user's. */
+export interface FileReport {
+  readonly name: string;
+  /** SHA-256 of its bytes, as in {@link DataReport}. */
+  readonly hash: string;
+}
+
 export interface RunReport extends Forecast {
   readonly data: DataReport;
   readonly startStep: number;
@@ -482,7 +494,10 @@ export interface RunReport extends Forecast {
 
 export interface CheckpointReport {
   readonly runId: string;
+  /** Of its first lane. */
   readonly spec: RunSpec;
+  /** Names of the runs that its lanes are, by what they compute, in order; left out of one that an earlier build has stored. */
+  readonly lanes?: readonly string[];
   readonly step: number;
   readonly totalSteps: number;
   readonly sizeBytes: number;

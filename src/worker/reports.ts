@@ -1,7 +1,16 @@
 import { uniformEntropyNats } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AdapterReport, Caps } from '../gpu/index.ts';
-import { flopsPerToken, parameterCount, parseSpec, tokensPerStep, totalSteps, vocabSize, type RunSpec } from '../spec/index.ts';
+import {
+  flopsPerToken,
+  parameterCount,
+  parseSpec,
+  runIdOf,
+  tokensPerStep,
+  totalSteps,
+  vocabSize,
+  type RunSpec,
+} from '../spec/index.ts';
 import { planTraining, type Checkpoint, type TrainerOptions } from '../train/index.ts';
 import type { CheckpointReport, DataReport, DeviceReport, Forecast } from './protocol.ts';
 import type { Entry } from './storage.ts';
@@ -82,10 +91,12 @@ export interface CheckpointMeta {
   readonly totalSteps: number;
   /** The user's file that the run trains on, or null. */
   readonly fileKey: string | null;
+  /** Ids of the runs that its lanes are, in order; left out by earlier builds. */
+  readonly lanes?: readonly string[];
 }
 
 export function checkpointReport({ runId, specs, step, targetStep, savedAt }: Checkpoint, sizeBytes: number): CheckpointReport {
-  return { runId, spec: parseSpec(specs[0]), step, totalSteps: targetStep, sizeBytes, savedAt };
+  return { runId, spec: parseSpec(specs[0]), lanes: specs.map(runIdOf), step, totalSteps: targetStep, sizeBytes, savedAt };
 }
 
 /** The report of a checkpoint in storage; null for one that another build wrote in a form that this one does not read. */
@@ -95,6 +106,7 @@ export function storedReport({ key, meta, sizeBytes, savedAt }: Entry): Checkpoi
     return {
       runId: key.slice(PREFIX.length),
       spec: parseSpec(meta.spec),
+      ...(meta.lanes === undefined ? {} : { lanes: meta.lanes }),
       step: meta.step,
       totalSteps: meta.totalSteps,
       sizeBytes,
@@ -114,5 +126,7 @@ function isMeta(meta: unknown): meta is CheckpointMeta {
   if (typeof meta !== 'object' || meta === null) return false;
   const counts = ['step', 'totalSteps'].every((name) => Number.isSafeInteger(Reflect.get(meta, name)));
   const fileKey: unknown = Reflect.get(meta, 'fileKey');
+  const lanes: unknown = Reflect.get(meta, 'lanes');
+  if (lanes !== undefined && !(Array.isArray(lanes) && lanes.every((id) => typeof id === 'string'))) return false;
   return counts && typeof Reflect.get(meta, 'spec') === 'object' && (fileKey === null || typeof fileKey === 'string');
 }

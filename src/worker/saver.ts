@@ -1,4 +1,4 @@
-import type { RunSpec } from '../spec/index.ts';
+import { runIdOf, type RunSpec } from '../spec/index.ts';
 import { encodeCheckpoint, type Checkpoint, type Trainer } from '../train/index.ts';
 import { wordsOf } from './library.ts';
 import { checkpointKey, type CheckpointMeta } from './reports.ts';
@@ -89,6 +89,7 @@ export class Saver {
         step: checkpoint.step,
         totalSteps: checkpoint.targetStep,
         fileKey,
+        lanes: checkpoint.specs.map(runIdOf),
       };
       await vault.put(checkpointKey(runId), bytes, meta, checkpoint.savedAt);
       onSaved(checkpoint.step, bytes.byteLength);

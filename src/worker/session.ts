@@ -32,6 +32,15 @@ export interface SessionPorts {
   readonly plan?: Pick<NonNullable<TrainerOptions['plan']>, 'slots' | 'variants'>;
 }
 
+/** What a run is. */
+interface SessionRun {
+  readonly runId: string;
+  /** One a lane. */
+  readonly specs: readonly RunSpec[];
+  /** SHA-256 of the user's file that it must be trained on. */
+  readonly fileHash?: string;
+}
+
 /** Where a run goes on, and the user's file that it trains on if that is known. */
 export interface Origin {
   readonly checkpoint: Checkpoint;
@@ -51,6 +60,7 @@ const LOSS_NEWS_MS = 200;
 export class Session {
   readonly runId: string;
   private readonly specs: readonly RunSpec[];
+  private readonly fileHash: string | undefined;
   private readonly spec: RunSpec;
   private readonly ports: SessionPorts;
   private readonly herald: Herald;
@@ -73,11 +83,12 @@ export class Session {
   private choices: Built['choices'] | null = null;
   private over: Promise<unknown> = Promise.resolve();
 
-  constructor({ runId, specs }: { readonly runId: string; readonly specs: readonly RunSpec[] }, ports: SessionPorts) {
+  constructor({ runId, specs, fileHash }: SessionRun, ports: SessionPorts) {
     const [spec] = specs;
     if (spec === undefined) throw new SpecError({ where: `run ${runId}`, rule: 'there is no spec' });
     this.runId = runId;
     this.specs = specs;
+    this.fileHash = fileHash;
     this.spec = spec;
     this.ports = ports;
     this.herald = new Herald(runId, ports.emit, ports.now);
@@ -205,6 +216,7 @@ export class Session {
       this.data = await ports.library.open(spec.data, {
         signal: this.abort.signal,
         onTokenizer: (share) => herald.progress('tokenizer', Math.round(100 * share), 100),
+        ...(this.fileHash === undefined ? {} : { fileHash: this.fileHash }),
         ...(from === null ? {} : { wanted: { dataHash: from.checkpoint.dataHash, fileKey: from.fileKey } }),
       });
       this.saver = new Saver({

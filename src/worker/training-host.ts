@@ -116,6 +116,8 @@ export class TrainingHost {
         return { value: await planRuns(command, { ...this.ports, ...(await this.planning()) }) };
       case 'addFile':
         return { value: dataReport(await this.library.addFile(command.name, new Uint8Array(command.bytes))) };
+      case 'files':
+        return { value: await this.library.files() };
       case 'start':
         return this.start(command);
       case 'pause':
@@ -244,7 +246,7 @@ export class TrainingHost {
     return first;
   }
 
-  private async start({ runId, specs, checkpoint, stored, hold, silent }: Of<'start'>): Promise<Answer> {
+  private async start({ runId, specs, checkpoint, stored, fileHash, hold, silent }: Of<'start'>): Promise<Answer> {
     const { session: previous } = this;
     if (previous !== null && isActive(previous.state)) {
       const rule = `"start" is not possible while run ${previous.runId} is ${previous.state}`;
@@ -252,7 +254,7 @@ export class TrainingHost {
     }
     this.refuseWhileBusy(`run ${runId}`);
     const made = new Session(
-      { runId, specs },
+      { runId, specs, ...(fileHash === undefined ? {} : { fileHash }) },
       {
         ...this.ports,
         emit: (event, transfer) => this.post(event, transfer),

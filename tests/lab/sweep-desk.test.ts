@@ -1,9 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { endLossOf, newRecord } from '../../src/lab/store/record.ts';
-import { expandSweep, parseSpec, runIdOf, type RunSpec } from '../../src/spec/index.ts';
-import { prepareDataset, type Dataset } from '../../src/data/index.ts';
-import { isOnAnotherFile } from '../../src/lab/sweep/own-file.ts';
-import { dataOf } from '../support/fake-reports.ts';
+import { expandSweep, runIdOf, type RunSpec } from '../../src/spec/index.ts';
 import {
   alerts,
   allRuns,
@@ -227,42 +224,6 @@ describe('SweepDesk, training', () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     const other = await site.page();
     await expect(other.store.sweeps.claim(id)).rejects.toThrow('another tab trains this sweep');
-  });
-
-  it('does not take what came of another file for what comes of the one at hand, and says so', async () => {
-    const page = await new SweepSite().page();
-    const base = { ...smallSweep().base, data: { ...smallSweep().base.data, source: 'file' as const } };
-    await page.lab.addFile('letters.txt', new ArrayBuffer(8));
-    const id = await page.desk.keep(smallSweep({ base, axes: [{ path: 'optimizer.lr', values: [0.001, 0.003] }] }));
-    await page.desk.start(id);
-    await training(page, 1);
-    page.worker.host.train(20);
-    await until(page, id, ['done']);
-    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
-    const { file } = page.lab;
-    page.lab.file = { ...dataOf('file'), contentHash: 'of other letters' };
-    page.desk.fileChanged();
-    expect(queueOf(page, id)).toMatchObject({ runsDone: 0, runsOnAnotherFile: 2, state: 'paused' });
-    expect(states(page, id)).toEqual(['waiting']);
-    page.lab.file = file;
-    page.desk.fileChanged();
-    expect(queueOf(page, id)).toMatchObject({ runsDone: 2, runsOnAnotherFile: 0, state: 'done' });
-  });
-
-  it('tells files apart by hashes only where these are of the same split', async () => {
-    const bytes = Uint8Array.from({ length: 4000 }, (_, i) => 97 + (i % 23));
-    const read = (context: number, order: 'shuffled' | 'sequential' = 'shuffled'): Promise<Dataset> =>
-      prepareDataset({ kind: 'file', name: 'a', bytes }, { tokenizer: 'byte', merges: 0, context, order });
-    const { contentHash, train, validation } = await read(1);
-    const file = { ...dataOf('file'), contentHash, trainTokens: train.length, validationTokens: validation?.length ?? 0 };
-    for (const context of [4, 16, 24, 64, 256, 1024])
-      for (const order of ['shuffled', 'sequential'] as const) {
-        const data = { ...dataOf('file'), contentHash: (await read(context, order)).contentHash };
-        const spec = parseSpec({ data: { source: 'file', context, order } });
-        expect(isOnAnotherFile({ spec, data }, file), `${context} ${order}`).toBe(false);
-        const other = isOnAnotherFile({ spec, data: { ...data, contentHash: 'other' } }, file);
-        expect(other, `other, ${context} ${order}`).toBe(context <= 24 && order === 'shuffled');
-      }
   });
 
   it('does not train what has ended between its plan and its start', async () => {

@@ -3,10 +3,13 @@ import type { RunSpec } from '../../src/spec/index.ts';
 import { planSweep, pricingGroups, type SweepPlanOptions } from '../../src/spec/sweep-plan.ts';
 import type { Command, DataReport, Forecast, SweepPlanReport } from '../../src/worker/protocol.ts';
 
+const FILE = { name: 'file', hash: 'f11e' };
+
 /** What a made-up worker says of the data of a source, in round figures. */
-export function dataOf(source: RunSpec['data']['source']): DataReport {
+export function dataOf(source: RunSpec['data']['source'], file: { name: string; hash: string } = FILE): DataReport {
   return {
-    name: source === 'sotu' ? 'State of the Union addresses' : source,
+    ...(source === 'file' ? { fileHash: file.hash } : {}),
+    name: source === 'sotu' ? 'State of the Union addresses' : source === 'file' ? file.name : source,
     trainTokens: 8_412_331,
     validationTokens: 442_113,
     oodTokens: 2_113_008,

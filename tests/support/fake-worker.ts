@@ -1,4 +1,4 @@
-import { defaultSpec, totalSteps, type RunSpec } from '../../src/spec/index.ts';
+import { defaultSpec, runIdOf, totalSteps, type RunSpec } from '../../src/spec/index.ts';
 import type { WorkerPort } from '../../src/worker/client.ts';
 import {
   PROTOCOL_VERSION,
@@ -6,6 +6,7 @@ import {
   type Command,
   type DeviceReport,
   type Event,
+  type FileReport,
   type RunState,
   type Tuned,
 } from '../../src/worker/protocol.ts';
@@ -21,6 +22,7 @@ interface FakeRun {
   readonly runId: string;
   readonly spec: RunSpec;
   readonly specs: readonly RunSpec[];
+  readonly file: FileReport | null;
   state: RunState;
   step: number;
   totalSteps: number;
@@ -35,12 +37,16 @@ export interface FakeOptions {
   readonly stored?: readonly CheckpointReport[];
   /** Checkpoints that runs of this worker leave, by run; one map for several workers is storage that outlives a page. */
   readonly checkpoints?: Map<string, FakeCheckpoint>;
+  /** The user's files, newest first; one list for several workers is storage that outlives a page. */
+  readonly files?: FileReport[];
   /** The step at which a run's loss is NaN from then on; null: it never is. */
   readonly divergesAt?: (spec: RunSpec) => number | null;
   /** Why a start is refused; null: it is not. */
   readonly refuses?: (specs: readonly RunSpec[]) => string | null;
   /** Bytes of these specs as lanes; throws where they do not fit. */
   readonly memory?: (specs: readonly RunSpec[]) => number;
+  /** False: its checkpoints do not say which runs their lanes are, as those of earlier builds. */
+  readonly namesLanes?: boolean;
   /** What its tuner found in earlier visits. */
   readonly tuned?: readonly Tuned[];
 }
@@ -48,6 +54,7 @@ export interface FakeOptions {
 export interface FakeCheckpoint {
   readonly specs: readonly RunSpec[];
   readonly step: number;
+  readonly file?: FileReport | null;
 }
 
 export const DEVICE: DeviceReport = {
@@ -82,12 +89,14 @@ export class FakeHost {
   rated = false;
   readonly #post: Post;
   readonly #options: FakeOptions;
+  readonly #files: FileReport[];
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(post: Post, options: FakeOptions = {}) {
     this.#post = post;
     this.#options = options;
     this.tuned = options.tuned ?? [];
+    this.#files = options.files ?? [];
   }
 
   receive(command: Command): void {
@@ -110,7 +119,15 @@ export class FakeHost {
             'data',
             `data: ${command.name} is too short: got ${command.bytes.byteLength} bytes, expected 2 at least.`,
           );
-        else reply({ ...dataOf('file'), name: command.name });
+        else {
+          const file = { name: command.name, hash: hashOf(command.bytes) };
+          const others = this.#files.filter(({ hash }) => hash !== file.hash);
+          this.#files.splice(0, this.#files.length, file, ...others);
+          reply(dataOf('file', file));
+        }
+        break;
+      case 'files':
+        reply([...this.#files]);
         break;
       case 'planSweep': {
         const { memory = (specs) => specs.length * forecastOf(specs[0] ?? defaultSpec).peakBytes } = this.#options;
@@ -122,6 +139,8 @@ export class FakeHost {
         if (why !== null) refuse('DeviceError', 'start', why);
         else if (command.stored === true && !this.#sameLanes(command.runId, command.specs))
           refuse('SpecError', 'checkpoint', 'checkpoint: it is of other runs.');
+        else if (command.stored === true && this.#ofAnotherFile(command))
+          refuse('SpecError', 'checkpoint', 'checkpoint: it was trained on another file than the one at hand.');
         else this.#start(command, reply);
         break;
       }
@@ -274,13 +293,21 @@ export class FakeHost {
   #checkpointReports(): CheckpointReport[] {
     return [...(this.#options.checkpoints ?? [])].flatMap(([runId, { specs, step }]) => {
       const [spec] = specs;
-      return spec === undefined ? [] : [{ runId, spec, step, totalSteps: totalSteps(spec), sizeBytes: 1000, savedAt: 1 }];
+      const lanes = this.#options.namesLanes === false ? {} : { lanes: specs.map(runIdOf) };
+      return spec === undefined
+        ? []
+        : [{ runId, spec, ...lanes, step, totalSteps: totalSteps(spec), sizeBytes: 1000, savedAt: 1 }];
     });
   }
 
   #sameLanes(runId: string, specs: readonly RunSpec[]): boolean {
     const kept = this.#options.checkpoints?.get(runId);
     return kept === undefined || JSON.stringify(kept.specs) === JSON.stringify(specs);
+  }
+
+  #ofAnotherFile({ runId, fileHash }: Extract<Command, { type: 'start' }>): boolean {
+    const kept = this.#options.checkpoints?.get(runId)?.file ?? null;
+    return kept !== null && fileHash !== undefined && kept.hash !== fileHash;
   }
 
   #diverged(spec: RunSpec | undefined, step: number): boolean {
@@ -292,11 +319,14 @@ export class FakeHost {
     const [spec] = command.specs;
     if (spec === undefined) return;
     const forecast = forecastOf(spec);
+    const ofFile = spec.data.source === 'file';
+    const file = this.#files.find(({ hash }) => command.fileHash === undefined || hash === command.fileHash) ?? null;
     const startStep = command.stored === true ? (this.#options.checkpoints?.get(command.runId)?.step ?? 400) : 0;
     this.run = {
       runId: command.runId,
       spec,
       specs: command.specs,
+      file: ofFile ? file : null,
       state: 'preparing',
       step: startStep,
       totalSteps: forecast.totalSteps,
@@ -305,7 +335,7 @@ export class FakeHost {
     this.#post({ type: 'progress', runId: command.runId, task: 'compile', done: 12, total: 40 });
     reply({
       ...forecast,
-      data: dataOf(spec.data.source),
+      data: dataOf(spec.data.source, file ?? undefined),
       startStep,
       lanes: command.specs.length,
       tunedKernels: 0,
@@ -353,6 +383,11 @@ export class FakeHost {
     const spike = step % 700 === 500 ? 1.5 : 0;
     return this.#smooth(step) + 0.12 * noise(step) + spike + laneOffset(spec);
   }
+}
+
+/** A file's bytes as text, which is hash enough. */
+function hashOf(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16)).join('');
 }
 
 /** What tells a run from others: nothing for the default ones, something for other learning rates. */

@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import { Lab, type QueuedGroup, type RunRecord, type RunStore, type SweepDesk, type SweepQueue } from '../../src/lab/index.ts';
 import type { Leaving } from '../../src/lab/store/recorder.ts';
 import { expandSweep, parseSweep, type RunSpec, type Sweep } from '../../src/spec/index.ts';
-import type { Command, CommandType } from '../../src/worker/protocol.ts';
+import type { Command, CommandType, FileReport } from '../../src/worker/protocol.ts';
 import { FakeBrowser } from './fake-browser.ts';
 import { FakeWorker, type FakeCheckpoint, type FakeOptions } from './fake-worker.ts';
 
@@ -35,6 +35,7 @@ export interface SweepPage {
 export class SweepSite {
   readonly browser = new FakeBrowser();
   readonly checkpoints = new Map<string, FakeCheckpoint>();
+  readonly files: FileReport[] = [];
 
   async page(options: FakeOptions = {}): Promise<SweepPage> {
     const workers: FakeWorker[] = [];
@@ -42,7 +43,7 @@ export class SweepSite {
     const leavers = new Set<(leaving: Leaving) => void>();
     const lab = new Lab({
       connect: () => {
-        const worker = new FakeWorker({ checkpoints: this.checkpoints, ...options });
+        const worker = new FakeWorker({ checkpoints: this.checkpoints, files: this.files, ...options });
         workers.push(worker);
         return worker;
       },

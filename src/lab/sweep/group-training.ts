@@ -27,6 +27,8 @@ export interface TrainedGroup {
   readonly programId: string;
   /** One run a lane. */
   readonly lanes: readonly SweepRun[];
+  /** SHA-256 of the user's file that they are to be trained on; null: they read none, or nobody knows which. */
+  readonly fileHash: string | null;
 }
 
 const OVER: readonly RunState[] = ['finished', 'stopped', 'failed'];
@@ -79,7 +81,9 @@ export class GroupTraining {
     this.#followed = recorder.follow(run, newRuns(group));
     try {
       const specs = group.lanes.map(({ spec }) => spec);
-      const starting = request({ type: 'start', runId: run.runId, specs, silent: true, ...(stored ? { stored } : {}) });
+      const { fileHash } = group;
+      const how = { silent: true, ...(stored ? { stored } : {}), ...(fileHash === null ? {} : { fileHash }) };
+      const starting = request({ type: 'start', runId: run.runId, specs, ...how });
       this.#begun = true;
       run.started(await starting);
     } catch (error) {

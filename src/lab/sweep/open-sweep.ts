@@ -3,6 +3,7 @@ import type { Request } from '../../worker/client.ts';
 import type { DataReport, GroupPlan, Replies } from '../../worker/protocol.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
+import { ownFiles, type OwnFiles } from './own-file.ts';
 import { factsOf, type RunFacts } from './queue.ts';
 import type { SweepRecord } from './types.ts';
 
@@ -14,9 +15,10 @@ export class OpenSweep {
   readonly runs: ReadonlyMap<string, SweepRun>;
   plan: ReadonlyMap<string, GroupPlan> | null = null;
   readonly #records = new Map<string, RunRecord>();
-  /** Runs that have ended on this page, whether the store took that in or not, and the user's file that was at hand. */
+  /** Runs that have ended on this page, whether the store took that in or not, and the user's file that they were trained on. */
   readonly #endedHere = new Map<string, string | null>();
   readonly #file: () => DataReport | null;
+  #files: { readonly of: DataReport | null; readonly files: OwnFiles } | null = null;
 
   /** @param file the user's that is at hand. @throws SpecError for a sweep that this build cannot read. */
   constructor(sweep: Sweep, file: () => DataReport | null) {
@@ -27,16 +29,30 @@ export class OpenSweep {
   }
 
   readonly factsOf = (id: string): RunFacts => {
-    const file = this.#file();
+    const { files } = this;
     const here = this.#endedHere.get(id);
     const own = this.runs.get(id)?.spec.data.source === 'file';
-    const ended = here !== undefined && (!own || here === (file?.contentHash ?? null));
-    const facts = factsOf(this.#records.get(id), ended ? null : file);
+    const ended = here !== undefined && (!own || files.counted === null || here === files.counted.hash);
+    const facts = factsOf(this.#records.get(id), ended ? { isOther: () => false } : files);
     return ended ? { ...facts, ended } : facts;
   };
 
-  ended(ids: readonly string[]): void {
-    for (const id of ids) this.#endedHere.set(id, this.#file()?.contentHash ?? null);
+  /** The user's files that its runs were trained on. */
+  get files(): OwnFiles {
+    const of = this.#file();
+    if (this.#files?.of !== of) this.#files = null;
+    this.#files ??= { of, files: ownFiles(this.#records.values(), of) };
+    return this.#files.files;
+  }
+
+  /** Whether something of it that is left to train reads a file of the user's. */
+  get readsFile(): boolean {
+    return [...this.runs.values()].some(({ id, spec }) => spec.data.source === 'file' && !this.factsOf(id).ended);
+  }
+
+  /** @param fileHash of the user's file that they were trained on; null for other data. */
+  ended(ids: readonly string[], fileHash: string | null): void {
+    for (const id of ids) this.#endedHere.set(id, fileHash);
   }
 
   /** Reads what the store knows of some of its runs. @returns the records that are there. */
@@ -45,6 +61,7 @@ export class OpenSweep {
     const records = await store.some(own);
     for (const id of own) this.#records.delete(id);
     for (const [id, record] of records) this.#records.set(id, record);
+    this.#files = null;
     return records;
   }
 

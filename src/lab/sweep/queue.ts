@@ -1,14 +1,14 @@
 import { runFlops, runFlopsPerStep, totalSteps, type StepRates, type SweepRun } from '../../spec/index.ts';
-import type { DataReport, GroupPlan } from '../../worker/protocol.ts';
+import type { GroupPlan } from '../../worker/protocol.ts';
 import type { RunRecord } from '../store/record.ts';
-import { isOnAnotherFile } from './own-file.ts';
+import type { OwnFiles } from './own-file.ts';
 import type { GroupState, QueuedGroup, SweepQueue, SweepRecord } from './types.ts';
 
 /** What is known of a run of a sweep beside the run itself. */
 export interface RunFacts {
   readonly ended: boolean;
   readonly diverged: boolean;
-  /** It has ended, but on another file of the user's than the one that is at hand: it is to be trained on that. */
+  /** It has ended, but on another file of the user's than the one that counts: it is to be trained on that. */
   readonly onAnotherFile: boolean;
   /** Steps that it has done, or its checkpoint has. */
   readonly step: number;
@@ -16,16 +16,12 @@ export interface RunFacts {
 
 const NOTHING: RunFacts = { ended: false, diverged: false, onAnotherFile: false, step: 0 };
 
-/**
- * What the store knows of a run. One that diverged is over, whatever became of the program that it was a lane of.
- *
- * @param file the user's, which runs are trained on from now on; null: nobody knows.
- */
-export function factsOf(record: RunRecord | undefined, file: DataReport | null): RunFacts {
+/** What the store knows of a run. One that diverged is over, whatever became of the program that it was a lane of. */
+export function factsOf(record: RunRecord | undefined, { isOther }: Pick<OwnFiles, 'isOther'>): RunFacts {
   if (record === undefined) return NOTHING;
   const diverged = record.summary.divergedStep !== null;
   const ended = record.state === 'finished' || diverged;
-  if (ended && isOnAnotherFile(record, file)) return { ...NOTHING, onAnotherFile: true };
+  if (ended && isOther(record)) return { ...NOTHING, onAnotherFile: true };
   return { ended, diverged, onAnotherFile: false, step: record.step };
 }
 
@@ -45,6 +41,7 @@ export interface QueueParts {
   readonly record: SweepRecord;
   readonly runs: ReadonlyMap<string, SweepRun>;
   readonly facts: (runId: string) => RunFacts;
+  readonly files: OwnFiles;
   /** As this page's worker has planned it, by group; null before that. */
   readonly plan: ReadonlyMap<string, GroupPlan> | null;
   readonly live: LiveGroup | null;
@@ -66,6 +63,7 @@ export function queueOf(parts: QueueParts): SweepQueue {
     groups,
     runs: runs.size,
     runsDone: [...runs.keys()].filter((id) => facts(id).ended).length,
+    files: parts.files,
     runsOnAnotherFile: [...runs.keys()].filter((id) => facts(id).onAnotherFile).length,
     flops: groups.reduce((sum, { flops }) => sum + flops, 0),
     flopsDone: groups.reduce((sum, group) => sum + flopsDone(group, facts), 0),

@@ -257,8 +257,8 @@ export class SweepDesk extends Observable<SweepTopic> {
   }
 
   #queue(record: SweepRecord, sweep: OpenSweep): SweepQueue {
-    const { runs, factsOf: facts, plan } = sweep;
-    const queue = queueOf({ record, runs, facts, plan, live: this.#live(record.id), rates: this.#rates });
+    const { runs, factsOf: facts, files, plan } = sweep;
+    const queue = queueOf({ record, runs, facts, files, plan, live: this.#live(record.id), rates: this.#rates });
     if (record.id !== '') this.#queues.set(record.id, queue);
     return queue;
   }

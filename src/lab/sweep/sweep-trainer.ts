@@ -3,8 +3,10 @@ import type { WorkerEvent } from '../../worker/client.ts';
 import type { WireError } from '../../worker/protocol.ts';
 import type { Run } from '../run.ts';
 import type { RunStore } from '../store/store.ts';
-import { GroupTraining, type Outcome, type TrainingPorts } from './group-training.ts';
+import { startFrom } from './group-start.ts';
+import { GroupTraining, type Outcome, type TrainedGroup, type TrainingPorts } from './group-training.ts';
 import type { OpenSweep } from './open-sweep.ts';
+import { changedFileWords, requireFile } from './own-file.ts';
 import { programIdOf } from './programs.ts';
 import { nextGroup } from './queue.ts';
 import type { QueuedGroup, SweepQueue, SweepRecord } from './types.ts';
@@ -44,7 +46,7 @@ export class SweepTrainer {
   #lost: string | null = null;
   /** How often the user has paused: what was asked for before is void. */
   #pauses = 0;
-  /** Programs whose checkpoint was refused: they begin anew. */
+  /** Programs whose checkpoint was refused, with the file at hand: they begin anew. */
   readonly #anew = new Set<string>();
 
   constructor(ports: SweepTrainerPorts) {
@@ -165,6 +167,7 @@ export class SweepTrainer {
     try {
       const sweep = await openedSweep(id);
       await update(id, (record) => ({ state: this.runningId === id ? 'running' : record.state }));
+      if (sweep !== null) await this.#checkFile(id, sweep);
       if (sweep !== null) await this.#price(id, sweep);
     } catch (error) {
       await this.#standDown(id);
@@ -200,6 +203,16 @@ export class SweepTrainer {
     await this.#ports.update(id, () => ({ refused: sweep.refusals }));
   }
 
+  /** @throws SpecError where a run is left that must have a file of the user's, and that is gone. */
+  async #checkFile(id: string, sweep: OpenSweep): Promise<void> {
+    if (!sweep.readsFile) return;
+    const name = this.#ports.queueOf(id)?.record.sweep.name ?? '';
+    const title = name === '' ? id : `"${name}"`;
+    requireFile(sweep.files, await this.#ports.request({ type: 'files' }), `sweep ${title}`);
+    const changed = changedFileWords(sweep.files, title);
+    if (changed !== null) this.#ports.notice(changed);
+  }
+
   async #train(id: string): Promise<void> {
     try {
       while (this.runningId === id) {
@@ -233,7 +246,8 @@ export class SweepTrainer {
     const sweep = await openedSweep(id);
     if (sweep === null) return;
     const programId = programIdOf(id, group.id);
-    const { lanes, stored } = await this.#startOf(sweep, group, programId);
+    const fileHash = group.runs[0]?.spec.data.source === 'file' ? (sweep.files.counted?.hash ?? null) : null;
+    const { lanes, stored } = await this.#startOf(sweep, group, { programId, fileHash });
     if (lanes.length === 0) {
       // All of it has ended since the queue was made.
       this.#ports.changed();
@@ -245,12 +259,13 @@ export class SweepTrainer {
       return;
     }
     if (this.runningId !== id) return;
-    const training = new GroupTraining({ sweepId: id, groupId: group.id, programId, lanes }, this.#ports);
+    const training = new GroupTraining({ sweepId: id, groupId: group.id, programId, lanes, fileHash }, this.#ports);
     this.training = training;
     this.#ports.changed();
     const outcome = await training.train(stored);
     await this.#store();
-    if (outcome === 'finished' || outcome === 'diverged') sweep.ended(ids);
+    const trainedOn = training.run.report?.data.fileHash ?? null;
+    if (outcome === 'finished' || outcome === 'diverged') sweep.ended(ids, trainedOn);
     await sweep.read(store, ids).catch(() => undefined);
     await this.#close(id, group, training, { outcome, stored });
     this.training = null;
@@ -261,9 +276,9 @@ export class SweepTrainer {
   async #startOf(
     sweep: OpenSweep,
     group: QueuedGroup,
-    programId: string,
+    { programId, fileHash }: Pick<TrainedGroup, 'programId' | 'fileHash'>,
   ): Promise<{ readonly lanes: readonly SweepRun[]; readonly stored: boolean }> {
-    const { store, request } = this.#ports;
+    const { store, request, notice } = this.#ports;
     const { runs } = group;
     const records = await sweep.read(
       store,
@@ -271,30 +286,25 @@ export class SweepTrainer {
     );
     const left = runs.filter(({ id }) => !sweep.factsOf(id).ended);
     if (left.length === 0) return { lanes: left, stored: false };
-    const there = (await request({ type: 'stored' })).some(({ runId }) => runId === programId);
-    if (!there) return { lanes: left, stored: false };
-    const own = [...records.values()].filter(({ program }) => program.id === programId);
-    // A run that ended before the others were begun again was a lane of another program of this name.
-    const size = own.find(({ id }) => left.some((run) => run.id === id))?.program.lanes;
-    const placed = own.filter(({ program }) => program.lanes === size);
-    const lanes = placed
-      .toSorted((a, b) => a.program.lane - b.program.lane)
-      .map(({ id }) => sweep.runs.get(id))
-      .filter((run) => run !== undefined);
-    // All lanes of the checkpoint or none: one may have been trained elsewhere meanwhile.
-    const whole = lanes.length > 0 && lanes.length === size;
-    if (whole && !this.#anew.has(programId)) return { lanes, stored: true };
+    const kept = (await request({ type: 'stored' })).find(({ runId }) => runId === programId);
+    if (kept === undefined) return { lanes: left, stored: false };
+    const refused = this.#anew.delete(`${programId} ${fileHash}`);
+    const start = refused
+      ? { lanes: null, why: 'it could not go on from its checkpoint' }
+      : startFrom({ programId, members: runs, left, records, kept });
+    if (start.lanes !== null) {
+      if (start.note !== null) notice(`${groupWords(group)} ${start.note}.`);
+      return { lanes: start.lanes, stored: true };
+    }
     await request({ type: 'forget', runId: programId });
-    this.#anew.delete(programId);
-    const why = whole ? 'it could not go on from its checkpoint' : 'its checkpoint was of other runs';
-    this.#ports.notice(`${groupWords(group)} begins anew: ${why}.`);
+    notice(`${groupWords(group)} begins anew: ${start.why}.`);
     return { lanes: left, stored: false };
   }
 
   async #close(
     id: string,
     group: QueuedGroup,
-    { run, kept, group: { programId } }: GroupTraining,
+    { run, kept, group: { programId, fileHash } }: GroupTraining,
     { outcome, stored }: { readonly outcome: Outcome; readonly stored: boolean },
   ): Promise<void> {
     const { request, notice, report } = this.#ports;
@@ -315,7 +325,7 @@ export class SweepTrainer {
       case 'refused': {
         const why = failure?.message ?? NOBODY_KNOWS;
         const useless = stored && failure !== null && isOfCheckpoint(failure, programId);
-        if (useless) this.#anew.add(programId);
+        if (useless) this.#anew.add(`${programId} ${fileHash}`);
         await this.#failed(id, group, useless ? `${why} Tried again, it begins anew.` : why);
         break;
       }

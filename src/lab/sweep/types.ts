@@ -1,4 +1,5 @@
 import type { Sweep, SweepRun } from '../../spec/index.ts';
+import type { OwnFiles } from './own-file.ts';
 
 /** `ready`: kept, never begun; `paused`: by the user, or because the page went away; `done`: nothing of it waits any more. */
 export type SweepState = 'ready' | 'running' | 'paused' | 'done';
@@ -59,7 +60,9 @@ export interface SweepQueue {
   readonly groups: readonly QueuedGroup[];
   readonly runs: number;
   readonly runsDone: number;
-  /** Runs that ended on another file of the user's than the one that is at hand: they are not done. */
+  /** The user's files that its runs were trained on, as far as they read one. */
+  readonly files: OwnFiles;
+  /** Runs that ended on another file of the user's than the one that counts: they are not done. */
   readonly runsOnAnotherFile: number;
   readonly flops: number;
   readonly flopsDone: number;
