@@ -145,6 +145,40 @@ describe('SweepDesk, beside others', () => {
     expect(other.lab.messages.notices.some(({ text }) => text.startsWith('Nothing of'))).toBe(true);
   });
 
+  it('promise 7: goes on, in another visit, from the checkpoint of a group of which nothing was stored as another tab had it', async () => {
+    const { page, id, site } = await kept();
+    const other = await site.page();
+    const one = await other.desk.keep(smallSweep({ axes: [{ path: 'model.width', values: [16] }] }));
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(3);
+    await page.lab.recorder?.save();
+    vi.spyOn(other.store, 'trainedElsewhere').mockResolvedValue(false);
+    await other.desk.start(one);
+    await training(other, 1);
+    other.worker.host.train(8);
+    await vi.waitFor(() => expect(other.desk.run?.step).toBe(8));
+    await other.desk.pause();
+    await Promise.all([other.leave(), page.leave()]);
+    const next = await site.page();
+    await vi.waitFor(() => expect(next.desk.queueOf(one)).not.toBeNull());
+    await next.desk.start(one);
+    await training(next, 1);
+    expect(sent(next, 'start')[0]?.stored).toBe(true);
+    expect(sent(next, 'forget')).toEqual([]);
+    expect(next.desk.run?.step).toBe(8);
+    expect(next.lab.messages.notices.map(({ text }) => text)).toContain(
+      'A run of the sweep goes on from its checkpoint at step 8; not all that was measured up to there is stored.',
+    );
+    next.worker.host.train(12);
+    await vi.waitFor(() => expect(queueOf(next, one).runsDone).toBe(1));
+    const run = groupAt(next, one, 0).runs[0]?.id ?? '';
+    const curves = (await next.store.curves([run])).get(run);
+    // What the other tab stored, and what was measured here.
+    expect([...(curves?.train.steps ?? [])]).toEqual([1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    expect([...site.checkpoints.keys()].filter((name) => name.startsWith(`sweep-${one}-`))).toEqual([]);
+  });
+
   it('removes a sweep, also one that trains, keeps its runs, and restores it', async () => {
     const { page, id } = await kept();
     await page.desk.start(id);

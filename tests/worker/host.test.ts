@@ -30,6 +30,7 @@ const COMMANDS = [
   'forecast',
   'planSweep',
   'addFile',
+  'files',
   'start',
   'pause',
   'resume',
