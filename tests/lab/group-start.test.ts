@@ -47,7 +47,7 @@ describe('a group that has a checkpoint', () => {
     expect(startFrom(withFirst(parts, { program: elsewhere, step: 15 }))).toEqual({ lanes: parts.members, note: null });
     expect(startFrom({ ...parts, records: new Map() })).toMatchObject({
       lanes: parts.members,
-      note: expect.stringContaining('not all'),
+      note: expect.stringContaining('not all') as string,
     });
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { StoreError } from '../../src/lab/store/trouble.ts';
 import { shownState } from '../../src/ui/sweep-words.ts';
 import { alerts, allRuns, groupAt, kept, queueOf, sent, smallSweep, started, states, training } from '../support/sweep-site.ts';
 
@@ -154,6 +155,7 @@ describe('SweepDesk, beside others', () => {
     page.worker.host.train(3);
     await page.lab.recorder?.save();
     vi.spyOn(other.store, 'trainedElsewhere').mockResolvedValue(false);
+    vi.spyOn(other.store, 'begin').mockRejectedValue(new StoreError('owned', { rule: 'another tab trains this run' }));
     await other.desk.start(one);
     await training(other, 1);
     other.worker.host.train(8);
@@ -176,7 +178,7 @@ describe('SweepDesk, beside others', () => {
     const curves = (await next.store.curves([run])).get(run);
     // What the other tab stored, and what was measured here.
     expect([...(curves?.train.steps ?? [])]).toEqual([1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
-    expect([...site.checkpoints.keys()].filter((name) => name.startsWith(`sweep-${one}-`))).toEqual([]);
+    await vi.waitFor(() => expect([...site.checkpoints.keys()].filter((name) => name.startsWith(`sweep-${one}-`))).toEqual([]));
   });
 
   it('removes a sweep, also one that trains, keeps its runs, and restores it', async () => {
