@@ -2,7 +2,7 @@ import type { IsoflopError } from '../base/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Choices } from '../engine/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { countRun, flopsPerToken, jsonLine, parameterCount, tokensPerStep, totalSteps } from '../spec/index.ts';
+import { countRun, flopsPerToken, jsonLine, parameterCount, shouldPart, tokensPerStep, totalSteps } from '../spec/index.ts';
 import type { Divergence, RunResult, StepLine, SweepRun } from '../spec/index.ts';
 import { evaluatesAt, Loop, Trainer } from '../train/index.ts';
 import type { Checkpoint, KnownVerdicts, StepMetrics } from '../train/index.ts';
@@ -14,10 +14,6 @@ import type { Environment, SweepFolder } from './sweep-folder.ts';
 
 /** Between two checkpoints. */
 export const SAVE_MS = 10_000;
-/** Lanes that have diverged still compute; when so many have, the others go on without them. */
-const IDLE_SHARE = 0.5;
-/** Share of the steps from which on that is not worth compiling anew. */
-const NEARLY_DONE = 0.8;
 
 /** What all groups of a sweep have in common. */
 export interface SweepContext {
@@ -181,8 +177,8 @@ class Leg {
       this.endDiverged();
       const training = lanes.filter((lane) => lane.trains);
       if (training.length === 0) break;
-      const idle = 1 - training.length / lanes.length;
-      const parts = idle >= IDLE_SHARE && loop.step < NEARLY_DONE * targetStep;
+      const diverged = lanes.length - training.length;
+      const parts = shouldPart({ lanes: lanes.length, diverged, step: loop.step, steps: targetStep });
       if (!parts && performance.now() - savedAt < SAVE_MS) continue;
       await this.save(trainer, loop);
       savedAt = performance.now();

@@ -55,6 +55,7 @@ export {
   pricingGroups,
   runFlops,
   runFlopsPerStep,
+  shouldPart,
   type GroupCost,
   type SweepGroup,
   type SweepPlan,

@@ -53,6 +53,26 @@ export const MAX_LANES = 64;
 export const GROUP_BYTES = 2 * 2 ** 30;
 const FULL_LANES = 4;
 
+/** Lanes that have diverged still compute: where they are so large a share, the others go on without them. */
+const IDLE_SHARE = 0.5;
+/** Share of the steps from which on that is not worth making a program anew. */
+const NEARLY_DONE = 0.8;
+
+/** Whether the lanes of a group that train on should do so without those that have diverged. */
+export function shouldPart({
+  lanes,
+  diverged,
+  step,
+  steps,
+}: {
+  readonly lanes: number;
+  readonly diverged: number;
+  readonly step: number;
+  readonly steps: number;
+}): boolean {
+  return diverged < lanes && diverged >= IDLE_SHARE * lanes && step < NEARLY_DONE * steps;
+}
+
 /** {@link SweepPlanOptions.fullLanes} of an adapter: a software adapter has no idle lanes to fill. */
 export function fullLanes(software: boolean): number {
   return software ? 1 : FULL_LANES;

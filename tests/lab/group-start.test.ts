@@ -6,13 +6,16 @@ import { smallSweep } from '../support/sweep-site.ts';
 
 const PROGRAM = 'sweep-s-g';
 
+interface Parts extends GroupParts {
+  /** All runs of the group, whether they have ended or not. */
+  readonly members: readonly SweepRun[];
+}
+
 /** A group of three runs whose checkpoint is at step 10 of 20, stored up to there. */
-function group(
-  changes: { everySteps?: number; step?: number; stored?: number } = {},
-): GroupParts & { readonly members: SweepRun[] } {
+function group(changes: { everySteps?: number; step?: number; stored?: number } = {}): Parts {
   const { everySteps = 10, step = 10, stored = 10 } = changes;
   const base = { budget: { steps: 20 }, eval: { everySteps }, schedule: { warmupSteps: 0 } };
-  const members = [...expandSweep(smallSweep({ base, axes: [{ path: 'optimizer.lr', values: [0.001, 0.003, 0.01] }] }))];
+  const members = expandSweep(smallSweep({ base, axes: [{ path: 'optimizer.lr', values: [0.001, 0.003, 0.01] }] }));
   const lanes = members.map(({ id }) => id);
   const records = new Map(members.map((run, lane) => [run.id, recordOf(run, lane, { step: stored })]));
   const spec = members[0]?.spec;
@@ -33,7 +36,7 @@ function recordOf(run: SweepRun, lane: number, changes: Partial<RunRecord>): Run
 const elsewhere = { id: 'another', lane: 0, lanes: 1 };
 
 /** The same with the record of its first run changed. */
-function withFirst(parts: GroupParts, changes: Partial<RunRecord>): GroupParts {
+function withFirst(parts: Parts, changes: Partial<RunRecord>): Parts {
   const [run] = parts.members;
   if (run === undefined) throw new Error('no runs');
   return { ...parts, records: new Map([...parts.records, [run.id, recordOf(run, 0, changes)]]) };
@@ -51,22 +54,19 @@ describe('a group that has a checkpoint', () => {
     });
   });
 
-  it('goes on with a lane that diverged in it, and not with one that ended in another program', () => {
+  it('goes on without a lane that has ended, in it or elsewhere', () => {
     const parts = group();
     const left = parts.members.slice(1);
-    expect(startFrom({ ...parts, left }).lanes).toEqual(parts.members);
-    expect(startFrom({ ...withFirst(parts, { program: elsewhere, step: 20 }), left })).toEqual({
-      lanes: null,
-      why: 'its checkpoint was of other runs',
-    });
+    expect(startFrom({ ...parts, left })).toEqual({ lanes: left, note: null });
+    expect(startFrom({ ...withFirst(parts, { program: elsewhere, step: 20 }), left })).toEqual({ lanes: left, note: null });
   });
 
-  it('begins anew where the checkpoint is of runs that are not the group’s, or of none that is left', () => {
+  it('begins anew where the checkpoint lacks a run that is left', () => {
     const parts = group();
-    const strange = { ...parts.kept, lanes: [...(parts.kept.lanes ?? []), 'strange'] };
-    expect(startFrom({ ...parts, kept: strange }).lanes).toBeNull();
-    const one = { ...parts.kept, lanes: parts.members.slice(0, 1).map(({ id }) => id) };
-    expect(startFrom({ ...parts, kept: one, left: parts.members.slice(1) }).lanes).toBeNull();
+    const two = { ...parts.kept, lanes: parts.members.slice(0, 2).map(({ id }) => id) };
+    expect(startFrom({ ...parts, kept: two })).toEqual({ lanes: null, why: 'its checkpoint was of other runs' });
+    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(1) }).lanes).toBeNull();
+    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(0, 1) }).lanes).toHaveLength(1);
     expect(startFrom({ ...parts, kept: { ...parts.kept, lanes: [] } }).lanes).toBeNull();
   });
 

@@ -339,6 +339,32 @@ describe('SweepDesk, when things go wrong', () => {
     expect(runs.map((run) => records.get(run.id)?.step)).toEqual([20, 20, 20]);
   });
 
+  it('a lane whose companions have diverged goes on from a checkpoint without them, to its own curve', async () => {
+    const { page, id } = await kept({ divergesAt: ({ optimizer }) => (optimizer.lr > 0.001 ? 4 : null) });
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(6);
+    await vi.waitFor(() => expect(groupAt(page, id, 0).diverged).toHaveLength(2));
+    // Nothing of it is stored yet: to leave the GPU would lose its steps.
+    expect(started(page)).toHaveLength(1);
+    page.worker.host.save();
+    page.worker.host.train(2);
+    await training(page, 2);
+    expect(started(page)).toEqual([expect.stringMatching(/^16: .* .* .*$/), '16: 0.001']);
+    expect(page.desk.run).toMatchObject({ state: 'running', step: 8 });
+    expect(sent(page, 'start')[1]?.stored).toBe(true);
+    page.worker.host.train(12);
+    await training(page, 3);
+    expect(groupAt(page, id, 0)).toMatchObject({ state: 'done', diverged: expect.objectContaining({ length: 2 }) });
+    expect(alerts(page)).toEqual([]);
+    const records = await allRuns(page);
+    const ends = groupAt(page, id, 0).runs.map((run) => records.get(run.id));
+    expect(ends.map((record) => record?.summary.divergedStep).toSorted()).toEqual([4, 4, null]);
+    expect(ends.find((record) => record?.summary.divergedStep === null)).toMatchObject({ step: 20, state: 'finished' });
+    const said = '2 of 3 runs that trained together have diverged; the others go on without them.';
+    expect(page.lab.messages.notices.map(({ text }) => text)).toContain(said);
+  });
+
   it('a group whose lanes have all diverged ends early, is kept, and the queue goes on', async () => {
     const { page, id, site } = await kept({ divergesAt: ({ model }) => (model.width === 16 ? 3 : null) });
     await page.desk.start(id);
@@ -493,7 +519,8 @@ describe('SweepDesk, when things go wrong', () => {
   it('a group whose checkpoint is of other runs fails and says so; tried again it begins anew, which is said too', async () => {
     // It does not say of which, as one of an earlier build.
     const { page, id, site } = await again({ namesLanes: false });
-    for (const [runId, { specs, step }] of site.checkpoints) site.checkpoints.set(runId, { specs: specs.toReversed(), step });
+    const other = (spec: RunSpec): RunSpec => ({ ...spec, seed: { ...spec.seed, init: 7 } });
+    for (const [runId, { specs, step }] of site.checkpoints) site.checkpoints.set(runId, { specs: specs.map(other), step });
     await page.desk.start(id);
     await training(page, 2);
     expect(groupAt(page, id, 0)).toMatchObject({

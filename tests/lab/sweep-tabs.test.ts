@@ -155,7 +155,9 @@ describe('SweepDesk, beside others', () => {
     page.worker.host.train(3);
     await page.lab.recorder?.save();
     vi.spyOn(other.store, 'trainedElsewhere').mockResolvedValue(false);
-    vi.spyOn(other.store, 'begin').mockRejectedValue(new StoreError('owned', { rule: 'another tab trains this run' }));
+    vi.spyOn(other.store, 'begin').mockRejectedValue(
+      new StoreError('owned', { rule: 'another tab trains this run', cure: 'Close it.' }),
+    );
     await other.desk.start(one);
     await training(other, 1);
     other.worker.host.train(8);

@@ -137,7 +137,7 @@ export class FakeHost {
       case 'start': {
         const why = this.#options.refuses?.(command.specs) ?? null;
         if (why !== null) refuse('DeviceError', 'start', why);
-        else if (command.stored === true && !this.#sameLanes(command.runId, command.specs))
+        else if (command.stored === true && !this.#hasLanes(command.runId, command.specs))
           refuse('SpecError', 'checkpoint', 'checkpoint: it is of other runs.');
         else if (command.stored === true && this.#ofAnotherFile(command))
           refuse('SpecError', 'checkpoint', 'checkpoint: it was trained on another file than the one at hand.');
@@ -279,6 +279,12 @@ export class FakeHost {
     }
   }
 
+  /** Keeps a checkpoint of the run where it is, and says so. */
+  save(): void {
+    this.#keep();
+    if (this.run !== null) this.#post({ type: 'saved', runId: this.run.runId, step: this.run.step, sizeBytes: 1000 });
+  }
+
   /** The run fails with an error. */
   fail(error: { readonly name: string; readonly where: string; readonly message: string }): void {
     if (this.run !== null) this.#post({ type: 'fault', runId: this.run.runId, error, recovering: false });
@@ -300,9 +306,11 @@ export class FakeHost {
     });
   }
 
-  #sameLanes(runId: string, specs: readonly RunSpec[]): boolean {
+  /** Whether the checkpoint, where there is one, has these lanes, perhaps among others. */
+  #hasLanes(runId: string, specs: readonly RunSpec[]): boolean {
     const kept = this.#options.checkpoints?.get(runId);
-    return kept === undefined || JSON.stringify(kept.specs) === JSON.stringify(specs);
+    const lanes = kept?.specs.map((spec) => JSON.stringify(spec));
+    return lanes === undefined || specs.every((spec) => lanes.includes(JSON.stringify(spec)));
   }
 
   #ofAnotherFile({ runId, fileHash }: Extract<Command, { type: 'start' }>): boolean {

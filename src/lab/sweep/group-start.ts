@@ -5,8 +5,7 @@ import type { RunRecord } from '../store/record.ts';
 /** What is known of a group that is about to train. */
 export interface GroupParts {
   readonly programId: string;
-  readonly members: readonly SweepRun[];
-  /** Of those, the ones that have not ended. */
+  /** Its runs that have not ended. */
   readonly left: readonly SweepRun[];
   /** What the store knows of them. */
   readonly records: ReadonlyMap<string, RunRecord>;
@@ -31,13 +30,11 @@ export function startFrom(parts: GroupParts): GroupStart {
   return { lanes, note: missed ? note : null };
 }
 
-/** All lanes of the checkpoint or none: one may have been trained elsewhere meanwhile. */
-function lanesOf({ programId, members, left, records, kept }: GroupParts): readonly SweepRun[] | null {
+/** Those lanes of the checkpoint that have not ended; null where it lacks one, as one that begins anew cannot join them. */
+function lanesOf({ programId, left, records, kept }: GroupParts): readonly SweepRun[] | null {
   const ids = kept.lanes ?? recordedLanes(programId, left, records);
-  const lanes = ids.flatMap((id) => members.find((run) => run.id === id) ?? []);
-  const fits = ({ id }: SweepRun): boolean => left.some((run) => run.id === id) || records.get(id)?.program.id === programId;
-  const useful = lanes.some(({ id }) => left.some((run) => run.id === id));
-  return useful && lanes.length === ids.length && lanes.every(fits) ? lanes : null;
+  const lanes = ids.flatMap((id) => left.find((run) => run.id === id) ?? []);
+  return lanes.length > 0 && lanes.length === left.length ? lanes : null;
 }
 
 /** The lanes of a checkpoint that an earlier build stored, which does not name them: those that the store says were its program's. */

@@ -1,4 +1,4 @@
-import type { SweepRun } from '../../spec/index.ts';
+import { shouldPart, type SweepRun } from '../../spec/index.ts';
 import { toWireError, type Request, type WorkerEvent } from '../../worker/client.ts';
 import type { Replies, RunState, WireError } from '../../worker/protocol.ts';
 import { Run } from '../run.ts';
@@ -9,10 +9,10 @@ import { LaneWatch } from './lane-watch.ts';
 import type { LiveGroup } from './queue.ts';
 
 /**
- * `diverged`: in every lane; `failed`: with an error of its own, `refused`: before its first step; `unavailable`: the worker does something
+ * `diverged`: in every lane; `parted`: the lanes that train on are to go on from the checkpoint without those that diverged; `failed`: with an error of its own, `refused`: before its first step; `unavailable`: the worker does something
  * else; `crashed`: the worker is gone.
  */
-export type Outcome = 'finished' | 'diverged' | 'stopped' | 'failed' | 'refused' | 'unavailable' | 'crashed';
+export type Outcome = 'finished' | 'diverged' | 'parted' | 'stopped' | 'failed' | 'refused' | 'unavailable' | 'crashed';
 
 export interface TrainingPorts {
   /** Sends a command. @throws what the worker refuses it with. */
@@ -44,6 +44,7 @@ export class GroupTraining {
   #ended = false;
   #crashed = false;
   #stopping = false;
+  #parting = false;
   #pausing = false;
   #turned: Promise<void> = Promise.resolve();
   #followed: ReturnType<RunRecorder['follow']> | null = null;
@@ -98,7 +99,7 @@ export class GroupTraining {
     await this.#over;
     if (this.#crashed) return 'crashed';
     if (run.state === 'failed') return this.#watch.diverged.size === group.lanes.length ? 'diverged' : 'failed';
-    return run.state === 'finished' ? 'finished' : 'stopped';
+    return run.state === 'finished' ? 'finished' : this.#parting ? 'parted' : 'stopped';
   }
 
   /** Stops after the step that is under way; all of it stays on the GPU. */
@@ -125,6 +126,15 @@ export class GroupTraining {
     return turned;
   }
 
+  /** So many lanes have diverged that the others had better go on from a checkpoint without them. */
+  get #shouldPart(): boolean {
+    const { run, group } = this;
+    const { state, step, totalSteps: steps, savedStep } = run;
+    // Where storage takes no checkpoint, what was trained would be lost.
+    if (state !== 'running' || savedStep === null) return false;
+    return shouldPart({ lanes: group.lanes.length, diverged: this.#watch.diverged.size, step, steps });
+  }
+
   /** Ends it with a checkpoint, and frees the GPU. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
@@ -137,7 +147,13 @@ export class GroupTraining {
     const { run } = this;
     if (this.#ended || !('runId' in event) || event.runId !== run.runId) return false;
     run.apply(event, nowMs);
-    if (event.type === 'metrics') this.#watch.look();
+    if (event.type === 'metrics') {
+      this.#watch.look();
+      if (!this.#stopping && this.#shouldPart) {
+        this.#parting = true;
+        this.stop().catch(() => (this.#parting = false));
+      }
+    }
     if (event.type === 'state' && OVER.includes(event.state)) this.#finish();
     return true;
   }

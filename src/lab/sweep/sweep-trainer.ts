@@ -266,6 +266,7 @@ export class SweepTrainer {
     await this.#store();
     const trainedOn = training.run.report?.data.fileHash ?? null;
     if (outcome === 'finished' || outcome === 'diverged') sweep.ended(ids, trainedOn);
+    if (outcome === 'parted') sweep.ended([...training.live.diverged], trainedOn);
     await sweep.read(store, ids).catch(() => undefined);
     await this.#close(id, group, training, { outcome, stored });
     this.training = null;
@@ -291,7 +292,7 @@ export class SweepTrainer {
     const refused = this.#anew.delete(`${programId} ${fileHash}`);
     const start = refused
       ? { lanes: null, why: 'it could not go on from its checkpoint' }
-      : startFrom({ programId, members: runs, left, records, kept });
+      : startFrom({ programId, left, records, kept });
     if (start.lanes !== null) {
       if (start.note !== null) notice(`${groupWords(group)} ${start.note}.`);
       return { lanes: start.lanes, stored: true };
@@ -304,7 +305,7 @@ export class SweepTrainer {
   async #close(
     id: string,
     group: QueuedGroup,
-    { run, kept, group: { programId, fileHash } }: GroupTraining,
+    { run, kept, group: { programId, lanes, fileHash }, live: { diverged } }: GroupTraining,
     { outcome, stored }: { readonly outcome: Outcome; readonly stored: boolean },
   ): Promise<void> {
     const { request, notice, report } = this.#ports;
@@ -333,6 +334,9 @@ export class SweepTrainer {
       case 'crashed':
         if (outcome === 'unavailable') report(new Error(failure?.message), 'sweep');
         if (this.runningId === id) this.runningId = null;
+        break;
+      case 'parted':
+        notice(`${diverged.size} of ${lanes.length} runs that trained together have diverged; the others go on without them.`);
         break;
       case 'stopped':
         break;
