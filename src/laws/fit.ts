@@ -83,7 +83,7 @@ export function* fitting(law: Law, points: Points, options: FitOptions = {}): Wo
   const left = new Set(excluded);
   const kept = left.size === 0 ? points : filterPoints(points, (row) => !left.has(row));
   const loss = lossNamed(lossName);
-  checkPoints(law, kept, freeCount(law, options));
+  checkPoints(law, kept, freeCount(law, options), options.fixed);
   const problem = problemOf(law, loss, kept, options);
   const minimizer = new Minimizer(problem);
   const ones = new Float64Array(problem.points).fill(1);

@@ -2,10 +2,11 @@ import { SpecError } from '../base/errors.ts';
 import { derivedInterval, resample, rowsByRun, type Shares } from './bootstrap.ts';
 import { solve } from './dense.ts';
 import type { FitOptions, FitProgress, FitReport } from './fit.ts';
-import { columnOf, findColumn, type Params, type Points } from './law.ts';
+import { columnOf, type Params, type Points } from './law.ts';
 import { rowName } from './points.ts';
 import { studentQuantile } from './student.ts';
 import type { Work } from './slices.ts';
+import { workAt, workOf } from './work.ts';
 
 /** Approaches 1 and 2 of Chinchilla: the best size of each budget, then a power law through those. */
 
@@ -28,20 +29,6 @@ export interface Parabola extends Optimum {
 const SAME_BUDGET = 0.1;
 /** Where among the sizes a minimum is well inside them. */
 const CENTRE = [0.25, 0.75] as const;
-
-/** FLOPs per parameter and token where nobody has counted them. */
-const USUAL_WORK = 6;
-
-/** C / (N D) of a row: what the points say, 6 where they have no tokens of their own. */
-function workOf(points: Points): (row: number) => number {
-  const { D } = points.columns;
-  if (D === undefined) return () => USUAL_WORK;
-  const [N, C] = [findColumn(points, 'N'), findColumn(points, 'C')];
-  return (row) => {
-    const work = (C?.[row] ?? NaN) / ((N?.[row] ?? NaN) * (D[row] ?? NaN));
-    return work > 0 && work < Infinity ? work : USUAL_WORK;
-  };
-}
 
 /** Whether a parabola's minimum lies among the sizes that were run, so that it is measured and not guessed. */
 export function isAmongSizes({ place }: Pick<Parabola, 'place'>): boolean {
@@ -71,7 +58,6 @@ export function budgetsOf(points: Points): number[][] {
 /** The parabola of one budget's rows; null where there are fewer than three sizes or it has no minimum. */
 export function parabolaOf(points: Points, rows: readonly number[], weights?: Float64Array): Parabola | null {
   const [N, C, L] = [columnOf(points, 'N'), columnOf(points, 'C'), columnOf(points, 'loss')];
-  const work = workOf(points);
   const used = rows.filter((row) => (weights?.[row] ?? 1) > 0);
   const x = used.map((row) => Math.log(N[row] ?? NaN));
   if (new Set(x).size < 3) return null;
@@ -80,7 +66,7 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
   // Centred, so that the normal equations keep their digits.
   const gram = new Float64Array(9);
   const right = new Float64Array(3);
-  let [logC, logWork, total] = [0, 0, 0];
+  let [logC, total] = [0, 0];
   used.forEach((row, i) => {
     const weight = weights?.[row] ?? 1;
     const z = (x[i] ?? 0) - middle;
@@ -90,7 +76,6 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
       powers.forEach((b, q) => (gram[3 * p + q] = (gram[3 * p + q] ?? 0) + weight * a * b));
     });
     logC += weight * Math.log(C[row] ?? NaN);
-    logWork += weight * Math.log(work(row));
     total += weight;
   });
   if (!solve(gram, right, 3)) return null;
@@ -102,7 +87,7 @@ export function parabolaOf(points: Points, rows: readonly number[], weights?: Fl
   return {
     C: budget,
     N: size,
-    D: budget / (Math.exp(logWork / total) * size),
+    D: budget / (workAt(points, rows, size) * size),
     loss: c0 - c1 ** 2 / (4 * c2),
     coefficients: [c0 - c1 * middle + c2 * middle ** 2, c1 - 2 * c2 * middle, c2],
     place: (best - least) / (most - least),
@@ -144,20 +129,45 @@ export function envelopeOf(points: Points, weights?: Float64Array): Optimum[] {
   });
 }
 
-/** ln N = ln k_N + a ln C by least squares, and D = C / (k N) with the mean k of the optima; null with fewer than two budgets. */
-function powerThrough(optima: readonly Optimum[]): { params: Params; objective: number; error: number } | null {
+interface PowerLaw {
+  readonly k: number;
+  readonly exponent: number;
+  /** Sum of squares of the logarithm about it, and the standard error of the exponent. */
+  readonly objective: number;
+  readonly error: number;
+}
+
+/** ln y = ln k + m ln C by least squares; null with fewer than two budgets. */
+function powerOf(optima: readonly Optimum[], of: (optimum: Optimum) => number): PowerLaw | null {
   const x = optima.map(({ C }) => Math.log(C));
-  const y = optima.map(({ N }) => Math.log(N));
+  const y = optima.map((optimum) => Math.log(of(optimum)));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [mx, my] = [mean(x), mean(y)];
   const spread = x.reduce((sum, value) => sum + (value - mx) ** 2, 0);
   if (!(spread > 0)) return null;
-  const a = x.reduce((sum, value, i) => sum + (value - mx) * ((y[i] ?? 0) - my), 0) / spread;
-  const log = my - a * mx;
-  const objective = x.reduce((sum, value, i) => sum + ((y[i] ?? 0) - log - a * value) ** 2, 0);
+  const exponent = x.reduce((sum, value, i) => sum + (value - mx) * ((y[i] ?? 0) - my), 0) / spread;
+  const log = my - exponent * mx;
+  const objective = x.reduce((sum, value, i) => sum + ((y[i] ?? 0) - log - exponent * value) ** 2, 0);
   const error = Math.sqrt(objective / Math.max(1, optima.length - 2) / spread);
-  const logWork = mean(optima.map(({ C, N, D }) => Math.log(C / (N * D))));
-  return { params: { k_N: Math.exp(log), a, k_D: Math.exp(-log - logWork), b: 1 - a }, objective, error };
+  return { k: Math.exp(log), exponent, objective, error };
+}
+
+interface PowerLaws {
+  readonly params: Params;
+  readonly objective: number;
+  /** Standard errors of the exponents. */
+  readonly errors: Params;
+}
+
+/** N_opt = k_N C^a and D_opt = k_D C^b; where C = 6 N D, a + b = 1. The objective is that of N_opt. */
+function powersThrough(optima: readonly Optimum[]): PowerLaws | null {
+  const [size, data] = [powerOf(optima, ({ N }) => N), powerOf(optima, ({ D }) => D)];
+  if (size === null || data === null) return null;
+  return {
+    params: { k_N: size.k, a: size.exponent, k_D: data.k, b: data.exponent },
+    objective: size.objective,
+    errors: { a: size.error, b: data.error },
+  };
 }
 
 export interface AllocationFit extends FitReport {
@@ -193,7 +203,7 @@ export function* allocating(
       ? envelopeOf(points, weights)
       : measured.flatMap((rows) => parabolaOf(points, rows, weights) ?? []);
   const optima = optimaOf();
-  const whole = powerThrough(optima);
+  const whole = powersThrough(optima);
   if (whole === null) {
     const beyond = parabolas.filter((one) => one !== null && !isAmongSizes(one)).length;
     throw new SpecError({
@@ -216,15 +226,15 @@ export function* allocating(
     // Budgets keep their runs apart: those of one are drawn among themselves.
     if (id === 'chinchilla-envelope') resample(runs, seed, i, weights);
     else resampleWithin(budgets, seed, i, weights);
-    const found = powerThrough(optimaOf(weights));
+    const found = powersThrough(optimaOf(weights));
     if (found !== null) replicates.push(found.params);
     yield { stage: 'bootstrap', done: i + 1, total: bootstrap };
   }
   const shares: Shares = [(1 - level) / 2, (1 + level) / 2];
   const intervals = Object.fromEntries(
     Object.entries(whole.params).map(([name, value]) => {
-      const half = studentQuantile((1 + level) / 2, Math.max(1, optima.length - 2)) * whole.error;
-      const straight = id === 'chinchilla-isoflop' && optima.length > 2 && (name === 'a' || name === 'b');
+      const half = studentQuantile((1 + level) / 2, Math.max(1, optima.length - 2)) * (whole.errors[name] ?? NaN);
+      const straight = id === 'chinchilla-isoflop' && optima.length > 2 && name in whole.errors;
       if (replicates.length > 0) return [name, derivedInterval({ shares, replicates }, (params) => params[name] ?? NaN)];
       return [name, straight ? ([value - half, value + half] as const) : ([null, null] as const)];
     }),

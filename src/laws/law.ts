@@ -27,6 +27,8 @@ export interface Input {
   readonly raw?: boolean;
   /** One value in all rows is enough. */
   readonly mayBeConstant?: boolean;
+  /** One value in all rows is enough where this parameter, its exponent, is fixed. */
+  readonly exponent?: string;
 }
 
 /** Parameters by name, in the units that the law's row states. */

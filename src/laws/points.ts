@@ -1,5 +1,5 @@
 import { SpecError } from '../base/errors.ts';
-import { columnOf, findColumn, type Law, type Points } from './law.ts';
+import { columnOf, findColumn, type Law, type Params, type Points } from './law.ts';
 
 /** What a row is called in an error: counted from 1 where the points have no names of their own. */
 export function rowName({ rowNames }: Points, i: number): string {
@@ -10,9 +10,10 @@ export function rowName({ rowNames }: Points, i: number): string {
  * That a law can be fitted to points: its columns are there, with numbers above zero; no row is there twice; there are more points than
  * free parameters; and what the law tells apart differs between rows.
  *
+ * @param fixed parameters that keep a value.
  * @throws SpecError for the first thing that is wrong, with row and column.
  */
-export function checkPoints(law: Law, points: Points, free: number): void {
+export function checkPoints(law: Law, points: Points, free: number, fixed: Params = {}): void {
   const inputs = law.columns.filter(({ name }) => !(points.drops !== undefined && points.columns[name] === undefined));
   const needed = [...inputs, { name: law.target, raw: false }];
   const missing = needed.filter(({ name }) => findColumn(points, name) === null);
@@ -45,8 +46,9 @@ export function checkPoints(law: Law, points: Points, free: number): void {
       expected: `${free + 1} or more`,
       cure: 'Add points, or fit a law with fewer parameters.',
     });
-  for (const { name, mayBeConstant, raw } of inputs) {
-    if (mayBeConstant === true || raw === true || !isConstant(columnOf(points, name))) continue;
+  for (const { name, mayBeConstant, exponent, raw } of inputs) {
+    if (mayBeConstant === true || (exponent !== undefined && exponent in fixed)) continue;
+    if (raw === true || !isConstant(columnOf(points, name))) continue;
     throw new SpecError({
       where: `points, column ${name}`,
       rule: 'all points have the same value, so nothing can be said of how the loss changes with it',

@@ -139,6 +139,21 @@ describe('approach 2, isoFLOP parabolas', () => {
       expect(Math.min(...k.map((own) => Math.abs(each.C / (each.N * each.D) / own - 1)))).toBeLessThan(1e-9);
   });
 
+  it('spends at the best size what a token of a parameter takes there, between the sizes that were run', () => {
+    const { C = new Float64Array(0), N = C, loss = C } = isoflops(0.25, 4).columns;
+    // Small models spend more beside their parameters: k = 6 (1e9 / N)^0.1, straight in the logarithms.
+    const k = (size: number): number => 6 * (1e9 / size) ** 0.1;
+    const D = C.map((each, i) => each / (k(N[i] ?? NaN) * (N[i] ?? NaN)));
+    const found = finish(allocating('chinchilla-isoflop', { columns: { C, N, D, loss } }, { bootstrap: 20 }));
+    for (const each of found.optima) expect(each.C / (each.N * each.D) / k(each.N)).toBeCloseTo(1, 9);
+    // D_opt = C / (k N_opt) is a power law of its own: its exponent is 1 - 0.9 a, not 1 - a.
+    const { a = NaN, b = NaN, k_D = NaN } = found.params;
+    expect(b).toBeCloseTo(1 - 0.9 * a, 9);
+    const middle = found.optima[2];
+    expect((k_D * (middle?.C ?? NaN) ** b) / (middle?.D ?? NaN)).toBeCloseTo(1, 3);
+    expect(found.intervals['b']?.[0]).toBeLessThanOrEqual(b);
+  });
+
   it('says of two budgets that there is no interval only where there is none', () => {
     const { C, N, loss } = isoflops(0.25, 4).columns;
     const half = (values: Float64Array | undefined): Float64Array => (values ?? new Float64Array(0)).slice(0, 18);
