@@ -97,6 +97,7 @@ export {
   FIT_LOSSES,
   fixedOf,
   fixedText,
+  FRONTIERS,
   holdOf,
   holdText,
   LAWS_VIEW_START,
@@ -110,10 +111,13 @@ export { NUMERICS_START, viewOf, viewQuery, type NumericsView } from './numerics
 export { Observable } from './observable.ts';
 export { scoreOf, tallyOf, type KeptEnds } from './ends/kept-ends.ts';
 export { endWindow, FEWEST_STEPS, LEVEL, type EndPrediction } from './ends/predict.ts';
-export { ownLaw, publishedLaws, rangeOf, type LawRange, type PlanLaw } from './planner/law.ts';
+export { NO_OPTIMA, type OwnOptima } from './laws/optima.ts';
+export { KeptLaws } from './laws/kept-laws.ts';
+export { ownLaws, publishedLaws, rangeOf, type PlanLaw } from './planner/law.ts';
+export { isBudget, PLAN_START, type PlanView } from './planner/plan-view.ts';
 export type { Allocation, Estimate } from './planner/plan.ts';
 export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner/planner.ts';
-export { RATE_RULES, type RateRule } from './planner/rates.ts';
+export { RATE_RULES, ruleFor, type RateRule } from './planner/rates.ts';
 export { ladderAround } from './planner/runs.ts';
 export type { NearSize } from './planner/size.ts';
 export { peakSpeed, speedsOf, type Speed } from './planner/speed.ts';

@@ -24,6 +24,7 @@ import { isRunsFile, runsFromJson } from './store/runs-json.ts';
 import type { RunStore } from './store/store.ts';
 import { openStore } from './store/tell.ts';
 import { SweepDesk } from './sweep/sweep-desk.ts';
+import { KeptLaws } from './laws/kept-laws.ts';
 import { InterruptedRun, type KeyValue } from './storage.ts';
 import { NOTHING_STORED, oldestStored, orderStored } from './stored.ts';
 
@@ -87,6 +88,7 @@ export class Lab extends Observable<LabTopic> {
   sampling: SamplingSettings = { prompt: 'The ', temperature: 0.8, tokens: 240, everyMs: 2000 };
 
   readonly fits: FitClient;
+  readonly keptLaws: KeptLaws;
   readonly store: RunStore | null;
   /** null without a store. */
   readonly recorder: RunRecorder | null;
@@ -105,6 +107,7 @@ export class Lab extends Observable<LabTopic> {
     this.#connect = connect;
     this.fits = new FitClient(connectFit);
     this.#interrupted = new InterruptedRun(storage);
+    this.keptLaws = new KeptLaws(storage);
     this.store = store ?? null;
     const notice = (text: string): void => this.notice(text);
     if (store === undefined) {

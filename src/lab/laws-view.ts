@@ -2,6 +2,7 @@ import { SpecError } from '../base/errors.ts';
 import { lawNamed, type Params } from '../laws/index.ts';
 import { COUNT_ALL, type Counting, type RunSpec } from '../spec/index.ts';
 import { FITTED } from './laws/fit-protocol.ts';
+import { PLAN_KEYS, PLAN_START, planViewOf, planWritten, type PlanView } from './planner/plan-view.ts';
 import { choiceIn, onlySettings, refusedSetting } from './query-settings.ts';
 import { typedNumber } from './typed-number.ts';
 
@@ -31,7 +32,17 @@ export interface LawsView {
   readonly reach: number;
   /** Sets of published constants that are drawn beside the fit, by their place in the law's row. */
   readonly published: readonly number[];
+  /** Published frontiers that are drawn beside one's own, by their place in the list of {@link FRONTIERS}. */
+  readonly frontiers: readonly number[];
+  /** The file that the points come from, by its name; empty: kept runs. */
+  readonly file: string;
+  /** Keys of points that are left out by hand; empty where a link says nothing of that. */
+  readonly out: readonly string[];
+  readonly plan: PlanView;
 }
+
+/** Published ways to the best size of a budget: Chinchilla's constants in the table's order, then Kaplan's. */
+export const FRONTIERS = [...lawNamed('chinchilla').constants.map(({ name }) => name), 'Kaplan et al., without embeddings'];
 
 /** Losses of fits, in the order of the choice; other thresholds come by link. */
 export const FIT_LOSSES = ['huber:1e-3', 'lad', 'ls', 'ls-log'] as const;
@@ -52,6 +63,10 @@ export const LAWS_VIEW_START: LawsView = {
   x: '',
   reach: 10,
   published: [],
+  frontiers: [],
+  file: '',
+  out: [],
+  plan: PLAN_START,
 };
 
 const PAGE = 'Laws';
@@ -73,6 +88,10 @@ const KEYS = [
   'x',
   'reach',
   'published',
+  'frontiers',
+  'file',
+  'out',
+  ...PLAN_KEYS,
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -99,6 +118,10 @@ function written(view: LawsView): { readonly [K in Key]: string } {
     x: view.x,
     reach: String(view.reach),
     published: view.published.join('.'),
+    frontiers: view.frontiers.join('.'),
+    file: view.file,
+    out: outText(view.out),
+    ...planWritten(view.plan),
   };
 }
 
@@ -129,10 +152,6 @@ export function lawsViewOf(query: URLSearchParams): LawsView {
   if (!(hold >= 0 && hold < Infinity)) throw refusedSetting(PAGE, 'hold', query.get('hold') ?? '', 'a number of FLOPs');
   const loss = query.get('loss') ?? start.loss;
   if (!/^(lad|ls|ls-log|huber:\d+(\.\d+)?(e-?\d+)?)$/.test(loss)) throw refusedSetting(PAGE, 'loss', loss, FIT_LOSSES.join(', '));
-  const published = (query.get('published') ?? '').split('.').filter((text) => text !== '');
-  const sets = lawNamed(law).constants.length;
-  const strange = published.find((text) => !(Number.isInteger(Number(text)) && Number(text) >= 0 && Number(text) < sets));
-  if (strange !== undefined) throw refusedSetting(PAGE, 'published', strange, `places below ${sets}`);
   return {
     sweep: query.get('sweep') ?? '',
     tag: query.get('tag') ?? '',
@@ -152,8 +171,38 @@ export function lawsViewOf(query: URLSearchParams): LawsView {
     hold,
     x: query.get('x') ?? '',
     reach: Number(choiceIn(PAGE, query, 'reach', REACHES.map(String), start.reach)),
-    published: published.map(Number),
+    published: placesIn(query, 'published', lawNamed(law).constants.length),
+    frontiers: placesIn(query, 'frontiers', FRONTIERS.length),
+    file: query.get('file') ?? '',
+    out: outOf(query.get('out') ?? ''),
+    plan: planViewOf(query, PAGE),
   };
+}
+
+/** Places in a list, as in `0.2`. @throws SpecError for one that the list has not. */
+function placesIn(query: URLSearchParams, key: Key, length: number): readonly number[] {
+  const places = (query.get(key) ?? '').split('.').filter((text) => text !== '');
+  const strange = places.find((text) => !(Number.isInteger(Number(text)) && Number(text) >= 0 && Number(text) < length));
+  if (strange !== undefined) throw refusedSetting(PAGE, key, strange, `places below ${length}`);
+  return places.map(Number);
+}
+
+/** Characters of left out points that a link has room for. */
+const MOST_OUT = 2000;
+
+/** Nothing where there are too many: then only this browser remembers them. */
+function outText(keys: readonly string[]): string {
+  const text = keys.map(encodeURIComponent).join(',');
+  return text.length <= MOST_OUT ? text : '';
+}
+
+/** @throws SpecError for text that is no list of keys. */
+function outOf(text: string): readonly string[] {
+  try {
+    return text === '' ? [] : text.split(',').map(decodeURIComponent);
+  } catch {
+    throw refusedSetting(PAGE, 'out', text, 'points with a comma between them');
+  }
 }
 
 /** `E=1.69,alpha=0.34`, with every digit. */

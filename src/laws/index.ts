@@ -25,5 +25,5 @@ export { predictCurve } from './table/curves.ts';
 export { allocationOf, computeOptimal, type Plan } from './allocation.ts';
 export { allocatorOf, type Allocator } from './allocators.ts';
 export { criticalBatchSize } from './table/batch.ts';
-export { studentQuantile } from './student.ts';
+export { powerFit, type PowerFit } from './power-fit.ts';
 export { finish, inSlices } from './slices.ts';

@@ -1,5 +1,5 @@
 import { css, html, nothing } from 'lit';
-import { customElement, queryAll, state } from 'lit/decorators.js';
+import { customElement, queryAll } from 'lit/decorators.js';
 import { derivedInterval, findColumn, isAmongSizes } from '../laws/index.ts';
 import type { LawPoints } from '../lab/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
@@ -60,7 +60,6 @@ export class LabLawsFrontier extends LabLawsElement {
     `,
   ];
 
-  @state() private published: ReadonlySet<string> = new Set();
   @queryAll('lab-law-chart') private readonly charts!: NodeListOf<LabLawChart>;
 
   override render(): unknown {
@@ -71,7 +70,7 @@ export class LabLawsFrontier extends LabLawsElement {
     const own = ownFrontiers(desk.fit, desk.frontiers);
     const span = spanOf(points);
     if ((own.length === 0 && parabolas === null) || span === null) return nothing;
-    const shown = [...own, ...PUBLISHED.filter(({ name }) => this.published.has(name))];
+    const shown = [...own, ...PUBLISHED.filter((_, place) => view.frontiers.includes(place))];
     const optima = desk.frontiers['chinchilla-isoflop']?.optima ?? [];
     return html`<section
       class="card"
@@ -83,13 +82,13 @@ export class LabLawsFrontier extends LabLawsElement {
       </header>
       <div class="tools bar">
         ${PUBLISHED.map(
-          ({ name }) =>
+          ({ name }, place) =>
             html`<label
               ><input
                 type="checkbox"
                 role="switch"
-                .checked=${this.published.has(name)}
-                @change=${(): void => this.#toggle(name)}
+                .checked=${view.frontiers.includes(place)}
+                @change=${(): void => this.#toggle(place)}
               />${name}</label
             >`,
         )}
@@ -218,10 +217,10 @@ export class LabLawsFrontier extends LabLawsElement {
     </details>`;
   }
 
-  #toggle(name: string): void {
-    const next = new Set(this.published);
-    if (!next.delete(name)) next.add(name);
-    this.published = next;
+  #toggle(place: number): void {
+    const { frontiers } = this.view;
+    const next = frontiers.includes(place) ? frontiers.filter((other) => other !== place) : [...frontiers, place];
+    this.say({ frontiers: next.toSorted((a, b) => a - b) });
   }
 
   async #save(kind: PictureKind, place: number, name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { remembered } from '../base/remembered.ts';
-import { LawsDesk, rangeOf, type LawFit, type LawRange, type LawsView, type RunRecord } from '../lab/index.ts';
+import { LawsDesk, ownLaws, rangeOf, type LawFit, type LawsView, type PlanLaw, type RunRecord } from '../lab/index.ts';
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import { sharedStyles } from './shared-styles.ts';
@@ -50,8 +50,9 @@ export class LabLawsPage extends LabElement {
   @property({ attribute: false }) address!: Address;
   #desk: LawsDesk | null = null;
   #ends: (() => void)[] = [];
-  readonly #range = remembered((fit: LawFit | null): LawRange | null =>
-    fit === null ? null : rangeOf(fit.points.points, fit.excluded),
+  readonly #own = remembered(
+    (fit: LawFit | null, frontiers: LawsDesk['frontiers']): readonly PlanLaw[] =>
+      ownLaws(fit?.outcome ?? null, frontiers, fit === null ? null : rangeOf(fit.points.points, fit.excluded)),
   );
 
   override connectedCallback(): void {
@@ -60,17 +61,28 @@ export class LabLawsPage extends LabElement {
     const desk = (this.#desk ??= new LawsDesk({
       store: lab.store,
       fits: lab.fits,
+      kept: lab.keptLaws,
       report: (error, where) => lab.report(error, where),
       notice: (text) => lab.notice(text),
     }));
     const look = (): void => {
       desk.look(address.laws);
+      link();
       this.requestUpdate();
+    };
+    // What the desk chose or remembered belongs in the link too.
+    const link = (): void => {
+      const { linked } = desk;
+      const { file, out } = address.laws;
+      if (linked.file !== file || linked.out.join() !== out.join()) address.setLaws(linked);
     };
     this.#ends = [
       address.on('view', look),
       address.on('page', () => (desk.asleep = address.page !== 'laws')),
-      desk.on('points', () => this.requestUpdate()),
+      desk.on('points', () => {
+        link();
+        this.requestUpdate();
+      }),
       desk.on('fit', () => this.requestUpdate()),
       () => desk.close(),
     ];
@@ -95,8 +107,9 @@ export class LabLawsPage extends LabElement {
       <lab-planner
         .lab=${this.lab}
         .address=${this.address}
-        .fit=${desk.fit?.outcome ?? null}
-        .range=${this.#range(desk.fit)}
+        .view=${view.plan}
+        .own=${this.#own(desk.fit, desk.frontiers)}
+        .optima=${desk.own}
         .counting=${view.counting}
         .runs=${desk.runs ?? NO_RUNS}
       ></lab-planner>

@@ -130,7 +130,7 @@ export class LabLawsSetup extends LabLawsElement {
       else {
         desk.useFile(false);
         const [kind, ...name] = value.split(':');
-        this.say({ sweep: kind === 'sweep' ? name.join(':') : '', tag: kind === 'tag' ? name.join(':') : '' });
+        this.say({ sweep: kind === 'sweep' ? name.join(':') : '', tag: kind === 'tag' ? name.join(':') : '', file: '', out: [] });
       }
     };
     const option = (value: string, words: string, selected: boolean): unknown =>

@@ -3,21 +3,24 @@ import { customElement, property, state } from 'lit/decorators.js';
 import { faultMessage } from '../base/errors.ts';
 import { remembered } from '../base/remembered.ts';
 import {
-  parseNumber,
+  isBudget,
   ladderAround,
   makePlan,
-  ownLaw,
+  NO_OPTIMA,
+  parseNumber,
   peakSpeed,
+  PLAN_START,
   publishedLaws,
   RATE_RULES,
+  ruleFor,
   speedsOf,
   UNMEASURED,
-  type FitOutcome,
   type Lab,
-  type LawRange,
+  type OwnOptima,
   type Planned,
   type PlanLaw,
   type PlanSettings,
+  type PlanView,
   type RateRule,
   type RunRecord,
   type Speed,
@@ -27,7 +30,7 @@ import type { Address } from './address.ts';
 import { count, duration, figure, si } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
-import { certaintyWords, estimateWords, inferenceFault, lossWords, sizeWords } from './planner-words.ts';
+import { amountFault, certaintyWords, estimateWords, lossWords, missingLawWords, sizeWords } from './planner-words.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -39,15 +42,16 @@ declare global {
 }
 
 const RATE_WORDS: { readonly [R in RateRule]: string } = {
+  own: 'your own sweeps',
   'step-law': 'Step Law (published)',
-  'critical-batch': 'Critical batch size (published)',
+  'critical-batch': 'critical batch size (published)',
   settings: 'as set on the Train page',
 };
 
-/** By one's own fit where there is one, and by the published laws. */
-function lawsBy(fit: FitOutcome | null, range: LawRange | null): readonly PlanLaw[] {
-  const own = ownLaw(fit, range);
-  return [...(own === null ? [] : [own]), ...publishedLaws()];
+const PUBLISHED = publishedLaws();
+
+function settingsOf({ unit, flops, minutes, inference, inferenceTokens, rates }: PlanView, own: OwnOptima): PlanSettings {
+  return { unit, flops, minutes, inferenceTokens: inference ? inferenceTokens : 0, rates: ruleFor(rates, own) };
 }
 
 /** The link to a ladder around a run; null where none fits. */
@@ -96,6 +100,11 @@ export class LabPlanner extends LabElement {
         display: inline-block;
         text-decoration: none;
       }
+      .warnings {
+        margin: 10px 0 0;
+        padding-left: 18px;
+        max-width: 110ch;
+      }
       .warning {
         color: var(--warn);
       }
@@ -103,37 +112,34 @@ export class LabPlanner extends LabElement {
   ];
 
   @property({ attribute: false }) address!: Address;
-  /** One's own fit, where there is one. */
-  @property({ attribute: false }) fit: FitOutcome | null = null;
-  /** What it was fitted on. */
-  @property({ attribute: false }) range: LawRange | null = null;
-  /** What its N counts. */
+  @property({ attribute: false }) view: PlanView = PLAN_START;
+  /** One's own fits, as far as there are any. */
+  @property({ attribute: false }) own: readonly PlanLaw[] = [];
+  /** What one's own sweeps found best. */
+  @property({ attribute: false }) optima: OwnOptima = NO_OPTIMA;
+  /** What the N of one's own fits counts. */
   @property({ attribute: false }) counting: Pick<Counting, 'parameters'> = COUNT_ALL;
   /** Kept runs, whose speeds on this adapter tell what minutes buy. */
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
-  @state() private lawId = '';
-  @state() private settings: PlanSettings = { unit: 'flops', flops: 1e12, minutes: 10, inferenceTokens: 0, rates: 'step-law' };
-  @state() private inference = false;
-  @state() private inferenceTokens = 1e6;
+  @state() private budgetFault = '';
   @state() private inferenceFault = '';
   protected override readonly topics = ['spec', 'forecast', 'device'] as const;
   #endPage = (): void => {};
   // A plan takes a search among models and one of its own for each resample of the fit: made anew only of something new.
-  readonly #laws = remembered(lawsBy);
   readonly #speeds = remembered((device: Lab['device'], runs: readonly RunRecord[], forecast: Lab['forecast']) =>
     speedsOf({ device, runs, forecast }),
   );
   readonly #peak = remembered((peak: Lab['peak']) => (peak === null ? null : peakSpeed(peak)));
   readonly #made = remembered(
     (
-      settings: PlanSettings,
-      inferenceTokens: number,
+      view: PlanView,
       base: RunSpec,
       law: PlanLaw,
       counted: Counting['parameters'],
+      own: OwnOptima,
       speeds: readonly Speed[],
       peak: Speed | null,
-    ) => makePlan({ ...settings, inferenceTokens }, { base, law, counted, speeds, peak }),
+    ) => makePlan(settingsOf(view, own), { base, law, counted, own, speeds, peak }),
   );
   readonly #ladderLink = remembered(ladderLink);
 
@@ -153,8 +159,8 @@ export class LabPlanner extends LabElement {
   }
 
   override render(): unknown {
-    const laws = this.#laws(this.fit, this.range);
-    const law = laws.find(({ id }) => id === this.lawId) ?? laws[0];
+    const laws = [...this.own, ...PUBLISHED];
+    const law = laws.find(({ id }) => id === this.view.law) ?? laws[0];
     return html`<section class="card" aria-label="Planner">
       <header>
         <h2>Planner <span class="muted">what a budget buys</span></h2>
@@ -165,91 +171,98 @@ export class LabPlanner extends LabElement {
   }
 
   #budget(): unknown {
-    const { unit } = this.settings;
+    const { unit, flops, minutes } = this.view;
+    const value = unit === 'flops' ? flops : minutes;
     const change = (event: Event): void => {
-      const value = parseNumber(typed(event));
-      this.#set(unit === 'flops' ? { flops: value } : { minutes: value });
+      const amount = parseNumber(typed(event));
+      this.budgetFault = amountFault(amount, unit === 'flops' ? 'FLOPs above 0, such as 1e12' : 'minutes above 0, such as 10');
+      if (isBudget(amount)) this.#set(unit === 'flops' ? { flops: amount } : { minutes: amount });
     };
-    const value = unit === 'flops' ? this.settings.flops : this.settings.minutes;
+    const choose = (event: Event): void => {
+      this.budgetFault = '';
+      this.#set({ unit: typed(event) === 'minutes' ? 'minutes' : 'flops' });
+    };
     return html`<label
         >Budget
-        <input inputmode="decimal" data-plan="budget" .value=${numeral(value)} @change=${change} />
+        <input
+          inputmode="decimal"
+          data-plan="budget"
+          aria-invalid=${this.budgetFault !== ''}
+          .value=${numeral(value)}
+          @change=${change}
+        />
       </label>
       <label
         ><span class="hidden-text">Unit of the budget</span>
-        <select
-          data-plan="unit"
-          @change=${(event: Event): void => this.#set({ unit: typed(event) === 'minutes' ? 'minutes' : 'flops' })}
-        >
-          <option value="flops" ?selected=${unit === 'flops'}>training FLOPs</option>
-          <option value="minutes" ?selected=${unit === 'minutes'}>minutes on this GPU</option>
-        </select>
-      </label>`;
+        <select data-plan="unit" @change=${choose}>
+          <option value="flops" .selected=${unit === 'flops'}>training FLOPs</option>
+          <option value="minutes" .selected=${unit === 'minutes'}>minutes on this GPU</option>
+        </select> </label
+      >${this.#fault(this.budgetFault, numeral(value))}`;
   }
 
   #law(laws: readonly PlanLaw[], law: PlanLaw | undefined): unknown {
     return html`<label
       >by
-      <select data-plan="law" @change=${(event: Event): void => void (this.lawId = typed(event))}>
-        ${laws.map(({ id, title }) => html`<option value=${id} ?selected=${id === law?.id}>${title}</option>`)}
+      <select data-plan="law" @change=${(event: Event): void => this.#set({ law: typed(event) })}>
+        ${laws.map(({ id, title }) => html`<option value=${id} .selected=${id === law?.id}>${title}</option>`)}
       </select>
     </label>`;
   }
 
   #rates(): unknown {
-    const { rates } = this.settings;
-    const choose = (event: Event): void => this.#set({ rates: RATE_RULES.find((rule) => rule === typed(event)) ?? 'settings' });
+    const rates = ruleFor(this.view.rates, this.optima);
+    const choose = (event: Event): void => this.#set({ rates: RATE_RULES.find((rule) => rule === typed(event)) ?? '' });
     return html`<label
       >Learning rate and batch
       <select data-plan="rates" @change=${choose}>
-        ${RATE_RULES.map((rule) => html`<option value=${rule} ?selected=${rule === rates}>${RATE_WORDS[rule]}</option>`)}
+        ${RATE_RULES.map((rule) => html`<option value=${rule} .selected=${rule === rates}>${RATE_WORDS[rule]}</option>`)}
       </select>
     </label>`;
   }
 
   #inference(): unknown {
+    const { inference, inferenceTokens } = this.view;
     const toggle = (event: Event): void => {
-      if (event.target instanceof HTMLInputElement) this.inference = event.target.checked;
       this.inferenceFault = '';
+      if (event.target instanceof HTMLInputElement) this.#set({ inference: event.target.checked });
     };
     const change = (event: Event): void => {
       const tokens = parseNumber(typed(event));
-      this.inferenceFault = inferenceFault(tokens);
-      if (this.inferenceFault === '') this.inferenceTokens = tokens;
+      this.inferenceFault = amountFault(tokens, 'tokens above 0, such as 1e6');
+      if (isBudget(tokens)) this.#set({ inferenceTokens: tokens });
     };
     return html`<label
-        ><input type="checkbox" data-plan="inference" .checked=${this.inference} @change=${toggle} /> The budget pays for
-        inference too</label
+        ><input type="checkbox" data-plan="inference" .checked=${inference} @change=${toggle} /> The budget pays for inference
+        too</label
       >${
-        this.inference
+        inference
           ? html`<label
                 >tokens of it
                 <input
                   inputmode="decimal"
                   data-plan="inference-tokens"
                   aria-invalid=${this.inferenceFault !== ''}
-                  .value=${numeral(this.inferenceTokens)}
+                  .value=${numeral(inferenceTokens)}
                   @change=${change}
                 /> </label
-              >${
-                this.inferenceFault === ''
-                  ? nothing
-                  : html`<span class="error" role="alert"
-                      >${this.inferenceFault} The plan is for ${count(this.inferenceTokens)}.</span
-                    >`
-              }`
+              >${this.#fault(this.inferenceFault, count(inferenceTokens))}`
           : nothing
       }`;
   }
 
+  #fault(fault: string, kept: string): unknown {
+    return fault === '' ? nothing : html`<span class="error" role="alert">${fault} The plan is for ${kept}.</span>`;
+  }
+
   #plan(law: PlanLaw): unknown {
-    const { lab } = this;
+    const { lab, view, optima } = this;
+    const missing = missingLawWords(view.law, law);
     try {
       const speeds = this.#speeds(lab.device, this.runs, lab.forecast);
-      const inferenceTokens = this.inference ? this.inferenceTokens : 0;
       const counted = this.counting.parameters;
-      const plan = this.#made(this.settings, inferenceTokens, lab.form.spec, law, counted, speeds, this.#peak(lab.peak));
-      if (plan !== UNMEASURED) return this.#found(plan, law, inferenceTokens);
+      const plan = this.#made(view, lab.form.spec, law, counted, optima, speeds, this.#peak(lab.peak));
+      if (plan !== UNMEASURED) return this.#found(plan, law, missing);
       return html`<p>
         How fast this GPU trains is not known yet. Train any run for some seconds on the
         <a href=${this.address.href('train')}>Train page</a>, or give the budget in FLOPs.
@@ -259,17 +272,19 @@ export class LabPlanner extends LabElement {
     }
   }
 
-  #found(plan: Planned, law: PlanLaw, inferenceTokens: number): unknown {
+  #found(plan: Planned, law: PlanLaw, missing: string): unknown {
     const { allocation, rates, run, speed, budget } = plan;
     const { N, D } = allocation;
+    const { inference, inferenceTokens } = this.view;
     const entry = (term: string, value: string): unknown =>
       html`<div>
         <dt>${term}</dt>
         <dd>${value}</dd>
       </div>`;
+    const warnings = [...(missing === '' ? [] : [missing]), ...allocation.warnings, ...rates.warnings];
     return html`<dl class="figures">
         ${entry('Parameters N', estimateWords(N))} ${entry('Tokens D', estimateWords(D))}
-        ${entry('Batch', `${count(rates.batch)} rows`)} ${entry('Learning rate', figure(rates.learningRate))}
+        ${entry('Batch, rows', estimateWords(rates.batch))} ${entry('Learning rate', estimateWords(rates.learningRate, figure))}
         ${entry('Loss foretold', lossWords(plan))}
       </dl>
       ${
@@ -280,17 +295,23 @@ export class LabPlanner extends LabElement {
             </p>`
       }
       ${
-        inferenceTokens > 0
+        inference
           ? html`<p class="small">
               Training takes ${si(allocation.C, 'FLOP')} of it, 6 N D, and ${count(inferenceTokens)} tokens of inference
               ${si(2 * N.value * inferenceTokens, 'FLOP')}, 2 N each (Sardana et al.).
             </p>`
           : nothing
       }
-      ${allocation.warnings.map((warning) => html`<p class="small warning">${warning}</p>`)}
       ${run === null ? html`<p>No model of a lab is near that size.</p>` : this.#run(plan, run)}
-      <p class="small muted">${rates.words}</p>
-      <p class="small muted">${certaintyWords(allocation)} ${law.provenance}</p>`;
+      ${
+        warnings.length === 0
+          ? nothing
+          : html`<ul class="small warnings">
+              ${warnings.map((warning) => html`<li class="warning">${warning}</li>`)}
+            </ul>`
+      }
+      ${rates.words.map((words) => html`<p class="small muted">${words}</p>`)}
+      <p class="small muted">N and D: ${law.provenance} ${certaintyWords(allocation, law)}</p>`;
   }
 
   #run({ estimatedMs }: Planned, run: NonNullable<Planned['run']>): unknown {
@@ -327,7 +348,7 @@ export class LabPlanner extends LabElement {
     location.hash = this.address.href('train');
   }
 
-  #set(change: Partial<PlanSettings>): void {
-    this.settings = { ...this.settings, ...change };
+  #set(change: Partial<PlanView>): void {
+    this.address.setLaws({ plan: { ...this.view, ...change } });
   }
 }

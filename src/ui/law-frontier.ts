@@ -1,5 +1,6 @@
-import type { FitOutcome, LawFit, LawPoints } from '../lab/index.ts';
+import { FRONTIERS, type FitOutcome, type LawFit, type LawPoints } from '../lab/index.ts';
 import {
+  allocatorOf,
   budgetsOf,
   computeOptimal,
   derivedInterval,
@@ -114,10 +115,7 @@ export interface Frontier {
   readonly exponent: (params: Params) => number;
 }
 
-const line = (params: Params, C: number): Record<'N' | 'D', number> => ({
-  N: (params['k_N'] ?? NaN) * C ** (params['a'] ?? NaN),
-  D: (params['k_D'] ?? NaN) * C ** (params['b'] ?? NaN),
-});
+const line: Frontier['optimum'] = (params, C) => allocatorOf('chinchilla-isoflop')?.optimal(params, C) ?? { N: NaN, D: NaN };
 const slope = (params: Params): number => params['a'] ?? NaN;
 const ratio = ({ alpha = NaN, beta = NaN }: Params): number => beta / (alpha + beta);
 
@@ -162,7 +160,7 @@ export function publishedFrontiers(): readonly Frontier[] {
   return [
     ...chinchilla,
     {
-      name: 'Kaplan et al., without embeddings',
+      name: FRONTIERS.at(-1) ?? '',
       place: 6,
       published: true,
       optimum: (_, C) => ({ N: size.predict(N, { C }), D: data.predict(D, { C }) }),

@@ -1,19 +1,14 @@
-import type { Allocation, Estimate, NearSize, Planned } from '../lab/index.ts';
+import { isBudget, type Allocation, type Estimate, type NearSize, type Planned, type PlanLaw } from '../lab/index.ts';
 import { count, nats } from './format.ts';
-
-/** More than anybody will ever generate. */
-const MOST_TOKENS = 1e30;
 
 /** `433 k (390 k..480 k)`. */
 export function estimateWords({ value, interval }: Estimate, words: (value: number) => string = count): string {
   return interval === null ? words(value) : `${words(value)} (${words(interval[0])}..${words(interval[1])})`;
 }
 
-/** Why there is no interval; empty where there is one. */
-export function certaintyWords({ N }: Allocation): string {
-  return N.interval === null
-    ? 'No interval: published constants come without the fits that one needs.'
-    : 'In brackets: 90 % intervals, from resamples of the runs that were fitted.';
+/** Where intervals come from, or why there are none. */
+export function certaintyWords({ N }: Allocation, { certainty }: PlanLaw): string {
+  return N.interval === null ? certainty.none : certainty.interval;
 }
 
 /** `2 layers x 64, 4 heads: 112,128 parameters, 1.2 % more`. */
@@ -24,11 +19,19 @@ export function sizeWords({ layers, width, heads, parameters, difference }: Near
   return `${blocks} × ${width}, ${heads === 1 ? '1 head' : `${heads} heads`}: ${count(parameters)} parameters, ${off}`;
 }
 
-export function lossWords({ allocation }: Planned): string {
-  return estimateWords(allocation.lossNats, nats);
+/** A dash where the law foretells none. */
+export function lossWords({ allocation: { lossNats } }: Planned): string {
+  return Number.isNaN(lossNats.value) ? '— (not by this law)' : estimateWords(lossNats, nats);
 }
 
-/** Why a number of tokens of inference is none; empty where it is one. */
-export function inferenceFault(tokens: number): string {
-  return tokens > 0 && tokens <= MOST_TOKENS ? '' : 'Not a number of tokens above 0, such as 1e6.';
+/** Why an amount is none; empty where it is one. @param what of what, and an example. */
+export function amountFault(amount: number, what: string): string {
+  return isBudget(amount) ? '' : `Not a number of ${what}.`;
+}
+
+/** That the law which was chosen is not there; empty where it is. */
+export function missingLawWords(chosen: string, { id, title }: PlanLaw): string {
+  return chosen === '' || chosen === id
+    ? ''
+    : `The fit of your own that was chosen is not there: its points give none, or are not fitted yet. The plan is by ${title}.`;
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   FitClient,
+  KeptLaws,
   LAWS_VIEW_START,
   holdOf,
   holdText,
@@ -26,7 +27,7 @@ interface Stage {
 
 const open: LawsDesk[] = [];
 
-function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab()): Stage {
+function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab(), kept = new KeptLaws(null)): Stage {
   const workers: FakeFits[] = [];
   const said: string[] = [];
   const fits = new FitClient(() => {
@@ -37,6 +38,7 @@ function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab()
   const desk = new LawsDesk({
     store,
     fits,
+    kept,
     report: (error) => void said.push(String(error)),
     notice: (text) => void said.push(text),
   });
@@ -251,6 +253,18 @@ describe('the view of the Laws page', () => {
       x: 'D',
       reach: 100,
       published: [0],
+      frontiers: [0, 3],
+      file: 'my points, 2.csv',
+      out: ['run, one', 'b'],
+      plan: {
+        unit: 'minutes',
+        flops: 1e12,
+        minutes: 2.5,
+        law: 'besiroglu-et-al',
+        rates: 'own',
+        inference: true,
+        inferenceTokens: 123456789,
+      },
     };
     expect(lawsViewOf(new URLSearchParams(lawsQuery(view).toString()))).toEqual(view);
   });
@@ -271,7 +285,7 @@ describe('the view of the Laws page', () => {
     expect(lawsQuery(sweepLawsView('abc', [{ spec: { budget: { flops: 1e12 } } }])).toString()).toBe('sweep=abc&flops=exact');
   });
 
-  it.each(['law=astrology', 'loss=hope', 'hold=-1', 'published=9', 'fix=Q=1', 'count=some', 'colour=red'])(
+  it.each(['law=astrology', 'loss=hope', 'hold=-1', 'published=9', 'fix=Q=1', 'count=some', 'colour=red', 'frontiers=4', 'budget=much', 'budget=0', 'budget=-3min', 'by=luck', 'rates=high', 'inference=none', 'out=%25'])(
     'promise 6: %s is refused in words',
     (query) => {
       expect(() => lawsViewOf(new URLSearchParams(query))).toThrow(/got/);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ownLaw, publishedLaws, rangeOf, type PlanLaw } from '../../src/lab/planner/law.ts';
+import type { FitOutcome } from '../../src/lab/laws/fit-protocol.ts';
+import { NO_OPTIMA } from '../../src/lab/laws/optima.ts';
+import { ownLaws, publishedLaws, rangeOf, type PlanLaw } from '../../src/lab/planner/law.ts';
 import { allocate } from '../../src/lab/planner/plan.ts';
 import { makePlan, UNMEASURED, type PlanContext, type PlanSettings } from '../../src/lab/planner/planner.ts';
 import { ratesFor } from '../../src/lab/planner/rates.ts';
@@ -12,7 +14,7 @@ import { forecastOf } from '../support/fake-reports.ts';
 import { DEVICE } from '../support/fake-worker.ts';
 
 const lawCalled = (name: string): PlanLaw => {
-  const law = publishedLaws().find(({ id }) => id.startsWith(name));
+  const law = publishedLaws().find(({ title }) => title.startsWith(name));
   if (law === undefined) throw new Error(name);
   return law;
 };
@@ -26,6 +28,18 @@ describe('a plan by a published law', () => {
     expect(6 * N.value * D.value).toBeCloseTo(C, -18);
     expect(lossNats.value).toBeCloseTo(1.6934 + 406.4 * N.value ** -0.33917 + 410.7 * D.value ** -0.28491, 10);
     expect(N.interval).toBeNull();
+    expect(unrounded.certainty.none).toMatch(/^No interval published that is of use/);
+  });
+
+  it('has the interval that its exponent was published with, and none for what no interval is published for', () => {
+    const besiroglu = lawCalled('Besiroglu');
+    const { N, D, lossNats } = allocate(besiroglu, 1e12);
+    const times = (1e12 / (6 * Math.sqrt(70e6 * 16e9 * 5e9 * 500e9))) ** (1.645 * 0.02);
+    expect(N.interval?.[0]).toBeCloseTo(N.value * times, 6);
+    expect(N.interval?.[1]).toBeCloseTo(N.value / times, 6);
+    expect((D.interval?.[0] ?? 0) < D.value && D.value < (D.interval?.[1] ?? 0)).toBe(true);
+    expect(lossNats.interval).toBeNull();
+    expect(allocate(besiroglu, 1e12, 1e6).N.interval).toBeNull();
   });
 
   it.each([
@@ -61,6 +75,9 @@ describe('a plan by a published law', () => {
     expect(allocate(unrounded, 1e21, 0).N.value).toBe(plain.N.value);
   });
 });
+
+const NO_FRONTIERS = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
+const ownLaw = (fit: FitOutcome | null, range: PlanLaw['range']): PlanLaw | null => ownLaws(fit, NO_FRONTIERS, range)[0] ?? null;
 
 describe('a plan by one’s own fit', () => {
   const outcome = {
@@ -147,19 +164,26 @@ describe('the nearest model', () => {
 
 describe('learning rate and batch', () => {
   it('by the Step Law are those of its formulas', () => {
-    const { learningRate, batch, words } = ratesFor('step-law', defaultSpec, 1e6, 1e8);
-    expect(learningRate).toBeCloseTo(1.79 * 1e6 ** -0.713 * 1e8 ** 0.307, 12);
+    const { learningRate, batch, words, warnings } = ratesFor('step-law', defaultSpec, 1e6, 1e8, NO_OPTIMA);
+    expect(learningRate.value).toBeCloseTo(1.79 * 1e6 ** -0.713 * 1e8 ** 0.307, 12);
     const rows = (0.58 * 1e8 ** 0.571) / defaultSpec.data.context;
-    expect(Math.abs(batch - rows)).toBeLessThanOrEqual(4);
-    expect(batch % 8).toBe(0);
-    expect(words).toMatch(/60 times smaller than the smallest model that it was measured on: a guess to start from\.$/);
+    expect(Math.abs(batch.value - rows)).toBeLessThanOrEqual(4);
+    expect(batch.value % 8).toBe(0);
+    expect([learningRate.interval, batch.interval]).toEqual([null, null]);
+    expect(words.join()).toContain('No interval published');
+    expect(warnings).toEqual([
+      'N is 210 times smaller than the smallest that Step Law was fitted on. That far, the law is a guess.',
+      'D is 40 times smaller than the smallest that Step Law was fitted on. That far, the law is a guess.',
+    ]);
   });
 
   it('by the critical batch are its rows and the rate that is set', () => {
-    const { learningRate, batch } = ratesFor('critical-batch', defaultSpec, 1e6, 1e8);
-    expect(learningRate).toBe(defaultSpec.optimizer.lr);
-    expect(batch).toBe(8 * Math.round((93.2 * 512) / defaultSpec.data.context / 8));
-    expect(ratesFor('settings', defaultSpec, 1e6, 1e8)).toMatchObject({ batch: defaultSpec.data.batch });
+    const { learningRate, batch } = ratesFor('critical-batch', defaultSpec, 1e6, 1e8, NO_OPTIMA);
+    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null });
+    expect(batch.value).toBe(8 * Math.round((93.2 * 512) / defaultSpec.data.context / 8));
+    const [low = NaN, high = NaN] = batch.interval ?? [];
+    expect(low < batch.value && batch.value < high && high < 1.5 * batch.value).toBe(true);
+    expect(ratesFor('settings', defaultSpec, 1e6, 1e8, NO_OPTIMA).batch).toEqual({ value: defaultSpec.data.batch, interval: null });
   });
 });
 
@@ -242,7 +266,7 @@ describe('minutes on this GPU', () => {
   });
 
   const settings: PlanSettings = { unit: 'minutes', flops: 1e13, minutes: 10, inferenceTokens: 0, rates: 'settings' };
-  const context: PlanContext = { base: defaultSpec, law: unrounded, counted: 'all', speeds: [], peak: null };
+  const context: PlanContext = { base: defaultSpec, law: unrounded, counted: 'all', own: NO_OPTIMA, speeds: [], peak: null };
 
   it('make a plan once a speed is known, and say what to measure before', () => {
     expect(makePlan(settings, context)).toBe(UNMEASURED);

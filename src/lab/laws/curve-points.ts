@@ -109,7 +109,11 @@ export function schedulePointsOf(runs: readonly RunRecord[], digestOf: DigestsBy
  * From `fine` digests, the steps that each batch size takes to one loss: the highest of the lowest losses that the runs reached, so that all have reached it. For
  * `critical-batch`.
  */
-export function targetPointsOf(runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice): LawPoints {
+export function targetPointsOf(
+  runs: readonly RunRecord[],
+  digestOf: DigestsById,
+  counting: CountingChoice,
+): LawPoints & { readonly targetNats: number } {
   const { counted, notes } = finishedOf(runs, counting);
   const curves = counted.flatMap((run) => {
     const stops = digestOf(run.record.id)?.stops ?? [];
@@ -124,6 +128,7 @@ export function targetPointsOf(runs: readonly RunRecord[], digestOf: DigestsById
     return [{ run, step: before === undefined ? at.step : before.step + share * (at.step - before.step) }];
   });
   return {
+    targetNats: target,
     points: {
       columns: {
         B: Float64Array.from(all, ({ run }) => run.tokensPerStep),

@@ -18,6 +18,12 @@ export interface FitRequest {
   readonly holdOut?: HoldOut;
 }
 
+/** Equal for fits that would be the same. */
+export function signatureOf({ law, points, options, holdOut }: FitRequest): string {
+  const columns = Object.entries(points.columns).map(([name, values]) => `${name} ${values.join()}`);
+  return JSON.stringify([law, options, holdOut, columns, points.runs]);
+}
+
 /** How well the fit below the limit foretold the points above it. */
 export interface HeldOut extends HoldOut {
   /** How many points were fitted, and what share of their variance that explains. */

@@ -1,22 +1,25 @@
+import { SpecError } from '../../base/errors.ts';
 import { lawNamed, pointsFromCsv, type FitOptions, type Law } from '../../laws/index.ts';
 import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
-import { bestAmong, bestRuns } from './best-rates.ts';
-import {
-  curvePointsOf,
-  digested,
-  schedulePointsOf,
-  targetPointsOf,
-  type CurveDetail,
-  type CurveDigest,
-  type DigestsById,
-} from './curve-points.ts';
-import { filePoints, type PointsFile } from './file-points.ts';
+import type { PointsFile } from './file-points.ts';
 import type { FitClient } from './fit-client.ts';
-import { PROCEDURES, procedureOf, type FitOutcome, type FitRequest, type FitStep, type Procedure } from './fit-protocol.ts';
-import { pointsOf, type CountingChoice, type LawPoints } from './run-points.ts';
+import {
+  PROCEDURES,
+  procedureOf,
+  signatureOf,
+  type FitOutcome,
+  type FitRequest,
+  type FitStep,
+  type Procedure,
+} from './fit-protocol.ts';
+import type { KeptFile, KeptLaws } from './kept-laws.ts';
+import { NO_OPTIMA, type Optima, type OwnOptima } from './optima.ts';
+import { optimaFor, PointsSource, type Source } from './points-source.ts';
+import { rowsOut, type LawPoints } from './run-points.ts';
+import { SideFits } from './side-fits.ts';
 
 /** `points`: what is fitted, or where it comes from; `fit`: the fit, its error, or those of the frontier; `progress`: of what is under way. */
 export type LawsTopic = 'points' | 'fit' | 'progress';
@@ -25,6 +28,8 @@ export interface LawsPorts {
   /** Null where runs are not kept: only files are fitted then. */
   readonly store: RunStore | null;
   readonly fits: FitClient;
+  /** What is remembered from visit to visit. */
+  readonly kept: KeptLaws;
   readonly report: (error: unknown, where: string) => void;
   readonly notice: (text: string) => void;
 }
@@ -50,9 +55,6 @@ export interface KeptSweep {
 
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
-/** Whole curves that are read at once. */
-const BATCH = 20;
-const NONE: ReadonlySet<string> = new Set();
 /** Beside the fit itself, both procedures make a frontier. */
 const NO_FRONTIERS: Readonly<Record<Procedure, FitOutcome | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
 
@@ -77,19 +79,14 @@ export class LawsDesk extends Observable<LawsTopic> {
   progress: FitStep | null = null;
   /** Power laws through the best sizes of budgets, by procedure; null where the points give none. */
   frontiers: Readonly<Record<Procedure, FitOutcome | null>> = NO_FRONTIERS;
+  /** The best learning rates and batches of the same runs. */
+  own: OwnOptima = NO_OPTIMA;
   readonly #ports: LawsPorts;
-  /** Keys of points that are left out, by source. */
-  readonly #excluded = new Map<string, ReadonlySet<string>>();
-  /** Of curves that were read, what {@link CurveDetail} of them was asked for, by run. */
-  readonly #digests: Readonly<Record<CurveDetail, Map<string, CurveDigest>>> = {
-    stops: new Map(),
-    fine: new Map(),
-    rates: new Map(),
-  };
+  readonly #points: PointsSource;
+  readonly #side: SideFits;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #under: AbortController | null = null;
   #done = '';
-  readonly #frontiersDone = new Map<Procedure, string>();
   #again = false;
   #asleep = false;
   #changedAsleep = false;
@@ -98,6 +95,10 @@ export class LawsDesk extends Observable<LawsTopic> {
   constructor(ports: LawsPorts) {
     super();
     this.#ports = ports;
+    this.#points = new PointsSource(ports.store);
+    this.#side = new SideFits(ports, this.#points);
+    const { file } = ports.kept;
+    this.file = file === null ? null : readFile(file);
   }
 
   open(): void {
@@ -153,25 +154,53 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** Keys of the points of this source that are left out by hand. */
   get excluded(): ReadonlySet<string> {
-    return this.#excluded.get(this.#source) ?? NONE;
+    return this.#ports.kept.excluded(this.#name);
   }
 
-  get #source(): string {
+  /** What a link says of the points that are fitted. */
+  get linked(): Pick<LawsView, 'file' | 'out'> {
+    return { file: this.fromFile ? (this.file?.name ?? '') : '', out: [...this.excluded] };
+  }
+
+  get #name(): string {
     return this.fromFile ? `file ${this.file?.name}` : `sweep ${this.view.sweep} tag ${this.view.tag}`;
+  }
+
+  get #source(): Source {
+    const { counting, best } = this.view;
+    return { runs: this.chosen, file: this.fromFile ? this.file : null, counting, best, excluded: this.excluded };
   }
 
   /** Shows and fits what a view says; what only the drawing minds is not fitted again. */
   look(view: LawsView): void {
     const before = this.view;
     this.view = view;
+    const moved = before.sweep !== view.sweep || before.tag !== view.tag;
+    if (moved || before.file !== view.file) this.#takeFrom(view.file, moved);
+    // A link that leaves nothing out says nothing of what was left out here.
+    const told = view.out.length > 0 && view.out.join() !== before.out.join() && view.out.join() !== [...this.excluded].join();
+    if (told) this.#ports.kept.exclude(this.#name, new Set(view.out));
     if (this.runs === null && !this.fromFile) return;
-    if (fittedOf(before) === fittedOf(view)) return;
+    if (fittedOf(before) === fittedOf(view) && !told) return;
     if (before.law !== view.law) this.fit = null;
-    if (before.sweep !== view.sweep || before.tag !== view.tag) {
-      this.fromFile = false;
-      this.#forget();
-    }
     this.#soon(true);
+  }
+
+  /** Has the points from the file that a link names, or from runs where it names none. */
+  #takeFrom(file: string, moved: boolean): void {
+    if (file !== '' && file !== this.file?.name)
+      this.#ports.report(
+        new SpecError({
+          where: 'URL',
+          rule: `the file of points ${JSON.stringify(file.slice(0, 60))} is not kept in this browser`,
+          cure: 'Import it again.',
+        }),
+        'URL',
+      );
+    const fromFile = file !== '' && file === this.file?.name;
+    if (fromFile === this.fromFile && !moved) return;
+    this.fromFile = fromFile;
+    this.#forget();
   }
 
   /** Leaves a point out, or takes it in again. */
@@ -186,7 +215,7 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   #exclude(keys: ReadonlySet<string>): void {
-    this.#excluded.set(this.#source, keys);
+    this.#ports.kept.exclude(this.#name, keys);
     this.emit('points');
     this.#soon(true);
   }
@@ -196,6 +225,7 @@ export class LawsDesk extends Observable<LawsTopic> {
     try {
       const points = pointsFromCsv(text, name);
       this.file = { name, text, points };
+      const kept = this.#ports.kept.keepFile({ name, text });
       this.fromFile = true;
       this.#forget();
       this.#soon(true);
@@ -206,6 +236,7 @@ export class LawsDesk extends Observable<LawsTopic> {
         ...(ignored.length === 0
           ? []
           : [`columns that hold no numbers: ${ignored.filter((column) => column !== '').join(', ')}`]),
+        ...(kept ? [] : ['it is kept only until this page closes']),
       ];
       this.#ports.notice(`${parts.join('; ')}.`);
     } catch (error) {
@@ -227,8 +258,8 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.error = null;
     this.points = null;
     this.frontiers = NO_FRONTIERS;
+    this.own = NO_OPTIMA;
     this.#done = '';
-    this.#frontiersDone.clear();
     this.emit('points', 'fit');
   }
 
@@ -246,10 +277,7 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   async #runsChanged(ids: readonly string[]): Promise<void> {
-    for (const digests of Object.values(this.#digests)) {
-      if (ids.length === 0) digests.clear();
-      for (const id of ids) digests.delete(id);
-    }
+    this.#points.forget(ids);
     this.#changedAsleep = this.#asleep;
     if (!this.#asleep) await this.#read();
   }
@@ -277,16 +305,19 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.#again = false;
     const current = (): boolean => this.#under === controller;
     try {
-      const points = await this.#pointsNow(this.law);
+      const points = await this.#points.of(this.law, this.#source);
       if (!current()) return;
       this.points = points;
+      const optima = (law: string): Optima => optimaFor(lawNamed(law), this.#source);
+      this.own = { ...this.own, rates: optima('step-law'), batches: optima('step-law-batch') };
       this.emit('points');
-      await this.#fitLaw(points, controller.signal);
-      if (current()) await this.#fitFrontiers(points, controller.signal);
+      // What cannot be fitted is no reason to have no frontier.
+      await this.#fitLaw(points, controller.signal).catch((error: unknown) => {
+        if (current()) this.#failed(error);
+      });
+      await this.#fitBeside(points, controller.signal);
     } catch (error) {
-      if (!current()) return;
-      this.fit = null;
-      this.error = error instanceof Error ? error.message : String(error);
+      if (current()) this.#failed(error);
     } finally {
       if (current()) {
         this.#under = null;
@@ -295,6 +326,27 @@ export class LawsDesk extends Observable<LawsTopic> {
         if (this.#again) this.#soon(false);
       }
     }
+  }
+
+  /** Frontiers and critical batches, where the points give any. */
+  async #fitBeside(points: LawPoints, signal: AbortSignal): Promise<void> {
+    const { law } = this;
+    const asked = { source: this.#source, bootstrap: this.view.bootstrap ? BOOTSTRAP : 0, signal };
+    const sized = law.target === 'loss' && !law.columns.some(({ name }) => name === 'S1');
+    for (const id of sized ? PROCEDURES : []) {
+      const own = procedureOf(law.id) === id;
+      const found = own ? (this.fit?.outcome ?? null) : await this.#side.frontier(id, { law, points }, asked);
+      if (signal.aborted) return;
+      this.frontiers = { ...this.frontiers, [id]: found };
+    }
+    const critical = await this.#side.critical(asked);
+    if (!signal.aborted) this.own = { ...this.own, critical };
+  }
+
+  #failed(error: unknown): void {
+    this.fit = null;
+    this.error = error instanceof Error ? error.message : String(error);
+    this.emit('fit');
   }
 
   async #fitLaw(points: LawPoints, signal: AbortSignal): Promise<void> {
@@ -328,119 +380,22 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.emit('fit');
   }
 
-  /** Best sizes of budgets, from the ends of runs and from their curves, where these give any. */
-  async #fitFrontiers(points: LawPoints, signal: AbortSignal): Promise<void> {
-    const { law, view } = this;
-    if (law.target !== 'loss' || law.columns.some(({ name }) => name === 'S1')) return;
-    for (const id of PROCEDURES) {
-      if (procedureOf(law.id) === id) {
-        this.frontiers = { ...this.frontiers, [id]: this.fit?.outcome ?? null };
-        continue;
-      }
-      const made = id === 'chinchilla-envelope' ? await this.#envelopePoints() : this.#endPoints(points);
-      if (made === null) {
-        this.frontiers = { ...this.frontiers, [id]: null };
-        this.#frontiersDone.delete(id);
-        continue;
-      }
-      const excluded = this.#rowsOut(made);
-      const request: FitRequest = {
-        law: id,
-        points: made.points,
-        options: { bootstrap: view.bootstrap ? BOOTSTRAP : 0, excluded: [...excluded] },
-      };
-      const asked = signatureOf(request);
-      if (this.#frontiersDone.get(id) === asked) continue;
-      const found = await this.#ports.fits.fit(request, { signal }).catch((error: unknown) => {
-        if (signal.aborted) throw error;
-        return null;
-      });
-      this.frontiers = { ...this.frontiers, [id]: found };
-      this.#frontiersDone.set(id, asked);
-    }
-  }
-
-  #rowsOut({ rows }: LawPoints): ReadonlySet<number> {
-    const keys = this.excluded;
-    return new Set(rows.flatMap(({ key }, row) => (keys.has(key) ? [row] : [])));
-  }
-
-  #endPoints(points: LawPoints): LawPoints {
-    // Of a file, other rows may have what this law reads.
-    if (this.fromFile && this.file !== null) return this.#ofBest(filePoints(this.file, lawNamed('chinchilla-isoflop')));
-    if (alongCurves(this.law) === null) return points;
-    return this.#ofBest(pointsOf(this.chosen, this.view.counting));
-  }
-
-  async #envelopePoints(): Promise<LawPoints | null> {
-    if (this.fromFile || this.chosen.length < 2) return null;
-    try {
-      return await this.#alongCurves(ENVELOPE);
-    } catch (error) {
-      // What a frontier lacks is no reason to have no fit.
-      this.#ports.report(error, 'envelope of training curves');
-      return null;
-    }
-  }
-
-  /** The points of the source for a law, those at the best learning rates where that is asked for. */
-  async #pointsNow(law: Law): Promise<LawPoints> {
-    const along = this.fromFile ? null : alongCurves(law);
-    if (along !== null) return this.#alongCurves(along);
-    const whole = this.fromFile && this.file !== null ? filePoints(this.file, law) : pointsOf(this.chosen, this.view.counting);
-    if (law.target === 'lr') return bestAmong(whole, ['N', 'D'], 'lr');
-    if (law.target === 'B') return bestAmong(whole, ['D'], 'B');
-    return this.#ofBest(whole);
-  }
-
-  #ofBest(whole: LawPoints): LawPoints {
-    return this.view.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
-  }
-
-  async #alongCurves({ make, detail }: AlongCurves): Promise<LawPoints> {
-    const { best, counting } = this.view;
-    const { runs, notes } = best ? bestRuns(this.chosen, counting) : { runs: this.chosen, notes: [] };
-    const made = make(runs, await this.#digestsOf(runs, detail), counting);
-    return { ...made, notes: [...made.notes, ...notes] };
-  }
-
-  /** Reads whole curves a few at a time, and keeps of them what is asked for. */
-  async #digestsOf(runs: readonly RunRecord[], detail: CurveDetail): Promise<DigestsById> {
-    const { store } = this.#ports;
-    const digests = this.#digests[detail];
-    // Rates are as long as their runs: they are kept for the law that reads them alone.
-    if (alongCurves(this.law)?.detail !== 'rates') this.#digests.rates.clear();
-    const missing = runs.filter(({ id, state }) => state === 'finished' && !digests.has(id)).map(({ id }) => id);
-    for (let at = 0; at < missing.length; at += BATCH)
-      for (const [id, curves] of (await store?.curves(missing.slice(at, at + BATCH))) ?? [])
-        digests.set(id, digested(curves, detail));
-    return (id) => digests.get(id);
+  #rowsOut(points: LawPoints): ReadonlySet<number> {
+    return rowsOut(points, this.excluded);
   }
 }
 
-/** How a law's points are made of curves, and what it reads of them. */
-interface AlongCurves {
-  readonly detail: CurveDetail;
-  readonly make: (runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice) => LawPoints;
-}
-
-const ENVELOPE: AlongCurves = { detail: 'stops', make: curvePointsOf };
-
-/** Laws that read more of a run than its end. */
-function alongCurves({ id, columns, target }: Law): AlongCurves | null {
-  if (columns.some(({ name }) => name === 'S1')) return { detail: 'rates', make: schedulePointsOf };
-  if (id === 'chinchilla-envelope' || id === 'kaplan-ns') return ENVELOPE;
-  return target === 'S' ? { detail: 'fine', make: targetPointsOf } : null;
+/** A file that was kept, as one that was imported; null where this build cannot read it. */
+function readFile({ name, text }: KeptFile): PointsFile | null {
+  try {
+    return { name, text, points: pointsFromCsv(text, name) };
+  } catch {
+    return null;
+  }
 }
 
 /** A view without what only the drawing minds. */
 function fittedOf(view: LawsView): string {
-  const { x, reach, published } = LAWS_VIEW_START;
-  return lawsQuery({ ...view, x, reach, published }).toString();
-}
-
-/** Equal for fits that would be the same. */
-function signatureOf({ law, points, options, holdOut }: FitRequest): string {
-  const columns = Object.entries(points.columns).map(([name, values]) => `${name} ${values.join()}`);
-  return JSON.stringify([law, options, holdOut, columns, points.runs]);
+  const { x, reach, published, frontiers, plan, file, out } = LAWS_VIEW_START;
+  return lawsQuery({ ...view, x, reach, published, frontiers, plan, file, out }).toString();
 }

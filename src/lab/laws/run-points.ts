@@ -22,6 +22,11 @@ export interface LawPoints {
   readonly notes: readonly string[];
 }
 
+/** Rows whose keys are left out. */
+export function rowsOut({ rows }: LawPoints, keys: ReadonlySet<string>): ReadonlySet<number> {
+  return new Set(rows.flatMap(({ key }, row) => (keys.has(key) ? [row] : [])));
+}
+
 /** A run with all that its point is made of. */
 export interface CountedRun {
   readonly record: RunRecord;

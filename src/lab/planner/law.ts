@@ -1,5 +1,5 @@
-import { findColumn, lawNamed, type Params, type Points, type Shares } from '../../laws/index.ts';
-import type { FitOutcome } from '../laws/fit-protocol.ts';
+import { allocatorOf, findColumn, lawNamed, type Optimum, type Params, type Points, type Shares } from '../../laws/index.ts';
+import type { FitOutcome, Procedure } from '../laws/fit-protocol.ts';
 
 /** What a law was fitted on: smallest and largest. */
 export interface LawRange {
@@ -7,12 +7,15 @@ export interface LawRange {
   readonly D: readonly [number, number];
 }
 
-/** A Chinchilla law that a plan rests on. */
+/** A law that a plan rests on. */
 export interface PlanLaw {
+  /** As a link has it. */
   readonly id: string;
   readonly title: string;
   /** Where its numbers come from. */
   readonly provenance: string;
+  /** Of the table: one that spends budgets. */
+  readonly lawId: string;
   readonly params: Params;
   /** Fits to resamples of its points, for intervals; none of a published law. */
   readonly replicates: readonly Params[];
@@ -20,27 +23,73 @@ export interface PlanLaw {
   readonly shares: Shares;
   /** null where that is not known. */
   readonly range: LawRange | null;
+  /** A published law's exponent of N_opt: half of its interval, and the budget in FLOPs that it turns about; null where none is of use. */
+  readonly exponent: { readonly half: number; readonly about: number } | null;
+  /** Where an interval comes from, and why there is none where there is none. */
+  readonly certainty: { readonly interval: string; readonly none: string };
 }
 
-const OWN = 'own';
 const PRINTED = 'as printed';
+const RESAMPLED = 'In brackets: 90 % intervals, from resamples of the runs that were fitted.';
 
-/** Hoffmann et al., abstract; Besiroglu et al. fit points that they read from its figure. */
+/** Hoffmann et al., arXiv 2203.15556, abstract: over 400 models of 70 million to over 16 billion parameters on 5 to 500 billion tokens. Besiroglu et al. fit points that they read from its figure. */
 const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
+/** FLOPs in the middle of what that range spans. */
+const HOFFMANN_MIDDLE = 6 * Math.sqrt(70e6 * 16e9 * 5e9 * 500e9);
+/** Besiroglu et al., arXiv 2404.10102: the exponent of N_opt is 0.513 with a standard error of 0.02; 90 % of a normal lie within 1.645. */
+const BESIROGLU_HALF = 1.645 * 0.02;
+
+/** What publications say of how sure they are, by the beginning of their name. */
+const PUBLISHED: readonly (readonly [name: string, half: number | null, certainty: PlanLaw['certainty']])[] = [
+  [
+    'Besiroglu',
+    BESIROGLU_HALF,
+    {
+      interval:
+        'In brackets: the published standard error of its exponent, 0.02, as a 90 % interval about the middle of the budgets that ' +
+        'were fitted. Its other constants have errors too, whose correlations are not published: in truth it is less sure.',
+      none: 'No interval published for a budget that pays for inference too.',
+    },
+  ],
+  [
+    'Hoffmann',
+    null,
+    {
+      interval: '',
+      none:
+        'No interval published that is of use: 0.454 to 0.455 for an exponent of 0.46 does not hold the exponent itself ' +
+        '(Besiroglu et al. say why).',
+    },
+  ],
+];
+const NOTHING_PUBLISHED: PlanLaw['certainty'] = { interval: '', none: 'No interval published.' };
 
 /** The published ones. Rounded exponents mislead, so that those as printed come last. */
 export function publishedLaws(): readonly PlanLaw[] {
-  const { constants, source } = lawNamed('chinchilla');
+  const { id: lawId, constants, source } = lawNamed('chinchilla');
   const exactFirst = constants.toSorted((a, b) => Number(a.name.endsWith(PRINTED)) - Number(b.name.endsWith(PRINTED)));
-  return exactFirst.map(({ name, params, provenance }) => ({
-    id: name,
-    title: name,
-    provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
-    params,
-    replicates: [],
-    shares: [0, 1],
-    range: HOFFMANN_RANGE,
-  }));
+  return exactFirst.map(({ name, params, provenance }) => {
+    const [, half = null, certainty = NOTHING_PUBLISHED] = PUBLISHED.find(([begins]) => name.startsWith(begins)) ?? [];
+    return {
+      id: slug(name),
+      title: name,
+      provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
+      lawId,
+      params,
+      replicates: [],
+      shares: [0, 1],
+      range: HOFFMANN_RANGE,
+      exponent: half === null ? null : { half, about: HOFFMANN_MIDDLE },
+      certainty,
+    };
+  });
+}
+
+function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
 }
 
 const NO_ROWS: ReadonlySet<number> = new Set();
@@ -50,24 +99,62 @@ export function rangeOf(points: Points, excluded = NO_ROWS): LawRange | null {
   const [N, D] = [findColumn(points, 'N'), findColumn(points, 'D')];
   if (N === null || D === null) return null;
   const kept = (_: number, row: number): boolean => !excluded.has(row);
-  return { N: endsOf(N.filter(kept)), D: endsOf(D.filter(kept)) };
+  return { N: endsOf([...N].filter(kept)), D: endsOf([...D].filter(kept)) };
 }
 
-function endsOf(values: Float64Array): readonly [number, number] {
+function endsOf(values: readonly number[]): readonly [number, number] {
   return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
 }
 
-/** One's own fit as a law to plan by; null for a fit of another law. */
-export function ownLaw(fit: FitOutcome | null, range: LawRange | null): PlanLaw | null {
-  if (fit?.lawId !== 'chinchilla') return null;
+function spanOf(optima: readonly Optimum[]): LawRange | null {
+  return optima.length === 0 ? null : { N: endsOf(optima.map(({ N }) => N)), D: endsOf(optima.map(({ D }) => D)) };
+}
+
+/** Ids of one's own fits. */
+export const OWN_LAWS = ['own', 'own-isoflop', 'own-envelope'] as const;
+
+const PROCEDURE_LAWS: readonly (readonly [procedure: Procedure, id: (typeof OWN_LAWS)[number], title: string])[] = [
+  ['chinchilla-isoflop', 'own-isoflop', 'Your own isoFLOP minima (approach 2)'],
+  ['chinchilla-envelope', 'own-envelope', 'Your own envelope of curves (approach 1)'],
+];
+
+/**
+ * One's own fits as laws to plan by, as far as there are any: the fit that is chosen where its law spends budgets, then the power laws
+ * through the best sizes of budgets.
+ *
+ * @param range what the chosen fit was fitted on.
+ */
+export function ownLaws(
+  fit: FitOutcome | null,
+  frontiers: Readonly<Record<Procedure, FitOutcome | null>>,
+  range: LawRange | null,
+): readonly PlanLaw[] {
+  const isProcedure = PROCEDURE_LAWS.some(([procedure]) => procedure === fit?.lawId);
+  const chosen = fit !== null && !isProcedure && allocatorOf(fit.lawId) !== null ? [ownLaw(fit, 'own', `Your own fit (${lawNamed(fit.lawId).title})`, range)] : [];
+  const lines = PROCEDURE_LAWS.flatMap(([procedure, id, title]) => {
+    const found = frontiers[procedure];
+    return found === null ? [] : [ownLaw(found, id, title, spanOf(found.optima ?? []))];
+  });
+  // The approach that was chosen comes first.
+  return [...chosen, ...lines.toSorted((a, b) => Number(b.lawId === fit?.lawId) - Number(a.lawId === fit?.lawId))];
+}
+
+function ownLaw(fit: FitOutcome, id: string, title: string, range: LawRange | null): PlanLaw {
   const runs = fit.points === 1 ? '1 point' : `${fit.points} points`;
+  const through = fit.optima === undefined ? `loss ${fit.loss}` : `through the best sizes of ${fit.optima.length} budgets`;
   return {
-    id: OWN,
-    title: 'Your own fit',
-    provenance: `Your own fit to ${runs}, loss ${fit.loss}.`,
+    id,
+    title,
+    provenance: `Your own fit to ${runs}, ${through}.`,
+    lawId: fit.lawId,
     params: fit.params,
     replicates: fit.replicates,
     shares: fit.shares,
     range,
+    exponent: null,
+    certainty: {
+      interval: RESAMPLED,
+      none: fit.replicates.length === 0 ? 'No interval: the bootstrap is switched off.' : 'No interval: too few resamples give a size.',
+    },
   };
 }

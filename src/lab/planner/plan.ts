@@ -1,5 +1,7 @@
-import { computeOptimal, derivedInterval, inferenceOptimalFor, type Params, type Plan } from '../../laws/index.ts';
-import type { LawRange, PlanLaw } from './law.ts';
+import { SpecError } from '../../base/errors.ts';
+import { allocatorOf, derivedInterval, type Params, type Plan } from '../../laws/index.ts';
+import { beyondWords } from './beyond.ts';
+import type { PlanLaw } from './law.ts';
 
 /** A number and its interval; null where nothing says how sure it is. */
 export interface Estimate {
@@ -15,6 +17,7 @@ export interface Allocation {
   readonly D: Estimate;
   /** FLOPs of training; what is left of the budget is for inference. */
   readonly C: number;
+  /** NaN where the law foretells none. */
   readonly lossNats: Estimate;
   readonly warnings: readonly string[];
 }
@@ -23,31 +26,44 @@ export interface Allocation {
 const FEWEST = 20;
 /** Share of resamples that may come to nothing before that is said. */
 const LOST = 0.05;
-/** Beyond this many times what was fitted, a law is a guess. */
-const FAR = 10;
 
 /**
- * The size and the tokens that reach the lowest loss for a budget of FLOPs, 6 N D for training and 2 N a token of inference (Sardana et
- * al., arXiv 2401.00448). Intervals are quantiles over the law's resamples.
+ * The size and the tokens that reach the lowest loss for a budget of FLOPs, 6 N D for training (as the points count them where the law is a
+ * power law through the best sizes of budgets) and 2 N a token of inference (Sardana et al., arXiv 2401.00448). Intervals are quantiles over
+ * the law's resamples; of a published law what its exponent's interval makes of N and D.
  *
  * @param inferenceTokens 0: the budget is for training alone.
- * @throws SpecError for parameters that a plan cannot be made of.
+ * @throws SpecError for parameters that a plan cannot be made of, and where the law cannot weigh inference.
  */
 export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): Allocation {
+  const { optimal, serving, usable } = allocatorOf(law.lawId) ?? noAllocator(law);
+  if (inferenceTokens > 0 && serving === null)
+    throw new SpecError({
+      where: law.title,
+      rule: 'it knows the best size of a budget and no loss beside it, so it cannot weigh inference',
+      cure: 'Plan by a law of N and D, such as approach 3, or leave inference out.',
+    });
   const best = (params: Params): Plan =>
-    inferenceTokens > 0 ? inferenceOptimalFor(params, budget, inferenceTokens) : computeOptimal(params, budget);
+    inferenceTokens > 0 && serving !== null ? serving(params, budget, inferenceTokens) : optimal(params, budget);
   const plan = best(law.params);
   const resampled = law.replicates.flatMap((params) => {
-    const one = sane(params) ? best(params) : null;
-    return one !== null && [one.N, one.D, one.loss].every(Number.isFinite) ? [one] : [];
+    const one = usable(params) ? best(params) : null;
+    return one !== null && [one.N, one.D].every(Number.isFinite) && (Number.isFinite(one.loss) || serving === null)
+      ? [one]
+      : [];
   });
   const lost = law.replicates.length - resampled.length;
   const estimate = (of: (plan: Plan) => number): Estimate => ({
     value: of(plan),
-    interval: resampled.length < FEWEST ? null : derivedInterval({ shares: law.shares, replicates: resampled }, of),
+    interval:
+      resampled.length < FEWEST || Number.isNaN(of(plan))
+        ? null
+        : derivedInterval({ shares: law.shares, replicates: resampled }, of),
   });
-  const [N, D] = [estimate((one) => one.N), estimate((one) => one.D)];
-  const warnings = law.range === null ? [] : beyond(law.range, N.value, D.value);
+  const turned = (value: number): Estimate => ({ value, interval: inferenceTokens > 0 ? null : turnedInterval(law, budget, value) });
+  const [N, D] =
+    law.exponent === null ? [estimate((one) => one.N), estimate((one) => one.D)] : [turned(plan.N), turned(plan.D)];
+  const warnings = law.range === null ? [] : beyondWords(law.range, { N: N.value, D: D.value }, 'that the law was fitted on');
   if (lost > LOST * law.replicates.length)
     warnings.push(
       `${lost} of ${law.replicates.length} resamples of the fit give no size at all: the intervals are wider than they look.`,
@@ -55,19 +71,13 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
   return { N, D, C: plan.C, lossNats: estimate((one) => one.loss), warnings };
 }
 
-/** Resamples may end at a bound, where a term is gone and no size is best. */
-function sane({ A = 0, B = 0, alpha = 0, beta = 0 }: Params): boolean {
-  return A > 0 && B > 0 && alpha > 1e-3 && beta > 1e-3;
+/** N_opt with another exponent, the same at the budget that the interval turns about; D_opt = C / 6 N moves as much the other way. */
+function turnedInterval({ exponent }: PlanLaw, budget: number, value: number): readonly [number, number] | null {
+  if (exponent === null) return null;
+  const times = (budget / exponent.about) ** exponent.half;
+  return [value * Math.min(times, 1 / times), value * Math.max(times, 1 / times)];
 }
 
-function beyond({ N: sizes, D: tokens }: LawRange, N: number, D: number): string[] {
-  const far = (name: string, value: number, [least, most]: readonly [number, number]): string[] => {
-    const times = Math.max(least / value, value / most);
-    if (!(times > 1)) return [];
-    const side = value < least ? 'smaller than the smallest' : 'larger than the largest';
-    const how = times < 1.5 ? 'a little' : `${Number(times.toPrecision(2)).toLocaleString('en')} times`;
-    const guess = times > FAR ? ' That far, the law is a guess.' : '';
-    return [`${name} is ${how} ${side} that the law was fitted on.${guess}`];
-  };
-  return [...far('N', N, sizes), ...far('D', D, tokens)];
+function noAllocator({ title, lawId }: PlanLaw): never {
+  throw new SpecError({ where: title, rule: 'it says nothing of sizes and tokens', got: `law ${lawId}` });
 }

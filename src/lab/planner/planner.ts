@@ -1,5 +1,6 @@
 import { SpecError } from '../../base/errors.ts';
 import { flopsPerToken, tokensPerStep, vocabSize, type ParametersCounted, type RunSpec } from '../../spec/index.ts';
+import type { OwnOptima } from '../laws/optima.ts';
 import type { PlanLaw } from './law.ts';
 import { allocate, type Allocation } from './plan.ts';
 import { ratesFor, type RateRule, type Rates } from './rates.ts';
@@ -22,6 +23,8 @@ export interface PlanContext {
   /** Which parameters the law's N counts. */
   readonly counted: ParametersCounted;
   readonly speeds: readonly Speed[];
+  /** What one's own sweeps found best. */
+  readonly own: OwnOptima;
   /** Where nothing of a step's speed is known; null where not even the peak is. */
   readonly peak: Speed | null;
 }
@@ -41,8 +44,8 @@ export interface Planned {
 }
 
 const MS_PER_SECOND = 1000;
-/** FLOPs beyond which nothing is planned: what all of the world's GPUs do in centuries. */
-const MOST_FLOPS = 1e40;
+/** FLOPs, minutes or tokens beyond which nothing is planned: what all of the world's GPUs do in centuries. */
+export const MOST_FLOPS = 1e40;
 
 /** Plans that are tried for a time, until one takes nearly all of it. */
 const ROUNDS = 5;
@@ -54,20 +57,21 @@ export const UNMEASURED = 'unmeasured';
 
 /** @throws SpecError for a budget that is none, and for a law that gives no size. */
 export function makePlan(settings: PlanSettings, context: PlanContext): Planned | typeof UNMEASURED {
-  const { base, law, counted, speeds, peak } = context;
+  const { base, law, counted, own, speeds, peak } = context;
   const { inferenceTokens } = settings;
   checkPositive('budget', settings.unit === 'flops' ? settings.flops : settings.minutes, MOST_FLOPS);
-  if (!(inferenceTokens >= 0 && inferenceTokens <= MOST_FLOPS)) checkPositive('inference tokens', inferenceTokens, MOST_FLOPS);
+  if (inferenceTokens !== 0) checkPositive('inference tokens', inferenceTokens, MOST_FLOPS);
   const planFor = (budget: number, by: PlanLaw = law): Part => {
     const allocation = withSense(allocate(by, budget, inferenceTokens), Math.log(vocabSize(base)));
     const at = { N: allocation.N.value, D: allocation.D.value };
     checkPositive(`law ${law.title}: N`, at.N, Infinity);
     checkPositive(`law ${law.title}: D`, at.D, Infinity);
-    const rates = ratesFor(settings.rates, base, at.N, at.D);
-    return { allocation, rates, run: runOf(base, at, rates, counted) };
+    const rates = ratesFor(settings.rates, base, at.N, at.D, own);
+    const chosen = { learningRate: rates.learningRate.value, batch: rates.batch.value };
+    return { allocation, rates, run: runOf(base, at, chosen, counted) };
   };
   // On the way to a budget nothing needs intervals, which cost a plan for each resample.
-  const bare = { ...law, replicates: [] };
+  const bare = { ...law, replicates: [], exponent: null };
   const tried = new Map<number, Part>();
   const roughly = (budget: number): Part => {
     const part = tried.get(budget) ?? planFor(budget, bare);

@@ -1,48 +1,110 @@
-import { lawNamed } from '../../laws/index.ts';
+import { lawNamed, powerFit } from '../../laws/index.ts';
 import type { RunSpec } from '../../spec/index.ts';
+import type { OwnOptima } from '../laws/optima.ts';
+import { beyondWords } from './beyond.ts';
+import { ownBatch, ownRate, type Found } from './own-rates.ts';
+import type { Estimate } from './plan.ts';
 
-/** What tells learning rate and batch: published laws of both, or the settings as they are. */
-export const RATE_RULES = ['step-law', 'critical-batch', 'settings'] as const;
+/** What tells learning rate and batch: one's own sweeps, published laws of both, or the settings as they are. */
+export const RATE_RULES = ['own', 'step-law', 'critical-batch', 'settings'] as const;
 export type RateRule = (typeof RATE_RULES)[number];
 
 export interface Rates {
-  readonly learningRate: number;
+  readonly learningRate: Estimate;
   /** Rows of a micro-batch. */
-  readonly batch: number;
-  /** Where both come from, and how far from what they were measured on that is. */
-  readonly words: string;
+  readonly batch: Estimate;
+  /** Where both come from, in sentences. */
+  readonly words: readonly string[];
+  /** How far from what they were measured on that is, and what is missing. */
+  readonly warnings: readonly string[];
 }
 
-/** Li et al., abstract and section 3: 60 million to 1 billion parameters. */
-const STEP_LAW_LEAST = 60e6;
-/** Zhang et al., section 2: 85 million to 1.2 billion parameters, sequences of 512 tokens. */
-const ZHANG_LEAST = 85e6;
+/**
+ * Li et al., arXiv 2503.04715: the dense grid that its constants were fitted to, as its repository step-law/steplaw has it, 214.7 million to
+ * 1.07 billion parameters without embeddings on 4 to 100 billion tokens.
+ */
+const STEP_LAW_RANGE = { N: [214.7e6, 1.074e9], D: [4e9, 100e9] } as const;
+/**
+ * Zhang et al., arXiv 2410.21676, section 2: 85 million to 1.2 billion parameters on sequences of 512 tokens, and the critical batches that
+ * its published steps to a target give, in sequences.
+ */
+const ZHANG_SIZES = [85e6, 151e6, 302e6, 604e6, 1.2e9];
+const ZHANG_BATCHES = [745.32, 955.16, 1393.73, 1888.52, 2533.41];
 const ZHANG_CONTEXT = 512;
 const MOST_ROWS = 4096;
 /** Learning rates above it are no use to AdamW. */
 const HIGH = 0.1;
+const HIGH_WORDS = 'So high a learning rate makes most models diverge: try smaller ones beside it.';
 
 /** Learning rate and batch for a model of N parameters on D tokens. */
-export function ratesFor(rule: RateRule, base: RunSpec, N: number, D: number): Rates {
+export function ratesFor(rule: RateRule, base: RunSpec, N: number, D: number, own: OwnOptima): Rates {
   const { lr } = base.optimizer;
+  const set: Pick<Rates, 'learningRate' | 'batch'> = { learningRate: sure(lr), batch: sure(base.data.batch) };
   switch (rule) {
+    case 'own':
+      return ownRates(base, { N, D }, own, set);
     case 'step-law': {
-      const learningRate = predict('step-law', { N, D });
-      const batch = rowsOf(base, predict('step-law-batch', { D }));
-      const high = learningRate > HIGH ? ' So high a rate makes most models diverge: try smaller ones beside it.' : '';
-      const words = `Step Law: lr = 1.79 N^-0.713 D^0.307, batch = 0.58 D^0.571 tokens. ${far(N, STEP_LAW_LEAST)}${high}`;
-      return { learningRate, batch, words };
+      const learningRate = sure(predict('step-law', { N, D }));
+      return {
+        learningRate,
+        batch: inRows(base, sure(predict('step-law-batch', { D }))),
+        words: ['Step Law: lr = 1.79 N^-0.713 D^0.307, batch = 0.58 D^0.571 tokens. No interval published with these constants.'],
+        warnings: [...beyondWords(STEP_LAW_RANGE, { N, D }, 'that Step Law was fitted on'), ...highWords(learningRate)],
+      };
     }
     case 'critical-batch': {
-      const batch = rowsOf(base, predict('zhang-batch', { N }) * ZHANG_CONTEXT);
-      const words =
-        `Critical batch size (Zhang et al.): 93.2 (N / 10^6)^0.468 sequences of ${ZHANG_CONTEXT} tokens, the largest batch that wastes ` +
-        `little; the learning rate stays as it is set. ${far(N, ZHANG_LEAST)}`;
-      return { learningRate: lr, batch, words };
+      const { interval = null } = powerFit(ZHANG_BATCHES, [ZHANG_SIZES])?.at([N]) ?? {};
+      const tokens = { value: predict('zhang-batch', { N }), interval };
+      return {
+        ...set,
+        batch: inRows(base, scaled(tokens, ZHANG_CONTEXT)),
+        words: [
+          `Critical batch size (Zhang et al.): 93.2 (N / 10^6)^0.468 sequences of ${ZHANG_CONTEXT} tokens, the largest batch that wastes ` +
+            'little; its 90 % interval is that of a power law through the five sizes that were published. The learning rate stays as it is set.',
+        ],
+        warnings: beyondWords({ N: [85e6, 1.2e9] }, { N, D }, 'that it was measured on'),
+      };
     }
     case 'settings':
-      return { learningRate: lr, batch: base.data.batch, words: 'As they are set on the Train page.' };
+      return { ...set, words: ['Learning rate and batch as they are set on the Train page.'], warnings: [] };
   }
+}
+
+/** What own sweeps cannot tell stays as it is set, and it is said why. */
+function ownRates(
+  base: RunSpec,
+  at: { readonly N: number; readonly D: number },
+  own: OwnOptima,
+  set: Pick<Rates, 'learningRate' | 'batch'>,
+): Rates {
+  const [rate, batch] = [ownRate(own.rates, at), ownBatch(own, at)];
+  const kept = 'It stays as it is set on the Train page.';
+  const found = [rate, batch];
+  const high = rate.estimate === null ? [] : highWords(rate.estimate);
+  return {
+    learningRate: rate.estimate ?? set.learningRate,
+    batch: batch.estimate === null ? set.batch : inRows(base, batch.estimate),
+    words: found.flatMap((one) => (one.estimate === null ? [] : [one.words])),
+    warnings: [...found.flatMap((one: Found) => (one.estimate === null ? [`${one.why} ${kept}`] : one.warnings)), ...high],
+  };
+}
+
+/** The rule where none was chosen: own sweeps where they tell a learning rate, else Step Law. */
+export function ruleFor(chosen: RateRule | '', own: OwnOptima): RateRule {
+  if (chosen !== '') return chosen;
+  return ownRate(own.rates, { N: 1, D: 1 }).estimate === null ? 'step-law' : 'own';
+}
+
+function sure(value: number): Estimate {
+  return { value, interval: null };
+}
+
+function scaled({ value, interval }: Estimate, times: number): Estimate {
+  return { value: times * value, interval: interval === null ? null : [times * interval[0], times * interval[1]] };
+}
+
+function highWords({ value }: Estimate): string[] {
+  return value > HIGH ? [HIGH_WORDS] : [];
 }
 
 function predict(id: string, at: Readonly<Record<string, number>>): number {
@@ -50,15 +112,14 @@ function predict(id: string, at: Readonly<Record<string, number>>): number {
   return law.predict(law.constants[0]?.params ?? {}, at);
 }
 
-/** Rows of a micro-batch with so many tokens in a step: a power of two below 8 rows, a multiple of 8 above. */
-function rowsOf({ data }: RunSpec, tokens: number): number {
-  const rows = tokens / data.context / data.gradAccum;
-  const round = rows < 8 ? 2 ** Math.round(Math.log2(Math.max(1, rows))) : 8 * Math.round(rows / 8);
-  return Math.min(MOST_ROWS, round);
+/** Rows of a micro-batch with so many tokens in a step. */
+function inRows({ data }: RunSpec, { value, interval }: Estimate): Estimate {
+  const rows = (tokens: number): number => roundRows(tokens / data.context / data.gradAccum);
+  return { value: rows(value), interval: interval === null ? null : [rows(interval[0]), rows(interval[1])] };
 }
 
-function far(N: number, least: number): string {
-  const times = least / N;
-  if (times <= 1) return '';
-  return `N is ${Number(times.toPrecision(2)).toLocaleString('en')} times smaller than the smallest model that it was measured on${times > 10 ? ': a guess to start from' : ''}.`;
+/** A power of two below 8 rows, a multiple of 8 above. */
+function roundRows(rows: number): number {
+  const round = rows < 8 ? 2 ** Math.round(Math.log2(Math.max(1, rows))) : 8 * Math.round(rows / 8);
+  return Math.min(MOST_ROWS, round);
 }

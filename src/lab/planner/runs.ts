@@ -11,7 +11,6 @@ import {
   type SpecFault,
   type Sweep,
 } from '../../spec/index.ts';
-import type { Rates } from './rates.ts';
 import { nearestSize, type NearSize } from './size.ts';
 
 /** A run that a plan becomes. */
@@ -30,7 +29,7 @@ export interface PlannedRun {
 export function runOf(
   base: RunSpec,
   { N, D }: { readonly N: number; readonly D: number },
-  { learningRate, batch }: Pick<Rates, 'learningRate' | 'batch'>,
+  { learningRate, batch }: { readonly learningRate: number; readonly batch: number },
   counted: ParametersCounted = 'all',
 ): PlannedRun | null {
   const size = nearestSize(base, N, counted);

@@ -1,0 +1,175 @@
+import { optimumOf } from '../sweep/views.ts';
+import type { CriticalBatch } from './critical-batch.ts';
+import type { LawPoints, PointRow } from './run-points.ts';
+
+/** Best learning rates and best batches, interpolated between those that were swept. */
+
+/** Points of optima: N, D and what is best there, with the loss that it gives. */
+export interface Optima extends LawPoints {
+  /** Groups of runs that differ in what is swept, and whose least loss lies at an end of it, or that have less than three values. */
+  readonly edges: number;
+  readonly short: number;
+}
+
+/** What own runs say of learning rate and batch; null where there are no points. */
+export interface OwnOptima {
+  readonly rates: Optima | null;
+  readonly batches: Optima | null;
+  /** Each measured on one model. */
+  readonly critical: readonly CriticalBatch[];
+}
+
+export const NO_OPTIMA: OwnOptima = { rates: null, batches: null, critical: [] };
+
+interface Row {
+  readonly N: number;
+  readonly D: number;
+  readonly B: number;
+  readonly lr: number;
+  readonly loss: number;
+  readonly row: PointRow;
+}
+
+/** Values that a parabola needs. */
+const FEWEST = 3;
+/** Token counts that differ by less are one: lengths are whole steps of different batches. */
+const SAME_LENGTH = 0.03;
+
+/**
+ * The learning rate of each size and number of tokens at which the loss is least, on the parabola in ln lr through the best mean over seeds
+ * and its two neighbours; of several batches that of the lowest loss. Columns N, D, B, lr, loss.
+ */
+export function optimalRates(whole: LawPoints): Optima {
+  const counted = { edges: 0, short: 0 };
+  const found = bySizeAndLength(readRows(whole, ['N', 'D', 'lr', 'loss'])).flatMap((rows) => {
+    const best = groups(rows, ({ B }) => B).flatMap((own) => {
+      const least = leastOver(own, ({ lr }) => lr, counted);
+      return least === null ? [] : [{ ...least, own }];
+    });
+    best.sort((a, b) => a.loss - b.loss);
+    return best.slice(0, 1);
+  });
+  return optima(whole, found.map(({ own, x, loss }) => ({ own, lr: x, B: middle(own, ({ B }) => B), loss })), 'lr', counted);
+}
+
+/** The same of batches: each counts with the best learning rate that was tried at it. Columns N, D, B, lr, loss. */
+export function optimalBatches(whole: LawPoints): Optima {
+  const counted = { edges: 0, short: 0 };
+  const found = bySizeAndLength(readRows(whole, ['N', 'D', 'B', 'loss'])).flatMap((rows) => {
+    const tuned = groups(rows, ({ B }) => B).flatMap(atBestRate);
+    const least = leastOver(tuned, ({ B }) => B, counted);
+    return least === null ? [] : [{ own: tuned, B: least.x, lr: middle(tuned, ({ lr }) => lr), loss: least.loss }];
+  });
+  return optima(whole, found, 'B', counted);
+}
+
+/** Of one batch, the rows of the learning rate whose mean loss is lowest. */
+function atBestRate(rows: readonly Row[]): readonly Row[] {
+  const byRate = groups(rows, ({ lr }) => lr).toSorted((a, b) => mean(a) - mean(b));
+  return byRate[0] ?? [];
+}
+
+function leastOver(
+  rows: readonly Row[],
+  of: (row: Row) => number,
+  counted: { edges: number; short: number },
+): { readonly x: number; readonly loss: number } | null {
+  const places = groups(rows, of)
+    .map((own) => ({ x: of(own[0] ?? NO_ROW), mean: mean(own) }))
+    .toSorted((a, b) => a.x - b.x);
+  if (places.length < 2) return null;
+  const none = { runs: [], losses: [], low: NaN, high: NaN, diverged: 0, open: 0 };
+  const least = places.length < FEWEST ? null : optimumOf(places.map((place) => ({ ...none, ...place })));
+  if (least === null) counted.short += 1;
+  else if (least.kind === 'edge') counted.edges += 1;
+  return least?.kind === 'inside' ? least : null;
+}
+
+const NO_ROW: Row = { N: NaN, D: NaN, B: NaN, lr: NaN, loss: NaN, row: { key: '', runId: null, label: '' } };
+
+interface Found {
+  readonly own: readonly Row[];
+  readonly lr: number;
+  readonly B: number;
+  readonly loss: number;
+}
+
+function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', counted: Pick<Optima, 'edges' | 'short'>): Optima {
+  const sized = found.map((each) => ({ ...each, N: each.own[0]?.N ?? NaN, D: middle(each.own, ({ D }) => D) }));
+  const what = over === 'lr' ? 'learning rate' : 'batch';
+  const rows = sized.map(({ N, D, own }): PointRow => {
+    const place = `N ${short(N)}, D ${short(D)}`;
+    return { key: `best ${over} ${place}`, runId: null, label: `best ${what} of ${own.length} runs at ${place}` };
+  });
+  const column = (of: (each: (typeof sized)[number]) => number): Float64Array => Float64Array.from(sized, of);
+  const left = (count: number, one: string, many: string): string[] => (count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);
+  return {
+    points: {
+      columns: {
+        N: column(({ N }) => N),
+        D: column(({ D }) => D),
+        B: column(({ B }) => B),
+        lr: column(({ lr }) => lr),
+        loss: column(({ loss }) => loss),
+      },
+      runs: rows.map(({ key }) => key),
+      rowNames: rows.map(({ label }) => label),
+    },
+    rows,
+    notes: [
+      ...whole.notes,
+      `Points are the best ${what} of each size and number of tokens, on a parabola through the best mean and its two neighbours.`,
+      ...left(counted.edges, `sweep has its best ${what} at an edge and is left out.`, `sweeps have their best ${what} at an edge and are left out.`),
+      ...left(counted.short, `sweep has fewer than ${FEWEST} values and is left out.`, `sweeps have fewer than ${FEWEST} values and are left out.`),
+    ],
+    ...counted,
+  };
+}
+
+/** Rows with all that is asked for; none where a column is missing. */
+function readRows({ points, rows }: LawPoints, needed: readonly string[]): readonly Row[] {
+  const { columns } = points;
+  if (needed.some((name) => columns[name] === undefined)) return [];
+  const at = (name: string, i: number): number => columns[name]?.[i] ?? NaN;
+  return rows.flatMap((row, i) => {
+    const read = { N: at('N', i), D: at('D', i), B: at('B', i), lr: at('lr', i), loss: at('loss', i), row };
+    return needed.every((name) => at(name, i) > 0 && at(name, i) < Infinity) ? [read] : [];
+  });
+}
+
+function bySizeAndLength(rows: readonly Row[]): readonly (readonly Row[])[] {
+  return groups(rows, ({ N }) => N).flatMap((sized) => {
+    const sorted = sized.toSorted((a, b) => a.D - b.D);
+    const lengths: Row[][] = [];
+    for (const row of sorted) {
+      const last = lengths.at(-1);
+      if (last !== undefined && row.D <= (last[0]?.D ?? NaN) * (1 + SAME_LENGTH)) last.push(row);
+      else lengths.push([row]);
+    }
+    return lengths;
+  });
+}
+
+/** Rows by a value, those that lack it together. */
+function groups(rows: readonly Row[], of: (row: Row) => number): readonly (readonly Row[])[] {
+  const found = new Map<number, Row[]>();
+  for (const row of rows) {
+    const own = found.get(of(row));
+    if (own === undefined) found.set(of(row), [row]);
+    else own.push(row);
+  }
+  return [...found.values()];
+}
+
+function mean(rows: readonly Row[]): number {
+  return rows.reduce((sum, { loss }) => sum + loss, 0) / rows.length;
+}
+
+/** Geometric. */
+function middle(rows: readonly Row[], of: (row: Row) => number): number {
+  return Math.exp(rows.reduce((sum, row) => sum + Math.log(of(row)), 0) / rows.length);
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString('en');
+}

@@ -1,0 +1,133 @@
+import { filterPoints, lawNamed, type Law } from '../../laws/index.ts';
+import type { RunRecord } from '../store/record.ts';
+import type { RunStore } from '../store/store.ts';
+import { bestAmong, bestRuns } from './best-rates.ts';
+import {
+  curvePointsOf,
+  digested,
+  schedulePointsOf,
+  targetPointsOf,
+  type CurveDetail,
+  type CurveDigest,
+  type DigestsById,
+} from './curve-points.ts';
+import { filePoints, type PointsFile } from './file-points.ts';
+import { optimalBatches, optimalRates, type Optima } from './optima.ts';
+import { pointsOf, type CountingChoice, type LawPoints } from './run-points.ts';
+
+/** Where points come from, and the choices that make them. */
+export interface Source {
+  readonly runs: readonly RunRecord[];
+  /** Instead of runs. */
+  readonly file: PointsFile | null;
+  readonly counting: CountingChoice;
+  /** Of the learning rates of a size and its tokens only the best. */
+  readonly best: boolean;
+  /** Keys of points that are left out by hand. */
+  readonly excluded: ReadonlySet<string>;
+}
+
+/** Whole curves that are read at once. */
+const BATCH = 20;
+
+/** Makes the points of a law from kept runs, from their curves or from a file, and keeps what it read of curves. */
+export class PointsSource {
+  readonly #store: RunStore | null;
+  /** Of curves that were read, what {@link CurveDetail} of them was asked for, by run. */
+  readonly #digests: Readonly<Record<CurveDetail, Map<string, CurveDigest>>> = {
+    stops: new Map(),
+    fine: new Map(),
+    rates: new Map(),
+  };
+
+  constructor(store: RunStore | null) {
+    this.#store = store;
+  }
+
+  /** What was read of these runs is old; of none: of all. */
+  forget(ids: readonly string[]): void {
+    for (const digests of Object.values(this.#digests)) {
+      if (ids.length === 0) digests.clear();
+      for (const id of ids) digests.delete(id);
+    }
+  }
+
+  /** The points for a law, those at the best learning rates where that is asked for. */
+  async of(law: Law, source: Source): Promise<LawPoints> {
+    const along = source.file === null ? alongCurves(law) : null;
+    // Rates are as long as their runs: they are kept for the law that reads them alone.
+    if (alongCurves(law)?.detail !== 'rates') this.#digests.rates.clear();
+    if (along !== null) return this.#alongCurves(along, source);
+    if (law.target === 'lr' || law.target === 'B') return optimaFor(law, source);
+    const whole = endsOf(law, source);
+    return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
+  }
+
+  /** Ends of runs for isoFLOP curves; `points` are those of the law that is chosen. */
+  ends(law: Law, points: LawPoints, source: Source): LawPoints {
+    // Of a file, other rows may have what this law reads.
+    if (source.file === null && alongCurves(law) === null) return points;
+    const whole = endsOf(lawNamed('chinchilla-isoflop'), source);
+    return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
+  }
+
+  /** For the envelope of training curves; null where there are fewer than two. */
+  async envelope(source: Source): Promise<LawPoints | null> {
+    return source.file !== null || source.runs.length < 2 ? null : this.#alongCurves(ENVELOPE, source);
+  }
+
+  /** Steps to a loss of these runs, of each batch at its best learning rate. */
+  async steps(runs: readonly RunRecord[], { counting }: Source): Promise<ReturnType<typeof targetPointsOf>> {
+    const best = bestRuns(runs, counting).runs;
+    return targetPointsOf(best, await this.#digestsOf(best, 'fine'), counting);
+  }
+
+  async #alongCurves({ make, detail }: AlongCurves, { best, counting, runs: all }: Source): Promise<LawPoints> {
+    const { runs, notes } = best ? bestRuns(all, counting) : { runs: all, notes: [] };
+    const made = make(runs, await this.#digestsOf(runs, detail), counting);
+    return { ...made, notes: [...made.notes, ...notes] };
+  }
+
+  /** Reads whole curves a few at a time, and keeps of them what is asked for. */
+  async #digestsOf(runs: readonly RunRecord[], detail: CurveDetail): Promise<DigestsById> {
+    const digests = this.#digests[detail];
+    const missing = runs.filter(({ id, state }) => state === 'finished' && !digests.has(id)).map(({ id }) => id);
+    for (let at = 0; at < missing.length; at += BATCH)
+      for (const [id, curves] of (await this.#store?.curves(missing.slice(at, at + BATCH))) ?? [])
+        digests.set(id, digested(curves, detail));
+    return (id) => digests.get(id);
+  }
+}
+
+/** A point for each run or row, at its end. */
+function endsOf(law: Law, { runs, file, counting }: Source): LawPoints {
+  return file === null ? pointsOf(runs, counting) : filePoints(file, law);
+}
+
+/** The best learning rates or the best batches; a file without losses has them as its points. */
+export function optimaFor(law: Law, source: Source): Optima {
+  const whole = endsOf(law, source);
+  if (whole.points.columns['loss'] === undefined) return { ...whole, edges: 0, short: 0 };
+  return (law.target === 'lr' ? optimalRates : optimalBatches)(without(whole, source.excluded));
+}
+
+/** Points without those of such keys. */
+export function without({ points, rows, notes }: LawPoints, keys: ReadonlySet<string>): LawPoints {
+  const keep = (row: number): boolean => !keys.has(rows[row]?.key ?? '');
+  return { points: filterPoints(points, keep), rows: rows.filter((_, row) => keep(row)), notes };
+}
+
+/** How a law's points are made of curves, and what it reads of them. */
+interface AlongCurves {
+  readonly detail: CurveDetail;
+  readonly make: (runs: readonly RunRecord[], digestOf: DigestsById, counting: CountingChoice) => LawPoints;
+}
+
+const ENVELOPE: AlongCurves = { detail: 'stops', make: curvePointsOf };
+
+/** Laws that read more of a run than its end. */
+function alongCurves({ id, columns, target }: Law): AlongCurves | null {
+  if (columns.some(({ name }) => name === 'S1')) return { detail: 'rates', make: schedulePointsOf };
+  if (id === 'chinchilla-envelope' || id === 'kaplan-ns') return ENVELOPE;
+  return target === 'S' ? { detail: 'fine', make: targetPointsOf } : null;
+}

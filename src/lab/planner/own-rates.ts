@@ -1,0 +1,127 @@
+import { powerFit, type PowerFit } from '../../laws/index.ts';
+import type { Optima, OwnOptima } from '../laws/optima.ts';
+import { beyondWords } from './beyond.ts';
+import type { Estimate } from './plan.ts';
+
+/** Learning rate and batch by what one's own sweeps found best. */
+
+/** An estimate, in sentences what it rests on and what is to be minded; or why there is none. */
+export type Found =
+  | { readonly estimate: Estimate; readonly words: string; readonly warnings: readonly string[] }
+  | { readonly estimate: null; readonly why: string };
+
+interface Place {
+  readonly N: number;
+  readonly D: number;
+}
+
+type Axis = keyof Place;
+
+/** Standard deviations of ln N or ln D below which all optima are at one of them. */
+const ONE = 0.03;
+/** Tokens a parameter that differ by more from those of the optima are elsewhere. */
+const OTHER_RATIO = 1.5;
+
+/** The learning rate by lr = c N^p D^q, Step Law's form, through the best rates of one's own sweeps. */
+export function ownRate(optima: Optima | null, at: Place): Found {
+  const name = 'Learning rate';
+  if (optima === null || optima.rows.length === 0)
+    return { estimate: null, why: lacking(name, optima, 'best rates at 4 sizes and lengths, each from 3 rates or more around the best') };
+  const { sizes, lengths, apart } = designOf(optima);
+  const axes: Axis[] = [...(sizes ? (['N'] as const) : []), ...(lengths && (apart || !sizes) ? (['D'] as const) : [])];
+  const needed = axes.length + 2;
+  if (optima.rows.length < needed || axes.length === 0) {
+    const where = axes.length === 2 ? 'sizes and lengths' : axes[0] === 'D' ? 'lengths' : 'sizes';
+    return { estimate: null, why: lacking(name, optima, `best rates at ${Math.max(3, needed)} ${where}, each from 3 rates or more around the best`) };
+  }
+  return through(optima, 'lr', axes, at, name, 'best rates');
+}
+
+/** The batch, in tokens, by B = c D^q, Step Law's form, through the best batches; else the critical batch that was measured nearest. */
+export function ownBatch({ batches, critical }: OwnOptima, at: Place): Found {
+  const name = 'Batch';
+  const needs = 'best batches at 3 lengths, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
+  const axes: Axis[] = batches !== null && designOf(batches).lengths ? ['D'] : [];
+  if (batches !== null && batches.rows.length >= axes.length + 2) return through(batches, 'B', axes, at, name, 'best batches');
+  const near = critical.toSorted((a, b) => distance(a, at) - distance(b, at))[0];
+  if (near === undefined) return { estimate: null, why: lacking(name, batches, needs) };
+  const { N, D, tokens, interval, lossNats, batches: tried } = near;
+  return {
+    estimate: { value: tokens, interval },
+    words:
+      `${name}: your own critical batch, ${figure(tokens)} tokens at N ${figure(N)}, at which steps to ${lossNats.toPrecision(4)} nats are ` +
+      `20 % more than in proportion (Zhang et al.), by S = a + b / B through ${tried} batches.`,
+    warnings: beyondWords({ N: [N, N], D: [D, D] }, at, 'that your critical batch was measured at'),
+  };
+}
+
+function through(optima: Optima, of: 'lr' | 'B', axes: readonly Axis[], at: Place, name: string, what: string): Found {
+  const columns = Object.fromEntries((['N', 'D', of] as const).map((key) => [key, [...(optima.points.columns[key] ?? [])]]));
+  const column = (key: string): readonly number[] => columns[key] ?? [];
+  const fit = powerFit(column(of), axes.map(column));
+  if (fit === null) return { estimate: null, why: `${name}: your ${what} do not tell a law.` };
+  const range = { N: endsOf(column('N')), D: endsOf(column('D')) };
+  const { sizes, lengths, apart } = designOf(optima);
+  const symbol = of === 'lr' ? 'lr' : 'B';
+  return {
+    estimate: fit.at(axes.map((axis) => at[axis])),
+    words: `${name}: ${formula(symbol, fit, axes)}, through ${fit.points} ${what} of your own sweeps; 90 % interval by Student’s t.`,
+    warnings: [
+      ...beyondWords(of === 'B' ? { D: range.D } : range, at, `that your ${what} were measured at`),
+      ...(of === 'lr' && !lengths ? [`All your ${what} are at one number of tokens: how the rate moves with D is not measured.`] : []),
+      ...(of === 'lr' && !sizes ? [`All your ${what} are at one size: how the rate moves with N is not measured.`] : []),
+      ...(of === 'lr' && sizes && lengths && !apart ? ratioWords(column('D'), column('N'), at, what) : []),
+    ],
+  };
+}
+
+/** Optima on a line D = m N say nothing of what lies beside it. */
+function ratioWords(D: readonly number[], N: readonly number[], at: Place, what: string): string[] {
+  const measured = Math.exp(mean(D.map((tokens, i) => Math.log(tokens / (N[i] ?? NaN)))));
+  const times = at.D / at.N / measured;
+  if (times < OTHER_RATIO && times > 1 / OTHER_RATIO) return [];
+  return [
+    `All your ${what} are at ${figure(measured)} tokens a parameter and the plan has ${figure(at.D / at.N)}: how the rate moves with D apart from N is not measured.`,
+  ];
+}
+
+/** Whether optima differ in size, in length, and in one apart from the other. */
+function designOf({ points: { columns } }: Optima): { readonly sizes: boolean; readonly lengths: boolean; readonly apart: boolean } {
+  const [x, y] = ['N', 'D'].map((name) => [...(columns[name] ?? [])].map(Math.log));
+  if (x === undefined || y === undefined || x.length === 0) return { sizes: false, lengths: false, apart: false };
+  const [mx, my] = [mean(x), mean(y)];
+  const xx = mean(x.map((value) => (value - mx) ** 2));
+  const yy = mean(y.map((value) => (value - my) ** 2));
+  const xy = mean(x.map((value, i) => (value - mx) * ((y[i] ?? NaN) - my)));
+  const beside = xx === 0 ? yy : yy - xy ** 2 / xx;
+  return { sizes: Math.sqrt(xx) > ONE, lengths: Math.sqrt(yy) > ONE, apart: Math.sqrt(Math.max(0, beside)) > ONE };
+}
+
+function lacking(name: string, optima: Optima | null, needs: string): string {
+  const { rows, edges, short } = optima ?? { rows: [], edges: 0, short: 0 };
+  const sweeps = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${count === 1 ? 'sweep' : 'sweeps'} ${what}`]);
+  const beside = [...sweeps(edges, 'with the best at an edge'), ...sweeps(short, 'of fewer than 3 values')];
+  const more = beside.length === 0 ? '' : `, beside ${beside.join(' and ')}`;
+  return `${name}: your own fit needs ${needs}. These runs have ${rows.length === 0 ? 'none' : rows.length}${more}.`;
+}
+
+function formula(y: string, { c, exponents }: PowerFit, axes: readonly Axis[]): string {
+  const powers = exponents.map((exponent, i) => ` ${axes[i]}^${exponent.toFixed(3)}`).join('');
+  return `${y} = ${figure(c)}${powers}`;
+}
+
+function distance(a: Place, b: Place): number {
+  return Math.abs(Math.log(a.N / b.N)) + Math.abs(Math.log(a.D / b.D));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function endsOf(values: readonly number[]): readonly [number, number] {
+  return [Math.min(...values), Math.max(...values)];
+}
+
+function figure(value: number): string {
+  return value >= 1e-3 && value < 1e6 ? Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 }) : value.toExponential(2).replace('e+', 'e');
+}
