@@ -62,7 +62,8 @@ const LINES: Allocator = {
     loss: NaN,
   }),
   serving: null,
-  usable: (params) => ['k_N', 'k_D'].every((name) => of(params, name) > 0) && ['a', 'b'].every((name) => Number.isFinite(of(params, name))),
+  usable: (params) =>
+    ['k_N', 'k_D'].every((name) => of(params, name) > 0) && ['a', 'b'].every((name) => Number.isFinite(of(params, name))),
 };
 
 /** How the law of this id spends a budget; null for one that says nothing of that. */

@@ -32,6 +32,7 @@ export function workAt(points: Points, rows: readonly number[], size: number): n
   const x = Math.log(size);
   const after = known.findIndex((one) => one.x >= x);
   const [low, high] = [known[after - 1], known[after]];
-  if (low === undefined || high === undefined) return Math.exp((after === -1 ? known.at(-1) : known[0])?.y ?? Math.log(USUAL_WORK));
+  if (low === undefined || high === undefined)
+    return Math.exp((after === -1 ? known.at(-1) : known[0])?.y ?? Math.log(USUAL_WORK));
   return Math.exp(low.y + ((x - low.x) / (high.x - low.x)) * (high.y - low.y));
 }

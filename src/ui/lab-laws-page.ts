@@ -50,9 +50,8 @@ export class LabLawsPage extends LabElement {
   @property({ attribute: false }) address!: Address;
   #desk: LawsDesk | null = null;
   #ends: (() => void)[] = [];
-  readonly #own = remembered(
-    (fit: LawFit | null, frontiers: LawsDesk['frontiers']): readonly PlanLaw[] =>
-      ownLaws(fit?.outcome ?? null, frontiers, fit === null ? null : rangeOf(fit.points.points, fit.excluded)),
+  readonly #own = remembered((fit: LawFit | null, frontiers: LawsDesk['frontiers']): readonly PlanLaw[] =>
+    ownLaws(fit?.outcome ?? null, frontiers, fit === null ? null : rangeOf(fit.points.points, fit.excluded)),
   );
 
   override connectedCallback(): void {

@@ -14,7 +14,7 @@ import {
 } from '../../src/lab/index.ts';
 import { FakeBrowser } from '../support/fake-browser.ts';
 import { FakeFits } from '../support/fake-fits.ts';
-import { ladder, ladderRun, TRUTH } from '../support/made-ladder.ts';
+import { batchRun, ladder, ladderRun, TRUTH } from '../support/made-ladder.ts';
 
 const QUICK: LawsView = { ...LAWS_VIEW_START, bootstrap: false };
 
@@ -25,9 +25,19 @@ interface Stage {
   readonly said: string[];
 }
 
+/** What a browser keeps of strings. */
+function items(): ConstructorParameters<typeof KeptLaws>[0] {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  };
+}
+
 const open: LawsDesk[] = [];
 
-function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab(), kept = new KeptLaws(null)): Stage {
+function stage(view: LawsView = QUICK, store: RunStore = new FakeBrowser().tab(), kept = new KeptLaws(items())): Stage {
   const workers: FakeFits[] = [];
   const said: string[] = [];
   const fits = new FitClient(() => {
@@ -193,6 +203,96 @@ describe('LawsDesk', () => {
   });
 });
 
+describe('LawsDesk from visit to visit', () => {
+  it('points that are left out stay out after a reload, of their source', async () => {
+    const storage = items();
+    const browser = new FakeBrowser();
+    const first = stage(QUICK, browser.tab(), new KeptLaws(storage));
+    await first.store.import(ladder());
+    await settled(first.desk, 20);
+    const key = first.desk.points?.rows[3]?.key ?? '';
+    first.desk.toggle(key);
+    expect(first.desk.linked).toEqual({ file: '', out: [key] });
+    first.desk.close();
+
+    const { desk } = stage(QUICK, browser.tab(), new KeptLaws(storage));
+    await settled(desk, 20);
+    expect(desk.linked.out).toEqual([key]);
+    expect(desk.fit?.outcome.points).toBe(19);
+    desk.includeAll();
+    expect(new KeptLaws(storage).excluded('sweep  tag ').size).toBe(0);
+  });
+
+  it('a link says which points are left out, and one that says nothing leaves those of this browser', async () => {
+    const browser = new FakeBrowser();
+    await browser.tab().import(ladder());
+    const [a = '', b = ''] = ladder().map(({ record }) => record.id);
+    const { desk } = stage({ ...QUICK, sweep: 'ladder', out: [a, b] }, browser.tab());
+    await settled(desk, 20);
+    expect(desk.fit?.outcome.points).toBe(18);
+    desk.look({ ...QUICK, sweep: 'ladder', loss: 'ls' });
+    await settled(desk);
+    expect([...desk.excluded]).toEqual([a, b]);
+    desk.look({ ...QUICK, sweep: 'ladder', loss: 'ls', out: [b] });
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(19);
+  });
+
+  it('a file of points is there after a reload, and fitted where the link names it', async () => {
+    const storage = items();
+    const first = stage(QUICK, new FakeBrowser().tab(), new KeptLaws(storage));
+    first.desk.import(CSV, 'p.csv');
+    await settled(first.desk);
+    expect(first.desk.linked.file).toBe('p.csv');
+
+    const other = stage(QUICK, new FakeBrowser().tab(), new KeptLaws(storage));
+    await settled(other.desk, 0);
+    expect([other.desk.file?.name, other.desk.fromFile]).toEqual(['p.csv', false]);
+    const { desk, said } = stage({ ...QUICK, file: 'p.csv' }, new FakeBrowser().tab(), new KeptLaws(storage));
+    await settled(desk, 0);
+    expect([desk.fromFile, desk.fit?.outcome.points, said]).toEqual([true, 9, []]);
+  });
+
+  it('promise 6: a file that is not kept here is asked for in words, and one too long to keep is told', async () => {
+    const { desk, said } = stage({ ...QUICK, file: 'mine.csv' });
+    expect(said).toEqual(['SpecError: URL: the file of points "mine.csv" is not kept in this browser. Import it again.']);
+    expect(desk.linked).toEqual({ file: '', out: [] });
+    desk.import(`${CSV}\n${'#'.repeat(1_000_001)}`, 'long.csv');
+    expect(said.at(-1)).toContain('it is kept only until this page closes');
+    await settled(desk);
+  });
+});
+
+describe('LawsDesk and what own sweeps found best', () => {
+  it('best learning rates are points of Step Law, interpolated, and the planner has them whatever law is chosen', async () => {
+    const { desk, store } = stage();
+    const rates = [1e-3, 2e-3, 4e-3, 8e-3];
+    await store.import(
+      [32, 48, 64].flatMap((width) => [200, 400].flatMap((steps) => rates.map((lr) => ladderRun(width, steps, 1, lr)))),
+    );
+    await settled(desk, 24);
+    expect(desk.own.rates?.rows).toHaveLength(6);
+    const best = [...(desk.own.rates?.points.columns['lr'] ?? [])];
+    for (const lr of best) expect(lr > 2e-3 && lr < 4e-3).toBe(true);
+    desk.look({ ...QUICK, law: 'step-law' });
+    await settled(desk);
+    expect([desk.error, desk.fit?.outcome.points]).toEqual([null, 6]);
+    expect(desk.points?.notes.join(' ')).toContain('Points are the best learning rate of each size and number of tokens');
+  });
+
+  it('runs of one model with several batches give its critical batch', async () => {
+    const { desk, store } = stage({ ...QUICK, bootstrap: true });
+    await store.import([2, 4, 8, 16].map((batch) => batchRun(batch)));
+    await settled(desk, 4);
+    const [critical] = desk.own.critical;
+    expect(critical?.batches).toBe(4);
+    // Steps to a loss are a + b / B with b / a = 512 tokens: 1.2 B_0 + 0.2 b / a, B_0 = 2 x 32.
+    expect((critical?.tokens ?? NaN) / (1.2 * 64 + 0.2 * 512)).toBeCloseTo(1, 1);
+    const [low = NaN, high = NaN] = critical?.interval ?? [];
+    expect(low <= high).toBe(true);
+  });
+});
+
 describe('LawsDesk and curves', () => {
   it('curves that cannot be read cost the envelope, not the fit', async () => {
     const store = new FakeBrowser().tab();
@@ -285,10 +385,23 @@ describe('the view of the Laws page', () => {
     expect(lawsQuery(sweepLawsView('abc', [{ spec: { budget: { flops: 1e12 } } }])).toString()).toBe('sweep=abc&flops=exact');
   });
 
-  it.each(['law=astrology', 'loss=hope', 'hold=-1', 'published=9', 'fix=Q=1', 'count=some', 'colour=red', 'frontiers=4', 'budget=much', 'budget=0', 'budget=-3min', 'by=luck', 'rates=high', 'inference=none', 'out=%25'])(
-    'promise 6: %s is refused in words',
-    (query) => {
-      expect(() => lawsViewOf(new URLSearchParams(query))).toThrow(/got/);
-    },
-  );
+  it.each([
+    'law=astrology',
+    'loss=hope',
+    'hold=-1',
+    'published=9',
+    'fix=Q=1',
+    'count=some',
+    'colour=red',
+    'frontiers=4',
+    'budget=much',
+    'budget=0',
+    'budget=-3min',
+    'by=luck',
+    'rates=high',
+    'inference=none',
+    'out=%25',
+  ])('promise 6: %s is refused in words', (query) => {
+    expect(() => lawsViewOf(new URLSearchParams(query))).toThrow(/got/);
+  });
 });

@@ -183,7 +183,10 @@ describe('learning rate and batch', () => {
     expect(batch.value).toBe(8 * Math.round((93.2 * 512) / defaultSpec.data.context / 8));
     const [low = NaN, high = NaN] = batch.interval ?? [];
     expect(low < batch.value && batch.value < high && high < 1.5 * batch.value).toBe(true);
-    expect(ratesFor('settings', defaultSpec, 1e6, 1e8, NO_OPTIMA).batch).toEqual({ value: defaultSpec.data.batch, interval: null });
+    expect(ratesFor('settings', defaultSpec, 1e6, 1e8, NO_OPTIMA).batch).toEqual({
+      value: defaultSpec.data.batch,
+      interval: null,
+    });
   });
 });
 

@@ -69,3 +69,17 @@ export function ladderRun(width: number, steps: number, seed = 1, lr = 3e-3): Ke
 export function ladder(seeds: readonly number[] = [1]): KeptRun[] {
   return WIDTHS.flatMap((width) => STEPS.flatMap((steps) => seeds.map((seed) => ladderRun(width, steps, seed))));
 }
+
+/** Runs of one model whose loss falls with steps S / (1 + 512 / B), B in tokens: a large batch needs fewer, down to a limit. */
+export function batchRun(batch: number): KeptRun {
+  const whole = ladderRun(48, 800);
+  const spec = withDefaults({ data: { batch } }, whole.record.spec);
+  const tokens = batch * spec.data.context;
+  const lossNats = whole.curves.train.steps.map((step) => 1 + 20 * (step / (1 + 512 / tokens)) ** -0.5);
+  const { train } = whole.curves;
+  const counts = whole.record.counts && { ...whole.record.counts, tokensPerStep: tokens };
+  return {
+    curves: { ...whole.curves, train: { ...train, lossNats: Float32Array.from(lossNats) } },
+    record: { ...whole.record, id: `batch ${batch}`, spec, counts, sweep: null },
+  };
+}

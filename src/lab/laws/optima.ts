@@ -49,7 +49,12 @@ export function optimalRates(whole: LawPoints): Optima {
     best.sort((a, b) => a.loss - b.loss);
     return best.slice(0, 1);
   });
-  return optima(whole, found.map(({ own, x, loss }) => ({ own, lr: x, B: middle(own, ({ B }) => B), loss })), 'lr', counted);
+  return optima(
+    whole,
+    found.map(({ own, x, loss }) => ({ own, lr: x, B: middle(own, ({ B }) => B), loss })),
+    'lr',
+    counted,
+  );
 }
 
 /** The same of batches: each counts with the best learning rate that was tried at it. Columns N, D, B, lr, loss. */
@@ -102,7 +107,8 @@ function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', cou
     return { key: `best ${over} ${place}`, runId: null, label: `best ${what} of ${own.length} runs at ${place}` };
   });
   const column = (of: (each: (typeof sized)[number]) => number): Float64Array => Float64Array.from(sized, of);
-  const left = (count: number, one: string, many: string): string[] => (count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);
+  const left = (count: number, one: string, many: string): string[] =>
+    count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   return {
     points: {
       columns: {
@@ -119,8 +125,16 @@ function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', cou
     notes: [
       ...whole.notes,
       `Points are the best ${what} of each size and number of tokens, on a parabola through the best mean and its two neighbours.`,
-      ...left(counted.edges, `sweep has its best ${what} at an edge and is left out.`, `sweeps have their best ${what} at an edge and are left out.`),
-      ...left(counted.short, `sweep has fewer than ${FEWEST} values and is left out.`, `sweeps have fewer than ${FEWEST} values and are left out.`),
+      ...left(
+        counted.edges,
+        `sweep has its best ${what} at an edge and is left out.`,
+        `sweeps have their best ${what} at an edge and are left out.`,
+      ),
+      ...left(
+        counted.short,
+        `sweep has fewer than ${FEWEST} values and is left out.`,
+        `sweeps have fewer than ${FEWEST} values and are left out.`,
+      ),
     ],
     ...counted,
   };

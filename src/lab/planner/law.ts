@@ -130,7 +130,10 @@ export function ownLaws(
   range: LawRange | null,
 ): readonly PlanLaw[] {
   const isProcedure = PROCEDURE_LAWS.some(([procedure]) => procedure === fit?.lawId);
-  const chosen = fit !== null && !isProcedure && allocatorOf(fit.lawId) !== null ? [ownLaw(fit, 'own', `Your own fit (${lawNamed(fit.lawId).title})`, range)] : [];
+  const chosen =
+    fit !== null && !isProcedure && allocatorOf(fit.lawId) !== null
+      ? [ownLaw(fit, 'own', `Your own fit (${lawNamed(fit.lawId).title})`, range)]
+      : [];
   const lines = PROCEDURE_LAWS.flatMap(([procedure, id, title]) => {
     const found = frontiers[procedure];
     return found === null ? [] : [ownLaw(found, id, title, spanOf(found.optima ?? []))];
@@ -154,7 +157,10 @@ function ownLaw(fit: FitOutcome, id: string, title: string, range: LawRange | nu
     exponent: null,
     certainty: {
       interval: RESAMPLED,
-      none: fit.replicates.length === 0 ? 'No interval: the bootstrap is switched off.' : 'No interval: too few resamples give a size.',
+      none:
+        fit.replicates.length === 0
+          ? 'No interval: the bootstrap is switched off.'
+          : 'No interval: too few resamples give a size.',
     },
   };
 }

@@ -26,13 +26,19 @@ const OTHER_RATIO = 1.5;
 export function ownRate(optima: Optima | null, at: Place): Found {
   const name = 'Learning rate';
   if (optima === null || optima.rows.length === 0)
-    return { estimate: null, why: lacking(name, optima, 'best rates at 4 sizes and lengths, each from 3 rates or more around the best') };
+    return {
+      estimate: null,
+      why: lacking(name, optima, 'best rates at 4 sizes and lengths, each from 3 rates or more around the best'),
+    };
   const { sizes, lengths, apart } = designOf(optima);
   const axes: Axis[] = [...(sizes ? (['N'] as const) : []), ...(lengths && (apart || !sizes) ? (['D'] as const) : [])];
   const needed = axes.length + 2;
   if (optima.rows.length < needed || axes.length === 0) {
     const where = axes.length === 2 ? 'sizes and lengths' : axes[0] === 'D' ? 'lengths' : 'sizes';
-    return { estimate: null, why: lacking(name, optima, `best rates at ${Math.max(3, needed)} ${where}, each from 3 rates or more around the best`) };
+    return {
+      estimate: null,
+      why: lacking(name, optima, `best rates at ${Math.max(3, needed)} ${where}, each from 3 rates or more around the best`),
+    };
   }
   return through(optima, 'lr', axes, at, name, 'best rates');
 }
@@ -40,7 +46,8 @@ export function ownRate(optima: Optima | null, at: Place): Found {
 /** The batch, in tokens, by B = c D^q, Step Law's form, through the best batches; else the critical batch that was measured nearest. */
 export function ownBatch({ batches, critical }: OwnOptima, at: Place): Found {
   const name = 'Batch';
-  const needs = 'best batches at 3 lengths, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
+  const needs =
+    'best batches at 3 lengths, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
   const axes: Axis[] = batches !== null && designOf(batches).lengths ? ['D'] : [];
   if (batches !== null && batches.rows.length >= axes.length + 2) return through(batches, 'B', axes, at, name, 'best batches');
   const near = critical.toSorted((a, b) => distance(a, at) - distance(b, at))[0];
@@ -68,7 +75,9 @@ function through(optima: Optima, of: 'lr' | 'B', axes: readonly Axis[], at: Plac
     words: `${name}: ${formula(symbol, fit, axes)}, through ${fit.points} ${what} of your own sweeps; 90 % interval by Student’s t.`,
     warnings: [
       ...beyondWords(of === 'B' ? { D: range.D } : range, at, `that your ${what} were measured at`),
-      ...(of === 'lr' && !lengths ? [`All your ${what} are at one number of tokens: how the rate moves with D is not measured.`] : []),
+      ...(of === 'lr' && !lengths
+        ? [`All your ${what} are at one number of tokens: how the rate moves with D is not measured.`]
+        : []),
       ...(of === 'lr' && !sizes ? [`All your ${what} are at one size: how the rate moves with N is not measured.`] : []),
       ...(of === 'lr' && sizes && lengths && !apart ? ratioWords(column('D'), column('N'), at, what) : []),
     ],
@@ -86,7 +95,11 @@ function ratioWords(D: readonly number[], N: readonly number[], at: Place, what:
 }
 
 /** Whether optima differ in size, in length, and in one apart from the other. */
-function designOf({ points: { columns } }: Optima): { readonly sizes: boolean; readonly lengths: boolean; readonly apart: boolean } {
+function designOf({ points: { columns } }: Optima): {
+  readonly sizes: boolean;
+  readonly lengths: boolean;
+  readonly apart: boolean;
+} {
   const [x, y] = ['N', 'D'].map((name) => [...(columns[name] ?? [])].map(Math.log));
   if (x === undefined || y === undefined || x.length === 0) return { sizes: false, lengths: false, apart: false };
   const [mx, my] = [mean(x), mean(y)];
@@ -99,7 +112,8 @@ function designOf({ points: { columns } }: Optima): { readonly sizes: boolean; r
 
 function lacking(name: string, optima: Optima | null, needs: string): string {
   const { rows, edges, short } = optima ?? { rows: [], edges: 0, short: 0 };
-  const sweeps = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${count === 1 ? 'sweep' : 'sweeps'} ${what}`]);
+  const sweeps = (count: number, what: string): string[] =>
+    count === 0 ? [] : [`${count} ${count === 1 ? 'sweep' : 'sweeps'} ${what}`];
   const beside = [...sweeps(edges, 'with the best at an edge'), ...sweeps(short, 'of fewer than 3 values')];
   const more = beside.length === 0 ? '' : `, beside ${beside.join(' and ')}`;
   return `${name}: your own fit needs ${needs}. These runs have ${rows.length === 0 ? 'none' : rows.length}${more}.`;
@@ -122,6 +136,10 @@ function endsOf(values: readonly number[]): readonly [number, number] {
   return [Math.min(...values), Math.max(...values)];
 }
 
+/** Three digits: `0.0123`, `4,100`, `1.2e6`. */
 function figure(value: number): string {
-  return value >= 1e-3 && value < 1e6 ? Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 }) : value.toExponential(2).replace('e+', 'e');
+  const short = Number(value.toPrecision(3));
+  return short >= 1e-3 && short < 1e6
+    ? short.toLocaleString('en', { maximumSignificantDigits: 3 })
+    : short.toExponential().replace('e+', 'e');
 }

@@ -48,9 +48,7 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
   const plan = best(law.params);
   const resampled = law.replicates.flatMap((params) => {
     const one = usable(params) ? best(params) : null;
-    return one !== null && [one.N, one.D].every(Number.isFinite) && (Number.isFinite(one.loss) || serving === null)
-      ? [one]
-      : [];
+    return one !== null && [one.N, one.D].every(Number.isFinite) && (Number.isFinite(one.loss) || serving === null) ? [one] : [];
   });
   const lost = law.replicates.length - resampled.length;
   const estimate = (of: (plan: Plan) => number): Estimate => ({
@@ -60,9 +58,11 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
         ? null
         : derivedInterval({ shares: law.shares, replicates: resampled }, of),
   });
-  const turned = (value: number): Estimate => ({ value, interval: inferenceTokens > 0 ? null : turnedInterval(law, budget, value) });
-  const [N, D] =
-    law.exponent === null ? [estimate((one) => one.N), estimate((one) => one.D)] : [turned(plan.N), turned(plan.D)];
+  const turned = (value: number): Estimate => ({
+    value,
+    interval: inferenceTokens > 0 ? null : turnedInterval(law, budget, value),
+  });
+  const [N, D] = law.exponent === null ? [estimate((one) => one.N), estimate((one) => one.D)] : [turned(plan.N), turned(plan.D)];
   const warnings = law.range === null ? [] : beyondWords(law.range, { N: N.value, D: D.value }, 'that the law was fitted on');
   if (lost > LOST * law.replicates.length)
     warnings.push(

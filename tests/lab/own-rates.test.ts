@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { optimalBatches, optimalRates } from '../../src/lab/laws/optima.ts';
+import type { LawPoints } from '../../src/lab/laws/run-points.ts';
+import { ratesFor, ruleFor, type Rates } from '../../src/lab/planner/rates.ts';
+import { defaultSpec } from '../../src/spec/index.ts';
+import { RandomSequence, STREAM } from '../../src/base/random.ts';
+
+interface Made {
+  readonly N: number;
+  readonly D: number;
+  readonly B?: number;
+  readonly lr: number;
+  readonly loss: number;
+}
+
+function pointsOf(made: readonly Made[]): LawPoints {
+  const column = (of: (each: Made) => number): Float64Array => Float64Array.from(made, of);
+  return {
+    points: {
+      columns: {
+        N: column(({ N }) => N),
+        D: column(({ D }) => D),
+        B: column(({ B = 512 }) => B),
+        lr: column(({ lr }) => lr),
+        loss: column(({ loss }) => loss),
+      },
+    },
+    rows: made.map((_, i) => ({ key: `run ${i}`, runId: `run ${i}`, label: `run ${i}` })),
+    notes: [],
+  };
+}
+
+const trueRate = (N: number, D: number): number => 0.9 * N ** -0.5 * D ** 0.1;
+
+/** Learning rates 2 apart about one that is off the best by up to a factor of 2, two seeds each. */
+function sweep(N: number, D: number, off = 1.3, noise = 0, seed = 1): Made[] {
+  const draws = new RandomSequence(seed, STREAM.fit, Math.round(N), Math.round(D));
+  const best = trueRate(N, D) * Math.exp(noise * draws.normal());
+  return [-2, -1, 0, 1, 2].flatMap((step) => {
+    const lr = off * trueRate(N, D) * 2 ** step;
+    const loss = 3 + 0.05 * Math.log(lr / best) ** 2;
+    return [-1, 1].map((sign) => ({ N, D, lr, loss: loss + 0.002 * sign }));
+  });
+}
+
+const PLACES = [
+  [1e5, 1e6],
+  [1e5, 4e6],
+  [3e5, 2e6],
+  [3e5, 8e6],
+  [1e6, 4e6],
+  [1e6, 2e7],
+] as const;
+
+function own(made: readonly Made[], N: number, D: number): Rates {
+  const points = pointsOf(made);
+  const optima = { rates: optimalRates(points), batches: optimalBatches(points), critical: [] };
+  return ratesFor('own', defaultSpec, N, D, optima);
+}
+
+describe('best learning rates', () => {
+  it('lie between those that were swept, one of each size and length, of the best batch', () => {
+    const [N, D] = PLACES[0];
+    const worse = sweep(N, D, 0.8).map((made) => ({ ...made, B: 2048, loss: made.loss + 0.5 }));
+    const { points, rows, edges, short } = optimalRates(pointsOf([...sweep(N, D), ...worse, ...sweep(1e6, 4e6)]));
+    expect([rows.length, edges, short]).toEqual([2, 0, 0]);
+    expect(points.columns['lr']?.[0]).toBeCloseTo(trueRate(N, D), 8);
+    expect(points.columns['B']?.[0]).toBeCloseTo(512, 6);
+  });
+
+  it('at an edge of what was swept, or of two rates, are left out and counted', () => {
+    const [a, b, c] = PLACES;
+    const { rows, edges, short, notes } = optimalRates(
+      pointsOf([...sweep(...a, 40), ...sweep(...b).slice(0, 4), ...sweep(...c)]),
+    );
+    expect([rows.length, edges, short]).toEqual([1, 1, 1]);
+    expect(notes.slice(-2)).toEqual([
+      '1 sweep has its best learning rate at an edge and is left out.',
+      '1 sweep has fewer than 3 values and is left out.',
+    ]);
+  });
+});
+
+describe('the learning rate by one’s own sweeps', () => {
+  it('holds the truth in its interval, which is wider far from the sweeps', () => {
+    const made = PLACES.flatMap(([N, D]) => sweep(N, D, 1.3, 0.15, 7));
+    const near = own(made, 4e5, 5e6).learningRate;
+    const [low = NaN, high = NaN] = near.interval ?? [];
+    expect(low < trueRate(4e5, 5e6) && trueRate(4e5, 5e6) < high).toBe(true);
+    const far = own(made, 8e6, 1e8);
+    const [least = NaN, most = NaN] = far.learningRate.interval ?? [];
+    expect(least < trueRate(8e6, 1e8) && trueRate(8e6, 1e8) < most && most / least > high / low).toBe(true);
+    expect(far.warnings).toEqual([
+      'N is 8 times larger than the largest that your best rates were measured at.',
+      'D is 5 times larger than the largest that your best rates were measured at.',
+      expect.stringMatching(/^Batch: your own fit needs best batches at 3 lengths.* It stays as it is set on the Train page\.$/),
+    ]);
+    expect(far.words).toEqual([
+      expect.stringMatching(/^Learning rate: lr = \S+ N\^-0\.\d+ D\^\S+, through 6 best rates of your own sweeps; 90 % interval/),
+    ]);
+  });
+
+  it('at one number of tokens follows the size alone, and says so', () => {
+    const made = [1e5, 3e5, 1e6].flatMap((N) => sweep(N, 4e6));
+    const { learningRate, warnings } = own(made, 6e5, 4e6);
+    expect(learningRate.value / trueRate(6e5, 4e6)).toBeCloseTo(1, 6);
+    expect(warnings[0]).toBe('All your best rates are at one number of tokens: how the rate moves with D is not measured.');
+  });
+
+  it('at one number of tokens per parameter is told there, and elsewhere with a warning', () => {
+    const made = [1e5, 3e5, 1e6].flatMap((N) => sweep(N, 20 * N));
+    const { learningRate, warnings } = own(made, 6e5, 1.2e7);
+    expect(learningRate.value / trueRate(6e5, 1.2e7)).toBeCloseTo(1, 6);
+    expect(warnings).toHaveLength(1);
+    expect(own(made, 6e5, 6e6).warnings[0]).toBe(
+      'All your best rates are at 20 tokens a parameter and the plan has 10: how the rate moves with D apart from N is not measured.',
+    );
+  });
+
+  it('promise 6: without enough of them stays as it is set, and says what is missing', () => {
+    const { learningRate, warnings } = own(
+      [...sweep(...PLACES[0]), ...sweep(...PLACES[2]), ...sweep(...PLACES[4], 40)],
+      4e5,
+      5e6,
+    );
+    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null });
+    expect(warnings[0]).toBe(
+      'Learning rate: your own fit needs best rates at 3 sizes, each from 3 rates or more around the best. These runs have 2, beside 1 sweep with the best at an edge. It stays as it is set on the Train page.',
+    );
+    expect(own([], 4e5, 5e6).warnings[0]).toMatch(/best rates at 4 sizes and lengths, .* These runs have none\. It stays/);
+  });
+
+  it('is the rule where it can be told and none was chosen', () => {
+    const optima = (made: readonly Made[]): Parameters<typeof ruleFor>[1] => ({
+      rates: optimalRates(pointsOf(made)),
+      batches: null,
+      critical: [],
+    });
+    const enough = optima(PLACES.flatMap(([N, D]) => sweep(N, D)));
+    expect([ruleFor('', enough), ruleFor('', optima([])), ruleFor('settings', enough)]).toEqual(['own', 'step-law', 'settings']);
+  });
+});
+
+describe('the batch by one’s own sweeps', () => {
+  const trueBatch = (D: number): number => 0.9 * D ** 0.55;
+  const batches = (N: number, D: number): Made[] =>
+    [-2, -1, 0, 1, 2].map((step) => {
+      const B = 1.2 * trueBatch(D) * 2 ** step;
+      // Lengths are whole steps.
+      return { N, D: Math.round(D / B) * B, B, lr: 3e-3, loss: 3 + 0.04 * Math.log(B / trueBatch(D)) ** 2 };
+    });
+
+  it('follows the tokens, with an interval, in rows', () => {
+    const { batch, words } = own(
+      [1e6, 4e6, 1.6e7, 6e7].flatMap((D) => batches(2e5, D)),
+      2e5,
+      3e7,
+    );
+    const rows = trueBatch(3e7) / defaultSpec.data.context;
+    expect(Math.abs(batch.value - rows)).toBeLessThanOrEqual(4);
+    expect(batch.interval).not.toBeNull();
+    expect(words.join()).toMatch(/Batch: B = \S+ D\^0\.5\d+, through 4 best batches of your own sweeps/);
+  });
+
+  it('is else the critical batch that was measured nearest', () => {
+    const measured = { D: 1e6, lossNats: 2.5, interval: [900, 2100], batches: 4 } as const;
+    const critical = [
+      { ...measured, N: 1e5, tokens: 1024 },
+      { ...measured, N: 1e6, tokens: 4096 },
+    ];
+    const { batch, words, warnings } = ratesFor('own', defaultSpec, 9e5, 2e6, { rates: null, batches: null, critical });
+    const { context } = defaultSpec.data;
+    expect(batch.value * context).toBe(4096);
+    expect(batch.interval?.map((rows) => rows * context)).toEqual([1024, 2048]);
+    expect(words.join()).toContain('your own critical batch, 4,100 tokens at N 1e6');
+    expect(warnings).toContain('D is 2 times larger than the largest that your critical batch was measured at.');
+  });
+});
