@@ -15,6 +15,7 @@ import {
   ruleFor,
   speedsOf,
   UNMEASURED,
+  type Estimate,
   type Lab,
   type OwnOptima,
   type Planned,
@@ -27,10 +28,10 @@ import {
 } from '../lab/index.ts';
 import { COUNT_ALL, sweepToHash, type Counting, type RunSpec } from '../spec/index.ts';
 import type { Address } from './address.ts';
-import { count, duration, figure, si } from './format.ts';
+import { count, duration, figure, nats, si } from './format.ts';
 import { LabElement } from './lab-element.ts';
 import { typed } from './number-input.ts';
-import { amountFault, certaintyWords, estimateWords, lossWords, missingLawWords, sizeWords } from './planner-words.ts';
+import { amountFault, amountWords, certaintyWords, intervalWords, missingLawWords, sizeWords } from './planner-words.ts';
 import { sectionStyles } from './section-styles.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -64,6 +65,10 @@ function ladderLink(run: NonNullable<Planned['run']>, counted: Counting['paramet
   }
 }
 
+function lossWords(lossNats: number): string {
+  return Number.isNaN(lossNats) ? '—' : nats(lossNats);
+}
+
 /** As people type it: `1e12`, `250000`. */
 function numeral(value: number): string {
   if (!Number.isFinite(value)) return '';
@@ -83,7 +88,22 @@ export class LabPlanner extends LabElement {
         margin-bottom: 14px;
       }
       .settings label {
+        min-width: 0;
+        max-width: 100%;
         font-size: 13px;
+      }
+      .settings select {
+        min-width: 0;
+        max-width: 100%;
+      }
+      .figures {
+        gap: 12px 32px;
+      }
+      .interval {
+        display: block;
+        font-size: 12px;
+        font-weight: 400;
+        color: var(--muted);
       }
       input[inputmode] {
         width: 104px;
@@ -276,16 +296,19 @@ export class LabPlanner extends LabElement {
     const { allocation, rates, run, speed, budget } = plan;
     const { N, D } = allocation;
     const { inference, inferenceTokens } = this.view;
-    const entry = (term: string, value: string): unknown =>
+    const { brief } = law.certainty;
+    const { learningRate, batch } = rates;
+    const foretold = Number.isNaN(allocation.lossNats.value) ? 'not by this law' : brief;
+    const entry = (term: string, estimate: Estimate, words: (value: number) => string, none: string): unknown =>
       html`<div>
         <dt>${term}</dt>
-        <dd>${value}</dd>
+        <dd>${words(estimate.value)} <span class="interval">${intervalWords(estimate, words, none)}</span></dd>
       </div>`;
     const warnings = [...(missing === '' ? [] : [missing]), ...allocation.warnings, ...rates.warnings];
     return html`<dl class="figures">
-        ${entry('Parameters N', estimateWords(N))} ${entry('Tokens D', estimateWords(D))}
-        ${entry('Batch, rows', estimateWords(rates.batch))} ${entry('Learning rate', estimateWords(rates.learningRate, figure))}
-        ${entry('Loss foretold', lossWords(plan))}
+        ${entry('Parameters N', N, amountWords, brief)} ${entry('Tokens D', D, amountWords, brief)}
+        ${entry('Batch, rows', batch, count, batch.none)} ${entry('Learning rate', learningRate, figure, learningRate.none)}
+        ${entry('Loss foretold', allocation.lossNats, lossWords, foretold)}
       </dl>
       ${
         speed === null

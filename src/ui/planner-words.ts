@@ -1,9 +1,14 @@
-import { isBudget, type Allocation, type Estimate, type NearSize, type Planned, type PlanLaw } from '../lab/index.ts';
-import { count, nats } from './format.ts';
+import { isBudget, type Allocation, type Estimate, type NearSize, type PlanLaw } from '../lab/index.ts';
+import { count, si } from './format.ts';
 
-/** `433 k (390 k..480 k)`. */
-export function estimateWords({ value, interval }: Estimate, words: (value: number) => string = count): string {
-  return interval === null ? words(value) : `${words(value)} (${words(interval[0])}..${words(interval[1])})`;
+/** Three digits, as many as a plan is worth: `433 k`. */
+export function amountWords(value: number): string {
+  return value < 1000 ? count(value) : si(value, '');
+}
+
+/** `390 k to 480 k`, or why there is no interval. */
+export function intervalWords({ interval }: Estimate, words: (value: number) => string, none: string): string {
+  return interval === null ? none : `${words(interval[0])} to ${words(interval[1])}`;
 }
 
 /** Where intervals come from, or why there are none. */
@@ -17,11 +22,6 @@ export function sizeWords({ layers, width, heads, parameters, difference }: Near
   const off = share < 0.05 ? 'just that' : `${share.toFixed(1)} % ${difference > 0 ? 'more' : 'fewer'}`;
   const blocks = layers === 1 ? '1 layer' : `${layers} layers`;
   return `${blocks} × ${width}, ${heads === 1 ? '1 head' : `${heads} heads`}: ${count(parameters)} parameters, ${off}`;
-}
-
-/** A dash where the law foretells none. */
-export function lossWords({ allocation: { lossNats } }: Planned): string {
-  return Number.isNaN(lossNats.value) ? '— (not by this law)' : estimateWords(lossNats, nats);
 }
 
 /** Why an amount is none; empty where it is one. @param what of what, and an example. */

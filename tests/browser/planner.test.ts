@@ -23,6 +23,20 @@ it('the planner turns a budget into a run for the form, and into a ladder for th
   await lab.choose('[data-plan="budget"]', '2e12');
   await expect.poll(() => textOf('lab-planner >>> [data-plan="run"]')).toMatch(/[12]\.\d+ TFLOP\s+with every matmul/);
 
+  // What was asked is in the link, and a link that is opened again asks the same.
+  await lab.choose('[data-plan="law"]', 'besiroglu-et-al');
+  await lab.choose('[data-plan="budget"]', 'plenty');
+  await expect
+    .poll(() => textOf('lab-planner >>> .settings'))
+    .toMatch(/Not a number of FLOPs above 0, such as 1e12\. The plan is for 2e12\./);
+  expect(await lab.page.evaluate(() => location.hash)).toBe('#laws?budget=2e12&by=besiroglu-et-al');
+  await lab.page.reload();
+  await lab.appears('lab-planner >>> [data-plan="run"]');
+  expect(
+    await (await lab.find('[data-plan="budget"]')).evaluate((input) => input instanceof HTMLInputElement && input.value),
+  ).toBe('2e12');
+  expect(await textOf('lab-planner >>> .figures')).toMatch(/\d k to \d+ k[^]*no interval published/);
+
   const href = await (await lab.find('[data-action="ladder"]')).evaluate((link) => link.getAttribute('href') ?? '');
   expect(sweepFromHash(new URLSearchParams(href.split('?')[1]).get('plan') ?? '').recipe?.kind).toBe('isoflop');
 

@@ -123,7 +123,7 @@ describe('the learning rate by one’s own sweeps', () => {
       4e5,
       5e6,
     );
-    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null });
+    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null, none: 'as it is set' });
     expect(warnings[0]).toBe(
       'Learning rate: your own fit needs best rates at 3 sizes, each from 3 rates or more around the best. These runs have 2, beside 1 sweep with the best at an edge. It stays as it is set on the Train page.',
     );
@@ -174,5 +174,13 @@ describe('the batch by one’s own sweeps', () => {
     expect(batch.interval?.map((rows) => rows * context)).toEqual([1024, 2048]);
     expect(words.join()).toContain('your own critical batch, 4,100 tokens at N 1e6');
     expect(warnings).toContain('D is 2 times larger than the largest that your critical batch was measured at.');
+    const vague = {
+      rates: null,
+      batches: null,
+      critical: [{ ...measured, N: 1e6, tokens: 4096, interval: [100, 20_000] as const }],
+    };
+    const open = ratesFor('own', defaultSpec, 9e5, 2e6, vague);
+    expect(open.batch).toMatchObject({ value: defaultSpec.data.batch, interval: null });
+    expect(open.warnings.join()).toContain('These runs have none, beside 1 model whose steps leave it open.');
   });
 });

@@ -109,6 +109,39 @@ describe('a plan by one’s own fit', () => {
     expect((D.interval?.[0] ?? 0) < D.value && D.value < (D.interval?.[1] ?? 0)).toBe(true);
   });
 
+  it('by approaches 1 and 2 is the closed form of their power laws, with intervals from resamples, and without a loss', () => {
+    const params = { k_N: 0.3, a: 0.5, k_D: 0.5, b: 0.5 };
+    const optima = [1e10, 1e12].map((C) => ({ C, N: 0.3 * C ** 0.5, D: 0.5 * C ** 0.5, loss: 3 }));
+    const replicates = Array.from({ length: 101 }, (_, i) => ({ ...params, k_N: 0.25 + i / 1000 }));
+    const isoflop: FitOutcome = { ...outcome, lawId: 'chinchilla-isoflop', params, replicates, optima };
+    const laws = ownLaws(outcome, { ...NO_FRONTIERS, 'chinchilla-isoflop': isoflop }, null);
+    expect(laws.map(({ id }) => id)).toEqual(['own', 'own-isoflop']);
+    const [, law] = laws;
+    if (law === undefined) throw new Error('no law');
+    const { N, D, C, lossNats, warnings } = allocate(law, 4e12);
+    expect([N.value, D.value, C]).toEqual([0.3 * 4e12 ** 0.5, 0.5 * 4e12 ** 0.5, 4e12]);
+    expect(N.interval?.[0]).toBeCloseTo(0.255 * 4e12 ** 0.5, 6);
+    expect(N.interval?.[1]).toBeCloseTo(0.345 * 4e12 ** 0.5, 6);
+    expect(lossNats).toEqual({ value: NaN, interval: null });
+    expect(warnings[0]).toBe('N is 2 times larger than the largest that the law was fitted on.');
+    expect(() => allocate(law, 4e12, 1e6)).toThrow(
+      'Your isoFLOP minima (approach 2): it knows the best size of a budget and no loss beside it, so it cannot weigh inference. Plan by',
+    );
+    // Chosen as the law of the page, it comes first and once.
+    expect(ownLaws(isoflop, { ...NO_FRONTIERS, 'chinchilla-isoflop': isoflop }, null).map(({ id }) => id)).toEqual([
+      'own-isoflop',
+    ]);
+  });
+
+  it('by another law of N and D is that law’s', () => {
+    const params = { N_c: 3e6, alpha_N: 0.2, D_c: 4e7, alpha_D: 0.25 };
+    const law = ownLaw({ ...outcome, lawId: 'kaplan-nd', params, replicates: [] }, null);
+    const { N, D } = allocate(law ?? unrounded, 1e12);
+    expect(law?.title).toBe('Your own fit (kaplan-nd)');
+    expect((6 * N.value * D.value) / 1e12).toBeCloseTo(1, 9);
+    expect(law?.certainty.none).toBe('No interval: the bootstrap is switched off.');
+  });
+
   it('says so where many resamples give no size', () => {
     const lost = outcome.replicates.map((params, i) => (i % 4 === 0 ? { ...params, beta: 0 } : params));
     const law = ownLaw({ ...outcome, replicates: lost }, null);
@@ -179,13 +212,14 @@ describe('learning rate and batch', () => {
 
   it('by the critical batch are its rows and the rate that is set', () => {
     const { learningRate, batch } = ratesFor('critical-batch', defaultSpec, 1e6, 1e8, NO_OPTIMA);
-    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null });
+    expect(learningRate).toEqual({ value: defaultSpec.optimizer.lr, interval: null, none: 'as it is set' });
     expect(batch.value).toBe(8 * Math.round((93.2 * 512) / defaultSpec.data.context / 8));
     const [low = NaN, high = NaN] = batch.interval ?? [];
     expect(low < batch.value && batch.value < high && high < 1.5 * batch.value).toBe(true);
     expect(ratesFor('settings', defaultSpec, 1e6, 1e8, NO_OPTIMA).batch).toEqual({
       value: defaultSpec.data.batch,
       interval: null,
+      none: 'as it is set',
     });
   });
 });

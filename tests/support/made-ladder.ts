@@ -70,16 +70,24 @@ export function ladder(seeds: readonly number[] = [1]): KeptRun[] {
   return WIDTHS.flatMap((width) => STEPS.flatMap((steps) => seeds.map((seed) => ladderRun(width, steps, seed))));
 }
 
-/** Runs of one model whose loss falls with steps S / (1 + 512 / B), B in tokens: a large batch needs fewer, down to a limit. */
+/** A run of one model on 51,200 tokens whose loss falls with steps S / (1 + 512 / B), B in tokens: a large batch needs fewer, down to a limit. */
 export function batchRun(batch: number): KeptRun {
   const whole = ladderRun(48, 800);
   const spec = withDefaults({ data: { batch } }, whole.record.spec);
   const tokens = batch * spec.data.context;
-  const lossNats = whole.curves.train.steps.map((step) => 1 + 20 * (step / (1 + 512 / tokens)) ** -0.5);
-  const { train } = whole.curves;
+  const steps = Math.round(51_200 / tokens);
+  const at = Float64Array.from({ length: steps }, (_, i) => i + 1);
+  const train = {
+    steps: at,
+    lossNats: Float32Array.from(at, (step) => 1 + 20 * (step / (1 + 512 / tokens)) ** -0.5),
+    gradNorm: new Float32Array(steps).fill(1),
+    learningRate: new Float32Array(steps).fill(3e-3),
+    epochs: new Float32Array(steps),
+    timeMs: at.map((step) => 2 * step),
+  };
   const counts = whole.record.counts && { ...whole.record.counts, tokensPerStep: tokens };
   return {
-    curves: { ...whole.curves, train: { ...train, lossNats: Float32Array.from(lossNats) } },
-    record: { ...whole.record, id: `batch ${batch}`, spec, counts, sweep: null },
+    curves: { ...whole.curves, train },
+    record: { ...whole.record, id: `batch ${batch}`, spec, counts, sweep: null, step: steps, totalSteps: steps },
   };
 }

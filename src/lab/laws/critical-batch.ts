@@ -1,20 +1,8 @@
 import { criticalBatchSize, derivedInterval } from '../../laws/index.ts';
+import { isSameLength, type CriticalBatch } from './optima.ts';
 import { finishedOf, type CountingChoice } from './run-points.ts';
 import type { FitOutcome } from './fit-protocol.ts';
 import type { RunRecord } from '../store/record.ts';
-
-/** The batch from which on steps to a loss fall too little, measured on one model. */
-export interface CriticalBatch {
-  readonly N: number;
-  /** Tokens that its runs were trained on, at least. */
-  readonly D: number;
-  /** Reached by all of them. */
-  readonly lossNats: number;
-  readonly tokens: number;
-  readonly interval: readonly [number, number] | null;
-  /** How many batch sizes were tried. */
-  readonly batches: number;
-}
 
 /** Batch sizes that a + b / B takes, and one that tells how well. */
 const FEWEST = 3;
@@ -22,32 +10,30 @@ const FEWEST_RESAMPLES = 20;
 /** Models whose critical batch is fitted, those of the most batches first: each reads whole curves. */
 const MOST_MODELS = 4;
 
-/** Finished runs of one size that differ in their batch. */
+/** Finished runs of one size and length that differ in their batch. */
 export interface BatchSweep {
   readonly N: number;
-  /** Tokens that its runs were trained on, the fewest. */
+  /** Tokens that its runs were trained on. */
   readonly D: number;
   readonly runs: readonly RunRecord[];
 }
 
 /** Those with three batches or more. */
 export function batchSweeps(runs: readonly RunRecord[], counting: CountingChoice): readonly BatchSweep[] {
-  const sizes = new Map<number, { record: RunRecord; batch: number }[]>();
+  const found: { N: number; D: number; runs: RunRecord[]; batches: Set<number> }[] = [];
   for (const { record, N, tokensPerStep } of finishedOf(runs, counting).counted) {
-    const own = sizes.get(N) ?? [];
-    own.push({ record, batch: tokensPerStep });
-    sizes.set(N, own);
+    const D = record.step * tokensPerStep;
+    const own = found.find((one) => one.N === N && isSameLength(one.D, D));
+    if (own === undefined) found.push({ N, D, runs: [record], batches: new Set([tokensPerStep]) });
+    else {
+      own.runs.push(record);
+      own.batches.add(tokensPerStep);
+    }
   }
-  const batchesOf = (own: readonly { batch: number }[]): number => new Set(own.map(({ batch }) => batch)).size;
-  return [...sizes]
-    .filter(([, own]) => batchesOf(own) >= FEWEST)
-    .toSorted(([, a], [, b]) => batchesOf(b) - batchesOf(a))
-    .slice(0, MOST_MODELS)
-    .map(([N, own]) => ({
-      N,
-      D: Math.min(...own.map(({ record, batch }) => record.step * batch)),
-      runs: own.map(({ record }) => record),
-    }));
+  return found
+    .filter(({ batches }) => batches.size >= FEWEST)
+    .toSorted((a, b) => b.batches.size - a.batches.size)
+    .slice(0, MOST_MODELS);
 }
 
 /**

@@ -69,16 +69,17 @@ export class KeptLaws {
 }
 
 function readExcluded(text: string | null): Map<string, ReadonlySet<string>> {
-  const value = parsed(text);
-  const entries = Array.isArray(value) ? value : [];
   return new Map(
-    entries.flatMap((entry: unknown) => {
-      if (!Array.isArray(entry)) return [];
-      const [source, keys]: unknown[] = entry;
-      if (typeof source !== 'string' || !Array.isArray(keys)) return [];
-      return [[source, new Set(keys.filter((key): key is string => typeof key === 'string'))]];
+    listOf(parsed(text)).flatMap((entry): [string, ReadonlySet<string>][] => {
+      const [source, keys] = listOf(entry);
+      if (typeof source !== 'string') return [];
+      return [[source, new Set(listOf(keys).filter((key) => typeof key === 'string'))]];
     }),
   );
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function parsed(text: string | null): unknown {

@@ -1,5 +1,4 @@
 import { optimumOf } from '../sweep/views.ts';
-import type { CriticalBatch } from './critical-batch.ts';
 import type { LawPoints, PointRow } from './run-points.ts';
 
 /** Best learning rates and best batches, interpolated between those that were swept. */
@@ -19,7 +18,25 @@ export interface OwnOptima {
   readonly critical: readonly CriticalBatch[];
 }
 
+/** The batch from which on steps to a loss fall too little, measured on one model. */
+export interface CriticalBatch {
+  readonly N: number;
+  /** Tokens that its runs were trained on. */
+  readonly D: number;
+  /** Reached by all of them. */
+  readonly lossNats: number;
+  readonly tokens: number;
+  readonly interval: readonly [number, number] | null;
+  /** How many batch sizes were tried. */
+  readonly batches: number;
+}
+
 export const NO_OPTIMA: OwnOptima = { rates: null, batches: null, critical: [] };
+
+/** Whether two numbers of tokens are one but for whole steps. */
+export function isSameLength(a: number, b: number): boolean {
+  return Math.max(a, b) <= Math.min(a, b) * (1 + SAME_LENGTH);
+}
 
 interface Row {
   readonly N: number;
@@ -157,7 +174,7 @@ function bySizeAndLength(rows: readonly Row[]): readonly (readonly Row[])[] {
     const lengths: Row[][] = [];
     for (const row of sorted) {
       const last = lengths.at(-1);
-      if (last !== undefined && row.D <= (last[0]?.D ?? NaN) * (1 + SAME_LENGTH)) last.push(row);
+      if (last !== undefined && isSameLength(last[0]?.D ?? NaN, row.D)) last.push(row);
       else lengths.push([row]);
     }
     return lengths;

@@ -1,7 +1,8 @@
 import type { Law } from '../../laws/index.ts';
-import { batchSweeps, criticalBatchOf, type CriticalBatch } from './critical-batch.ts';
+import { batchSweeps, criticalBatchOf } from './critical-batch.ts';
 import type { FitClient } from './fit-client.ts';
 import { signatureOf, type FitOutcome, type FitRequest, type Procedure } from './fit-protocol.ts';
+import type { CriticalBatch } from './optima.ts';
 import { without, type PointsSource, type Source } from './points-source.ts';
 import { rowsOut, type LawPoints } from './run-points.ts';
 

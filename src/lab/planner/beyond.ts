@@ -23,3 +23,8 @@ export function beyondWords(
     return [`${name} is ${how} ${side} ${measured}.${guess}`];
   });
 }
+
+/** The smallest and the largest. */
+export function endsOf(values: readonly number[]): readonly [number, number] {
+  return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
+}

@@ -1,5 +1,6 @@
 import { allocatorOf, findColumn, lawNamed, type Optimum, type Params, type Points, type Shares } from '../../laws/index.ts';
 import type { FitOutcome, Procedure } from '../laws/fit-protocol.ts';
+import { endsOf } from './beyond.ts';
 
 /** What a law was fitted on: smallest and largest. */
 export interface LawRange {
@@ -25,12 +26,13 @@ export interface PlanLaw {
   readonly range: LawRange | null;
   /** A published law's exponent of N_opt: half of its interval, and the budget in FLOPs that it turns about; null where none is of use. */
   readonly exponent: { readonly half: number; readonly about: number } | null;
-  /** Where an interval comes from, and why there is none where there is none. */
-  readonly certainty: { readonly interval: string; readonly none: string };
+  /** Where an interval comes from; why there is none where there is none, in a few words and in a sentence. */
+  readonly certainty: { readonly interval: string; readonly brief: string; readonly none: string };
 }
 
 const PRINTED = 'as printed';
-const RESAMPLED = 'In brackets: 90 % intervals, from resamples of the runs that were fitted.';
+const UNPUBLISHED = 'no interval published';
+const RESAMPLED = '90 % intervals, from resamples of the runs that were fitted.';
 
 /** Hoffmann et al., arXiv 2203.15556, abstract: over 400 models of 70 million to over 16 billion parameters on 5 to 500 billion tokens. Besiroglu et al. fit points that they read from its figure. */
 const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
@@ -46,8 +48,9 @@ const PUBLISHED: readonly (readonly [name: string, half: number | null, certaint
     BESIROGLU_HALF,
     {
       interval:
-        'In brackets: the published standard error of its exponent, 0.02, as a 90 % interval about the middle of the budgets that ' +
+        'The published standard error of its exponent, 0.02, as a 90 % interval about the middle of the budgets that ' +
         'were fitted. Its other constants have errors too, whose correlations are not published: in truth it is less sure.',
+      brief: UNPUBLISHED,
       none: 'No interval published for a budget that pays for inference too.',
     },
   ],
@@ -56,13 +59,14 @@ const PUBLISHED: readonly (readonly [name: string, half: number | null, certaint
     null,
     {
       interval: '',
+      brief: UNPUBLISHED,
       none:
         'No interval published that is of use: 0.454 to 0.455 for an exponent of 0.46 does not hold the exponent itself ' +
         '(Besiroglu et al. say why).',
     },
   ],
 ];
-const NOTHING_PUBLISHED: PlanLaw['certainty'] = { interval: '', none: 'No interval published.' };
+const NOTHING_PUBLISHED: PlanLaw['certainty'] = { interval: '', brief: UNPUBLISHED, none: 'No interval published.' };
 
 /** The published ones. Rounded exponents mislead, so that those as printed come last. */
 export function publishedLaws(): readonly PlanLaw[] {
@@ -73,7 +77,7 @@ export function publishedLaws(): readonly PlanLaw[] {
     return {
       id: slug(name),
       title: name,
-      provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}`,
+      provenance: `${name}; ${provenance === 'verified' ? 'numbers checked against the paper' : 'numbers from memory'}. ${source}.`,
       lawId,
       params,
       replicates: [],
@@ -102,10 +106,6 @@ export function rangeOf(points: Points, excluded = NO_ROWS): LawRange | null {
   return { N: endsOf([...N].filter(kept)), D: endsOf([...D].filter(kept)) };
 }
 
-function endsOf(values: readonly number[]): readonly [number, number] {
-  return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
-}
-
 function spanOf(optima: readonly Optimum[]): LawRange | null {
   return optima.length === 0 ? null : { N: endsOf(optima.map(({ N }) => N)), D: endsOf(optima.map(({ D }) => D)) };
 }
@@ -114,8 +114,8 @@ function spanOf(optima: readonly Optimum[]): LawRange | null {
 export const OWN_LAWS = ['own', 'own-isoflop', 'own-envelope'] as const;
 
 const PROCEDURE_LAWS: readonly (readonly [procedure: Procedure, id: (typeof OWN_LAWS)[number], title: string])[] = [
-  ['chinchilla-isoflop', 'own-isoflop', 'Your own isoFLOP minima (approach 2)'],
-  ['chinchilla-envelope', 'own-envelope', 'Your own envelope of curves (approach 1)'],
+  ['chinchilla-isoflop', 'own-isoflop', 'Your isoFLOP minima (approach 2)'],
+  ['chinchilla-envelope', 'own-envelope', 'Your envelope of curves (approach 1)'],
 ];
 
 /**
@@ -132,7 +132,7 @@ export function ownLaws(
   const isProcedure = PROCEDURE_LAWS.some(([procedure]) => procedure === fit?.lawId);
   const chosen =
     fit !== null && !isProcedure && allocatorOf(fit.lawId) !== null
-      ? [ownLaw(fit, 'own', `Your own fit (${lawNamed(fit.lawId).title})`, range)]
+      ? [ownLaw(fit, 'own', fit.lawId === 'chinchilla' ? 'Your own fit (approach 3)' : `Your own fit (${fit.lawId})`, range)]
       : [];
   const lines = PROCEDURE_LAWS.flatMap(([procedure, id, title]) => {
     const found = frontiers[procedure];
@@ -157,6 +157,7 @@ function ownLaw(fit: FitOutcome, id: string, title: string, range: LawRange | nu
     exponent: null,
     certainty: {
       interval: RESAMPLED,
+      brief: 'no interval',
       none:
         fit.replicates.length === 0
           ? 'No interval: the bootstrap is switched off.'

@@ -1,6 +1,6 @@
 import { powerFit, type PowerFit } from '../../laws/index.ts';
 import type { Optima, OwnOptima } from '../laws/optima.ts';
-import { beyondWords } from './beyond.ts';
+import { beyondWords, endsOf } from './beyond.ts';
 import type { Estimate } from './plan.ts';
 
 /** Learning rate and batch by what one's own sweeps found best. */
@@ -19,6 +19,8 @@ type Axis = keyof Place;
 
 /** Standard deviations of ln N or ln D below which all optima are at one of them. */
 const ONE = 0.03;
+/** An interval whose ends are this many times apart says nothing. */
+const VAGUE = 100;
 /** Tokens a parameter that differ by more from those of the optima are elsewhere. */
 const OTHER_RATIO = 1.5;
 
@@ -50,8 +52,10 @@ export function ownBatch({ batches, critical }: OwnOptima, at: Place): Found {
     'best batches at 3 lengths, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
   const axes: Axis[] = batches !== null && designOf(batches).lengths ? ['D'] : [];
   if (batches !== null && batches.rows.length >= axes.length + 2) return through(batches, 'B', axes, at, name, 'best batches');
-  const near = critical.toSorted((a, b) => distance(a, at) - distance(b, at))[0];
-  if (near === undefined) return { estimate: null, why: lacking(name, batches, needs) };
+  const told = critical.filter(({ interval }) => interval === null || interval[1] < VAGUE * interval[0]);
+  const vague = critical.length - told.length;
+  const near = told.toSorted((a, b) => distance(a, at) - distance(b, at))[0];
+  if (near === undefined) return { estimate: null, why: lacking(name, batches, needs, vague) };
   const { N, D, tokens, interval, lossNats, batches: tried } = near;
   return {
     estimate: { value: tokens, interval },
@@ -110,17 +114,22 @@ function designOf({ points: { columns } }: Optima): {
   return { sizes: Math.sqrt(xx) > ONE, lengths: Math.sqrt(yy) > ONE, apart: Math.sqrt(Math.max(0, beside)) > ONE };
 }
 
-function lacking(name: string, optima: Optima | null, needs: string): string {
+function lacking(name: string, optima: Optima | null, needs: string, vague = 0): string {
   const { rows, edges, short } = optima ?? { rows: [], edges: 0, short: 0 };
-  const sweeps = (count: number, what: string): string[] =>
-    count === 0 ? [] : [`${count} ${count === 1 ? 'sweep' : 'sweeps'} ${what}`];
-  const beside = [...sweeps(edges, 'with the best at an edge'), ...sweeps(short, 'of fewer than 3 values')];
+  const some = (count: number, one: string, what: string): string[] =>
+    count === 0 ? [] : [`${count} ${one}${count === 1 ? '' : 's'} ${what}`];
+  const beside = [
+    ...some(edges, 'sweep', 'with the best at an edge'),
+    ...some(short, 'sweep', 'of fewer than 3 values'),
+    ...some(vague, 'model', 'whose steps leave it open'),
+  ];
   const more = beside.length === 0 ? '' : `, beside ${beside.join(' and ')}`;
   return `${name}: your own fit needs ${needs}. These runs have ${rows.length === 0 ? 'none' : rows.length}${more}.`;
 }
 
 function formula(y: string, { c, exponents }: PowerFit, axes: readonly Axis[]): string {
-  const powers = exponents.map((exponent, i) => ` ${axes[i]}^${exponent.toFixed(3)}`).join('');
+  // Without a minus before 0.
+  const powers = exponents.map((exponent, i) => ` ${axes[i]}^${(Math.round(1000 * exponent) / 1000).toFixed(3)}`).join('');
   return `${y} = ${figure(c)}${powers}`;
 }
 
@@ -130,10 +139,6 @@ function distance(a: Place, b: Place): number {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function endsOf(values: readonly number[]): readonly [number, number] {
-  return [Math.min(...values), Math.max(...values)];
 }
 
 /** Three digits: `0.0123`, `4,100`, `1.2e6`. */

@@ -9,10 +9,15 @@ import type { Estimate } from './plan.ts';
 export const RATE_RULES = ['own', 'step-law', 'critical-batch', 'settings'] as const;
 export type RateRule = (typeof RATE_RULES)[number];
 
+/** An estimate, and in a few words why it has no interval where it has none. */
+export interface Rate extends Estimate {
+  readonly none: string;
+}
+
 export interface Rates {
-  readonly learningRate: Estimate;
+  readonly learningRate: Rate;
   /** Rows of a micro-batch. */
-  readonly batch: Estimate;
+  readonly batch: Rate;
   /** Where both come from, in sentences. */
   readonly words: readonly string[];
   /** How far from what they were measured on that is, and what is missing. */
@@ -34,27 +39,30 @@ const ZHANG_CONTEXT = 512;
 const MOST_ROWS = 4096;
 /** Learning rates above it are no use to AdamW. */
 const HIGH = 0.1;
+const SET = 'as it is set';
+const UNPUBLISHED = 'no interval published';
+const FEW = 'too few runs for an interval';
 const HIGH_WORDS = 'So high a learning rate makes most models diverge: try smaller ones beside it.';
 
 /** Learning rate and batch for a model of N parameters on D tokens. */
 export function ratesFor(rule: RateRule, base: RunSpec, N: number, D: number, own: OwnOptima): Rates {
   const { lr } = base.optimizer;
-  const set: Pick<Rates, 'learningRate' | 'batch'> = { learningRate: sure(lr), batch: sure(base.data.batch) };
+  const set: Pick<Rates, 'learningRate' | 'batch'> = { learningRate: sure(lr, SET), batch: sure(base.data.batch, SET) };
   switch (rule) {
     case 'own':
       return ownRates(base, { N, D }, own, set);
     case 'step-law': {
-      const learningRate = sure(predict('step-law', { N, D }));
+      const learningRate = sure(predict('step-law', { N, D }), UNPUBLISHED);
       return {
         learningRate,
-        batch: inRows(base, sure(predict('step-law-batch', { D }))),
+        batch: inRows(base, sure(predict('step-law-batch', { D }), UNPUBLISHED)),
         words: ['Step Law: lr = 1.79 N^-0.713 D^0.307, batch = 0.58 D^0.571 tokens. No interval published with these constants.'],
         warnings: [...beyondWords(STEP_LAW_RANGE, { N, D }, 'that Step Law was fitted on'), ...highWords(learningRate)],
       };
     }
     case 'critical-batch': {
       const { interval = null } = powerFit(ZHANG_BATCHES, [ZHANG_SIZES])?.at([N]) ?? {};
-      const tokens = { value: predict('zhang-batch', { N }), interval };
+      const tokens = { value: predict('zhang-batch', { N }), interval, none: UNPUBLISHED };
       return {
         ...set,
         batch: inRows(base, scaled(tokens, ZHANG_CONTEXT)),
@@ -82,8 +90,8 @@ function ownRates(
   const found = [rate, batch];
   const high = rate.estimate === null ? [] : highWords(rate.estimate);
   return {
-    learningRate: rate.estimate ?? set.learningRate,
-    batch: batch.estimate === null ? set.batch : inRows(base, batch.estimate),
+    learningRate: rate.estimate === null ? set.learningRate : { ...rate.estimate, none: FEW },
+    batch: batch.estimate === null ? set.batch : inRows(base, { ...batch.estimate, none: FEW }),
     words: found.flatMap((one) => (one.estimate === null ? [] : [one.words])),
     warnings: [...found.flatMap((one: Found) => (one.estimate === null ? [`${one.why} ${kept}`] : one.warnings)), ...high],
   };
@@ -95,12 +103,12 @@ export function ruleFor(chosen: RateRule | '', own: OwnOptima): RateRule {
   return ownRate(own.rates, { N: 1, D: 1 }).estimate === null ? 'step-law' : 'own';
 }
 
-function sure(value: number): Estimate {
-  return { value, interval: null };
+function sure(value: number, none: string): Rate {
+  return { value, interval: null, none };
 }
 
-function scaled({ value, interval }: Estimate, times: number): Estimate {
-  return { value: times * value, interval: interval === null ? null : [times * interval[0], times * interval[1]] };
+function scaled({ value, interval, none }: Rate, times: number): Rate {
+  return { none, value: times * value, interval: interval === null ? null : [times * interval[0], times * interval[1]] };
 }
 
 function highWords({ value }: Estimate): string[] {
@@ -113,9 +121,9 @@ function predict(id: string, at: Readonly<Record<string, number>>): number {
 }
 
 /** Rows of a micro-batch with so many tokens in a step. */
-function inRows({ data }: RunSpec, { value, interval }: Estimate): Estimate {
+function inRows({ data }: RunSpec, { value, interval, none }: Rate): Rate {
   const rows = (tokens: number): number => roundRows(tokens / data.context / data.gradAccum);
-  return { value: rows(value), interval: interval === null ? null : [rows(interval[0]), rows(interval[1])] };
+  return { none, value: rows(value), interval: interval === null ? null : [rows(interval[0]), rows(interval[1])] };
 }
 
 /** A power of two below 8 rows, a multiple of 8 above. */
