@@ -23,7 +23,7 @@ export { derivedInterval, type Shares } from './bootstrap.ts';
 export { rollingOut } from './rollout.ts';
 export { predictCurve } from './table/curves.ts';
 export { allocationOf, computeOptimal, type Plan } from './allocation.ts';
-export { allocatorOf, type Allocator } from './allocators.ts';
+export { allocatorOf } from './allocators.ts';
 export { criticalBatchSize } from './table/batch.ts';
 export { powerFit, type PowerFit } from './power-fit.ts';
 export { finish, inSlices } from './slices.ts';

@@ -30,9 +30,11 @@ export class KeptLaws {
 
   exclude(source: string, keys: ReadonlySet<string>): void {
     this.#excluded.delete(source);
-    if (keys.size > 0) this.#excluded.set(source, keys);
-    const last = [...this.#excluded].slice(-MOST_SOURCES).map(([name, own]) => [name, [...own]]);
-    this.#write(EXCLUDED, JSON.stringify(last));
+    this.#excluded.set(source, keys);
+    // Another tab may have written meanwhile, of other sources.
+    const others = [...readExcluded(this.#read(EXCLUDED))].filter(([name]) => !this.#excluded.has(name));
+    const all = [...others, ...this.#excluded].filter(([, own]) => own.size > 0);
+    this.#write(EXCLUDED, JSON.stringify(all.slice(-MOST_SOURCES).map(([name, own]) => [name, [...own]])));
   }
 
   get file(): KeptFile | null {

@@ -26,7 +26,7 @@ export interface Rates {
 
 /**
  * Li et al., arXiv 2503.04715: the dense grid that its constants were fitted to, as its repository step-law/steplaw has it, 214.7 million to
- * 1.07 billion parameters without embeddings on 4 to 100 billion tokens.
+ * 1.07 billion parameters on 4 to 100 billion tokens.
  */
 const STEP_LAW_RANGE = { N: [214.7e6, 1.074e9], D: [4e9, 100e9] } as const;
 /**
