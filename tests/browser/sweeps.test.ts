@@ -142,4 +142,35 @@ describe('the Sweeps page', () => {
     await shows(lab, '[data-done]', ['4 of 4']);
     expect((await lab.look()).alerts).toEqual([]);
   });
+
+  it('counts the runs of the user’s own file that is at hand, and after a reload those of the file that they were trained on', async () => {
+    const { data, ...spec } = tiny(20);
+    const sweep = parseSweep(
+      { name: 'own', axes: [{ path: 'optimizer.lr', values: [0.001, 0.01] }] },
+      { base: withDefaults({ ...spec, data: { ...data, source: 'file' } }) },
+    );
+    const text = (words: string): string => `${words} `.repeat(400);
+    const lab = await open({ plan: sweepToHash(sweep) });
+    await lab.press('keep-sweep');
+    await lab.appears('lab-sweep-queue');
+    await lab.press('start-kept-sweep');
+    await expect.poll(async () => (await lab.look()).alerts).toEqual([expect.stringContaining('there is none')]);
+    await lab.drop('a.txt', text('to be or not to be'));
+    await expect.poll(async () => (await lab.look()).notices).toContainEqual(expect.stringContaining('a.txt is ready'));
+    await lab.press('start-kept-sweep');
+    await shows(lab, '[data-done]', ['2 of 2']);
+    await lab.appears('[data-sweep-state="done"]');
+    await lab.page.reload();
+    await lab.appears('lab-sweep-list');
+    await shows(lab, '[data-done]', ['2 of 2']);
+    await shows(lab, '[data-files]', []);
+    await lab.drop('b.txt', text('the rest is silence'));
+    await shows(lab, '[data-done]', ['0 of 2']);
+    await shows(lab, '[data-files]', ['Of the runs on “b.txt”, your file of now. 2 runs on “a.txt” are left out.']);
+    await shows(lab, '[data-outcome]', [expect.stringContaining('2 ')]);
+    await looksWell(lab, 'another file');
+    await lab.drop('again.txt', text('to be or not to be'));
+    await shows(lab, '[data-done]', ['2 of 2']);
+    await shows(lab, '[data-files]', []);
+  });
 });

@@ -355,11 +355,12 @@ describe('SweepDesk, when things go wrong', () => {
     expect(sent(page, 'start')[1]?.stored).toBe(true);
     page.worker.host.train(12);
     await training(page, 3);
-    expect(groupAt(page, id, 0)).toMatchObject({ state: 'done', diverged: expect.objectContaining({ length: 2 }) });
+    expect(groupAt(page, id, 0).state).toBe('done');
+    expect(groupAt(page, id, 0).diverged).toHaveLength(2);
     expect(alerts(page)).toEqual([]);
     const records = await allRuns(page);
     const ends = groupAt(page, id, 0).runs.map((run) => records.get(run.id));
-    expect(ends.map((record) => record?.summary.divergedStep).toSorted()).toEqual([4, 4, null]);
+    expect(ends.filter((record) => record?.summary.divergedStep === 4)).toHaveLength(2);
     expect(ends.find((record) => record?.summary.divergedStep === null)).toMatchObject({ step: 20, state: 'finished' });
     const said = '2 of 3 runs that trained together have diverged; the others go on without them.';
     expect(page.lab.messages.notices.map(({ text }) => text)).toContain(said);

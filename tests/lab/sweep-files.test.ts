@@ -150,6 +150,7 @@ describe('a sweep on the user’s own file', () => {
     expect(alerts(page)).toEqual([
       'sweep "small": its runs read a file of yours, and there is none. Open one on the Train page, or drop it anywhere on the page.',
     ]);
+    expect(queueOf(page, id).state).toBe('ready');
   });
 
   it('does not go on from the checkpoint of another file: it says so, goes on with that file, and only if asked begins anew', async () => {

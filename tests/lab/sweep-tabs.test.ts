@@ -156,7 +156,7 @@ describe('SweepDesk, beside others', () => {
     await page.lab.recorder?.save();
     vi.spyOn(other.store, 'trainedElsewhere').mockResolvedValue(false);
     vi.spyOn(other.store, 'begin').mockRejectedValue(
-      new StoreError('owned', { rule: 'another tab trains this run', cure: 'Close it.' }),
+      new StoreError('owned', { rule: 'another tab trains this run', cure: 'Look at it there.' }),
     );
     await other.desk.start(one);
     await training(other, 1);

@@ -166,8 +166,8 @@ export class SweepTrainer {
     if (!wanted()) return this.#standDown(id);
     try {
       const sweep = await openedSweep(id);
-      await update(id, (record) => ({ state: this.runningId === id ? 'running' : record.state }));
       if (sweep !== null) await this.#checkFile(id, sweep);
+      await update(id, (record) => ({ state: this.runningId === id ? 'running' : record.state }));
       if (sweep !== null) await this.#price(id, sweep);
     } catch (error) {
       await this.#standDown(id);
