@@ -21,7 +21,7 @@ export type {
 } from '../measure/report.ts';
 
 /** Raised when a message changes shape; page and worker of different builds refuse each other in words. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /**
  * What the page asks of the training worker. Commands with an `id` get exactly one `reply`; a command that is illegal in the
