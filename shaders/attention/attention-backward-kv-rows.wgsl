@@ -5,13 +5,15 @@
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 lse f32[L,B,H,T] read · 3 delta f32[L,B,H,T] read
 //           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v
-//           5 angles f32[2,T,D/2] read, unused unless TURNED · 6 sizes
+//           5 angles f32[2,T,D/2] read, unused unless TURNED
+//           7 more u32[L,B*(H+Hkv)*ceil(T/(4*WORKGROUP))] write: with TOLD amax, the last B*Hkv*.. parts, the largest magnitude that each
+//           workgroup makes · 6 sizes
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*Hkv, L]
-// template  D4: D / 4, 1..8
-// override  WORKGROUP: 1..256 · TURNED: turns dk back, see lib/row-turn
+// template  D4: D / 4, 1..8 · TOLD: none or amax, see lib/told-*
+// override  WORKGROUP: a power of two up to 256 · TURNED: turns dk back, see lib/row-turn
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
 //           heads of the group in order, one query row after another
-// uses lib/row-backward, lib/row-turn
+// uses lib/vec4, lib/row-backward, lib/row-turn, lib/told-{{TOLD}}
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> d_o: array<vec4f>;
@@ -23,8 +25,8 @@
 
 const D4 = {{D4}}u;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+// Threads past the last row make nothing.
+fn make_rows(id: vec3u) {
   let T = sizes.T;
   let first = 4u * id.x;
   if (first >= T) {
@@ -58,4 +60,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   scale_rows(&dk, vec4f(sizes.scale));
   write_rows(k_at, turned_back(dk, j));
   write_rows(v_at, dv);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  make_rows(id);
+  let parts = sizes.B * (sizes.H + sizes.KV_HEADS);
+  store_amax(thread, (group.z * parts + sizes.B * sizes.H + group.y) * groups.x + group.x);
 }

@@ -8,14 +8,15 @@
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 d_o f32[L,B,T,H*D] read · 2 stats f32[L,B,H,T,2] read: lse, delta
 //           3 qgain f32[L,D] read · 4 kgain f32[L,D] read, both unused unless NORMED · 5 angles f32[2,T,D/2] read, unused unless TURNED
 //           6 dqkv f32[L,B,T,(H+2Hkv)*D] write: the parts of k and v · 7 sums f32[L,B*Hkv,ceil(T/WORKGROUP),D] write, unused unless
-//           NORMED: what each workgroup adds to the gradient of kgain · 8 sizes
+//           NORMED: what each workgroup adds to the gradient of kgain; or with TOLD amax, which is not NORMED, 7 more
+//           u32[L,B*(H+Hkv)*ceil(T/WORKGROUP)] write: the last B*Hkv*.. parts, the largest magnitude that each workgroup makes · 8 sizes
 // dispatch  [ceil(T/WORKGROUP), B*Hkv, L]
-// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
-// override  WORKGROUP: keys, 1..256 · TILE: query rows a tile; 8 * TILE * D + 12 * TILE bytes of workgroup memory
+// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH · TOLD: none or amax, see lib/gain-sums-*
+// override  WORKGROUP: keys, a power of two up to 256 · TILE: query rows a tile; 8 * TILE * D + 12 * TILE bytes of workgroup memory
 //           NORMED, TURNED: see lib/qk
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
 //           heads of the group in order, one query row after another, sums over keys in their order: the same for any TILE
-// uses lib/vec{{WIDTH}}, lib/qk
+// uses lib/vec{{WIDTH}}, lib/qk, lib/gain-sums-{{TOLD}}
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> d_o: array<Vec>;
@@ -24,7 +25,6 @@
 @group(0) @binding(4) var<storage, read> kgain: array<Vec>;
 @group(0) @binding(5) var<storage, read> angles: array<Vec>;
 @group(0) @binding(6) var<storage, read_write> dqkv: array<Vec>;
-@group(0) @binding(7) var<storage, read_write> sums: array<Vec>;
 @group(0) @binding(8) var<uniform> sizes: Sizes;
 
 const DN = {{DN}}u;
@@ -99,8 +99,8 @@ fn main(
   prepare_backward(&dk, &k, true, lane, j);
   if (first + thread < T) {
     for (var d = 0u; d < DN; d++) {
-      dqkv[k_at + d] = dk[d];
-      dqkv[v_at + d] = dv[d];
+      dqkv[k_at + d] = kept(k_at + d, dk[d]);
+      dqkv[v_at + d] = kept(v_at + d, dv[d]);
     }
   } else {
     k = Head();
@@ -108,7 +108,9 @@ fn main(
   if (NORMED) {
     sum_gains(&k, thread);
     for (var d = thread; d < DN; d += WORKGROUP) {
-      sums[((group.z * groups.y + group.y) * groups.x + group.x) * DN + d] = side[d];
+      store_sum(((group.z * groups.y + group.y) * groups.x + group.x) * DN + d, side[d]);
     }
   }
+  let parts = sizes.B * (sizes.H + sizes.KV_HEADS);
+  store_amax(thread, (group.z * parts + sizes.B * sizes.H + group.y) * groups.x + group.x);
 }

@@ -5,13 +5,15 @@
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] read · 2 d_o f32[L,B,T,H*D] read · 3 lse f32[L,B,H,T] read
 //           4 dqkv f32[L,B,T,(H+2Hkv)*D] write: the part of q · 5 delta f32[L,B,H,T] write: read again by attention-backward-kv-rows
-//           6 angles f32[2,T,D/2] read, unused unless TURNED · 7 sizes
+//           6 angles f32[2,T,D/2] read, unused unless TURNED
+//           7 more u32[L,B*(H+Hkv)*ceil(T/(4*WORKGROUP))] write: with TOLD amax, the first B*H*.. parts, the largest magnitude that each
+//           workgroup makes · 8 sizes
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*H, L]
-// template  D4: D / 4, 1..8
-// override  WORKGROUP: 1..256 · TURNED: turns dq back, see lib/row-turn
+// template  D4: D / 4, 1..8 · TOLD: none or amax, see lib/told-*
+// override  WORKGROUP: a power of two up to 256 · TURNED: turns dq back, see lib/row-turn
 // numerics  a probability is at most 1: a score made again may be above lse by rounding, which huge scores make large
 //           one key after another
-// uses lib/row-backward, lib/row-turn
+// uses lib/vec4, lib/row-backward, lib/row-turn, lib/told-{{TOLD}}
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> o: array<vec4f>;
@@ -20,7 +22,7 @@
 @group(0) @binding(4) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 @group(0) @binding(6) var<storage, read> angles: array<vec4f>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 const D4 = {{D4}}u;
 
@@ -42,8 +44,8 @@ fn row_delta(at: u32) -> f32 {
   return sum;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+// Threads past the last row make nothing.
+fn make_rows(id: vec3u) {
   let T = sizes.T;
   let first = 4u * id.x;
   if (first >= T) {
@@ -80,4 +82,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   delta[stat_at.y] = deltas.y;
   delta[stat_at.z] = deltas.z;
   delta[stat_at.w] = deltas.w;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  make_rows(id);
+  let parts = sizes.B * (sizes.H + sizes.KV_HEADS);
+  store_amax(thread, (group.z * parts + group.y) * groups.x + group.x);
 }

@@ -3,11 +3,12 @@
 //   s[t,j] = scale * q[t] . k[j]      p = softmax of s[t, 0..t]      o[t] = sum_j p[t,j] * v[j]      lse[t] = log sum_j exp s[t,j]
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 o f32[L,B,T,H*D] write · 2 lse f32[L,B,H,T] write · 3 sizes
+//           7 more u32[L,B*H*ceil(T/(4*WORKGROUP))] write: with TOLD amax, the largest magnitude of what each workgroup makes of o
 // dispatch  [ceil(ceil(T/4)/WORKGROUP), B*H, L]
-// template  D4: D / 4, 1..8
-// override  WORKGROUP: 1..256
+// template  D4: D / 4, 1..8 · TOLD: none or amax, see lib/told-*
+// override  WORKGROUP: a power of two up to 256
 // numerics  online softmax in key order, two keys at a time
-// uses lib/row-tile
+// uses lib/vec4, lib/row-tile, lib/told-{{TOLD}}
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> o: array<vec4f>;
@@ -19,12 +20,12 @@ const LOWEST = -3.4e38;
 
 fn write_part(at: u32, i: u32, x: vec4f) {
   if (i < D4) {
-    o[at + i] = x;
+    o[at + i] = kept(at + i, x);
   }
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+// Threads past the last row make nothing.
+fn make_rows(id: vec3u) {
   let T = sizes.T;
   let first = 4u * id.x;
   if (first >= T) {
@@ -67,4 +68,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   lse[lse_at.y] = stats.y;
   lse[lse_at.z] = stats.z;
   lse[lse_at.w] = stats.w;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  make_rows(id);
+  store_amax(thread, (group.z * groups.y + group.y) * groups.x + group.x);
 }

@@ -6,12 +6,13 @@
 //
 // group 0   0 qkv f32[L,B,T,(H+2Hkv)*D] read · 1 qgain f32[L,D] read · 2 kgain f32[L,D] read, both unused unless NORMED
 //           3 angles f32[2,T,D/2] read, unused unless TURNED · 4 o f32[L,B,T,H*D] write · 5 lse f32[L,B,H,T] write · 6 sizes
+//           7 more u32[L,B*H*ceil(T/WORKGROUP)] write: with TOLD amax, the largest magnitude of what each workgroup makes of o
 // dispatch  [ceil(T/WORKGROUP), B*H, L]
-// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH
-// override  WORKGROUP: query rows, 1..256 · TILE: keys a tile; 8 * TILE * D + 4 * TILE bytes of workgroup memory
+// template  WIDTH: 4 where it divides D (D/2 if TURNED), else 1 · DN: D / WIDTH · TOLD: none or amax, see lib/told-*
+// override  WORKGROUP: query rows, a power of two up to 256 · TILE: keys a tile; 8 * TILE * D + 4 * TILE bytes of workgroup memory
 //           NORMED, TURNED: see lib/qk
 // numerics  online softmax, one key after another: the order is the same for any WORKGROUP and TILE
-// uses lib/vec{{WIDTH}}, lib/qk
+// uses lib/vec{{WIDTH}}, lib/qk, lib/told-{{TOLD}}
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> qgain: array<Vec>;
@@ -26,7 +27,11 @@ const LOWEST = -3.4e38;
 
 // Tiles are of keys, with values beside them.
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let T = sizes.T;
   let row = group.x * WORKGROUP + thread;
   let t = min(row, T - 1u);
@@ -84,8 +89,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (row < T) {
     let o_at = ((batch * T + t) * sizes.H + head) * DN;
     for (var d = 0u; d < DN; d++) {
-      o[o_at + d] = acc[d] / sum;
+      o[o_at + d] = kept(o_at + d, acc[d] / sum);
     }
     lse[(batch * sizes.H + head) * T + t] = largest + log(sum);
   }
+  store_amax(thread, (group.z * groups.y + group.y) * groups.x + group.x);
 }

@@ -37,9 +37,7 @@ fn slope(x: Vec) -> Vec {
   return softcap_slope(x, sizes.cap);
 }
 
-fn make(i: u32, lane: u32) -> u32 {
+fn make(i: u32, lane: u32) {
   let at = lane * sizes.count + i;
-  let value = kept(at, dy[at] * slope(x[at]));
-  dx[at] = value;
-  return magnitude_of(value);
+  dx[at] = kept(at, dy[at] * slope(x[at]));
 }

@@ -36,9 +36,7 @@ fn activated(x: Vec) -> Vec {
   return softcap(x, sizes.cap);
 }
 
-fn make(i: u32, lane: u32) -> u32 {
+fn make(i: u32, lane: u32) {
   let at = lane * sizes.count + i;
-  let value = kept(at, activated(x[at]));
-  y[at] = value;
-  return magnitude_of(value);
+  y[at] = kept(at, activated(x[at]));
 }

@@ -25,12 +25,10 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read_write> more: array<u32>;
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
-fn make(i: u32, lane: u32) -> u32 {
+fn make(i: u32, lane: u32) {
   let at = lane * sizes.count + i;
   // Row r of x begins at 2rF: one F past where row r of y does, for every row before it.
   let start = at + (lane * (sizes.count / sizes.columns) + i / sizes.columns) * sizes.columns;
   let gate = x[start];
-  let value = kept(at, gate * sigmoid(gate, decay(gate)) * x[start + sizes.columns]);
-  y[at] = value;
-  return magnitude_of(value);
+  y[at] = kept(at, gate * sigmoid(gate, decay(gate)) * x[start + sizes.columns]);
 }

@@ -1,7 +1,7 @@
 // flat-parts: gives every workgroup a part of the items that a kernel makes, and stores how large the largest of each part is.
 //
-// Comes with lib/made-*. The kernel declares sizes.count, sizes.part, the items of a part, and `fn make(i: u32, lane: u32) -> u32`, which
-// makes item i and says how large it is.
+// Comes with lib/made-*. The kernel declares sizes.count, sizes.part, the items of a part, and `fn make(i: u32, lane: u32)`, which makes
+// item i.
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
@@ -11,9 +11,8 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let end = min((group.x + 1u) * sizes.part, sizes.count);
-  var largest = 0u;
   for (var i = group.x * sizes.part + thread; i < end; i += WORKGROUP) {
-    largest = max(largest, make(i, group.z));
+    make(i, group.z);
   }
-  store_amax(largest, thread, group.z * groups.x + group.x);
+  store_amax(thread, group.z * groups.x + group.x);
 }

@@ -1,6 +1,6 @@
 // row-backward: the memory of the backward pass for lib/row-tile: gradients of outputs are read, those of queries, keys or values written.
 //
-// The kernel declares d_o and dqkv.
+// The kernel declares d_o and dqkv. lib/told-* says what is kept of a value.
 // uses lib/row-tile
 fn d_o_part(at: u32, i: u32) -> vec4f {
   if (i < D4) {
@@ -26,6 +26,6 @@ fn d_o_row(at: u32) -> Row {
 
 fn write_part(at: u32, i: u32, x: vec4f) {
   if (i < D4) {
-    dqkv[at + i] = x;
+    dqkv[at + i] = kept(at + i, x);
   }
 }

@@ -10,7 +10,7 @@
 // override  WORKGROUP, TEAM: see lib/reduce · CENTRED: layernorm · ADDEND: add the addend
 // template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  f32 sums: every TEAM-th vector in order, then a tree
-// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/norm-rows
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/team-rows
 override CENTRED: bool = true;
 override ADDEND: bool = false;
 
@@ -32,8 +32,8 @@ struct Sizes {
 @group(0) @binding(6) var<storage, read_write> more: array<u32>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
-// The gradient of a row; what of it this thread made is no larger than what it gives. Not `inside`, it only takes part in the barriers.
-fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
+// The gradient of a row. Not `inside`, it only takes part in the barriers.
+fn make_row(row: u32, lane: u32, inside: bool, thread: u32) {
   let base = row * sizes.columns;
   let member = thread % TEAM;
   let mean = stats[row].x;
@@ -52,7 +52,6 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
     means.y = team_sum(total(along), thread);
   }
   means /= f32(sizes.columns * WIDTH);
-  var largest = 0u;
   if (inside) {
     for (var c = member; c < sizes.columns; c += TEAM) {
       let xhat = (x[base + c] - mean) * rstd;
@@ -60,10 +59,7 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
       if (ADDEND) {
         value += addend[base + c];
       }
-      value = kept(base + c, value);
-      dx[base + c] = value;
-      largest = max(largest, magnitude_of(value));
+      dx[base + c] = kept(base + c, value);
     }
   }
-  return largest;
 }

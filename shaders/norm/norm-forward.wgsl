@@ -14,7 +14,7 @@
 // template  MADE: none, amax or cast, see lib/made-* · WIDTH: 4 where it divides C, else 1
 // numerics  two passes, the first over x - x[r,0], so that a large offset costs no digits
 //           f32 sums: every TEAM-th vector in order, then a tree; squares overflow beyond |x| of 1e19
-// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/norm-rows
+// uses lib/vec{{WIDTH}}, lib/reduce, lib/made-{{MADE}}, lib/team-rows
 override CENTRED: bool = true;
 override BIASED: bool = true;
 override SUMMED: bool = false;
@@ -46,8 +46,8 @@ fn x_at(i: u32) -> Vec {
   return x[i];
 }
 
-// Norms a row; what of its result this thread made is no larger than what it gives. Not `inside`, it only takes part in the barriers.
-fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
+// Norms a row. Not `inside`, it only takes part in the barriers.
+fn make_row(row: u32, lane: u32, inside: bool, thread: u32) {
   let base = row * sizes.columns;
   let member = thread % TEAM;
   let count = f32(sizes.columns * WIDTH);
@@ -66,7 +66,6 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
     squares += centred * centred;
   }
   let rstd = inverseSqrt(team_sum(total(squares), thread) / count + sizes.eps);
-  var largest = 0u;
   if (inside) {
     for (var c = member; c < sizes.columns; c += TEAM) {
       let raw = x_at(base + c);
@@ -74,16 +73,13 @@ fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32 {
       if (BIASED) {
         value += bias[lane * sizes.columns + c];
       }
-      value = kept(base + c, value);
-      y[base + c] = value;
+      y[base + c] = kept(base + c, value);
       if (SUMMED) {
         sum[base + c] = raw;
       }
-      largest = max(largest, magnitude_of(value));
     }
     if (member == 0u) {
       stats[row] = vec2f(mean, rstd);
     }
   }
-  return largest;
 }

@@ -5,7 +5,7 @@ import { u32 } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import { lastOf } from './launch.ts';
 import { addOp, inputAt, outputAt, requireShape, textAttr } from './op.ts';
-import type { Dispatch, Op } from './op.ts';
+import type { Dispatch, Op, Scratch } from './op.ts';
 
 /**
  * Which elements count: all; those that are finite; of x f32[..,T,T] those with column <= row.
@@ -33,6 +33,11 @@ export function amaxParts({ shape }: Type): { readonly part: number; readonly pa
   return { part, parts: Math.ceil(size / part) };
 }
 
+/** Threads that find the amax of a part: four are one SIMD group of the software adapter, and their barriers cost nothing. */
+export function amaxThreads(software: boolean): number {
+  return software ? 4 : 256;
+}
+
 /** What {@link amax} of a tensor of type `x` gives. */
 export function amaxType(x: Type): Type {
   return u32(amaxParts(x).parts);
@@ -55,21 +60,24 @@ export const amaxOps: Record<'amax', Op> = {
     vjp: 'none',
     exact: true,
     variants: [
-      // Four threads are one SIMD group of the software adapter: their barriers cost nothing.
-      { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => [lower(node, 4)] },
-      { name: 'plain', supports: () => true, lower: (node) => [lower(node, 256)] },
+      { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => [lower(node, amaxThreads(true))] },
+      { name: 'plain', supports: () => true, lower: (node) => [lower(node, amaxThreads(false))] },
     ],
   },
 };
 
 function lower(node: Node, threads: number): Dispatch {
-  const [x, y] = [inputAt(node, 0), outputAt(node, 0)];
-  const of = textAttr(node, 'of');
-  const { part, parts } = amaxParts(x.type);
+  return lowerAmax(inputAt(node, 0), outputAt(node, 0), textAttr(node, 'of'), threads);
+}
+
+/** The dispatch that finds the amaxes of as many parts of x as y has. */
+export function lowerAmax(x: Value | Scratch, y: Value, of: string, threads: number): Dispatch {
+  const count = sizeOf(x.type.shape);
+  const parts = sizeOf(y.type.shape);
   return {
     kernel: 'numerics/amax-forward',
     bind: { x, y },
-    sizes: { count: sizeOf(x.type.shape), part, side: lastOf(x.type) },
+    sizes: { count, part: Math.ceil(count / parts), side: lastOf(x.type) },
     overrides: { WORKGROUP: threads, FINITE: of === 'finite', CAUSAL: of === 'causal' },
     grid: [parts, 1, 1],
   };

@@ -1,3 +1,4 @@
+import { sizeOf } from '../base/shape.ts';
 import { f32 } from '../graph/types.ts';
 import type { Node, Value } from '../graph/types.ts';
 import { qkvSizes } from './heads.ts';
@@ -5,6 +6,7 @@ import type { HeadSizes } from './heads.ts';
 import { flatGrid, foldGrid, FLAT_WORKGROUP, vecWidth } from './launch.ts';
 import { flagAttr, inputAt, numberAttr, outputAt } from './op.ts';
 import type { Caps, Dispatch, Operand, Scratch, Unshaped } from './op.ts';
+import { amaxOf, lowerTold } from './made.ts';
 import { sumColumns } from './reduce.ts';
 import { ropeAngles } from './rope.ts';
 
@@ -50,7 +52,8 @@ function rowsKernel({ D }: HeadSizes): Family {
  * prepared as they are loaded.
  */
 function tiledKernel({ D }: HeadSizes, caps: Caps, { normed, turned }: Preparation): Family {
-  const tile = Math.max(1, Math.min(32, Math.floor(caps.workgroupBytes / (8 * (D + 2)))));
+  // Beside the largest magnitudes that threads may tell each other.
+  const tile = Math.max(1, Math.min(32, Math.floor((caps.workgroupBytes - 4 * ROWS) / (8 * (D + 2)))));
   const width = vecWidth(turned ? D / 2 : D);
   return {
     suffix: '',
@@ -60,21 +63,24 @@ function tiledKernel({ D }: HeadSizes, caps: Caps, { normed, turned }: Preparati
 }
 
 /** Kernels without barriers, behind a dispatch that prepares queries and keys where they want it. */
-export function rowsForward(node: Node): readonly Dispatch[] {
+export function rowsForward(node: Node, caps: Caps): readonly Dispatch[] {
   const sizes = qkvSizes(node, inputAt(node, 0).type);
   const { qkv, dispatches } = prepared(node, inputAt(node, 0), gainsOf(node, 1), sizes);
-  return [...dispatches, forward(node, rowsKernel(sizes), { qkv }, sizes)];
+  const telling = tellingOf(node, forwardParts(sizes), caps);
+  return [...dispatches, forward(node, rowsKernel(sizes), { qkv }, sizes, telling), ...telling.behind];
 }
 
 export function tiledForward(node: Node, caps: Caps): readonly Dispatch[] {
   const qkv = inputAt(node, 0);
   const sizes = qkvSizes(node, qkv.type);
   const preparation = preparationOf(node);
-  const dispatch = forward(node, tiledKernel(sizes, caps, preparation), { qkv, ...gainsOf(node, 1) }, sizes);
-  return [withPreparation(dispatch, preparation, sizes)];
+  const telling = tellingOf(node, forwardParts(sizes), caps);
+  const family = tiledKernel(sizes, caps, preparation);
+  const dispatch = forward(node, family, { qkv, ...gainsOf(node, 1) }, sizes, telling);
+  return [withPreparation(dispatch, preparation, sizes), ...telling.behind];
 }
 
-export function rowsBackward(node: Node): readonly Dispatch[] {
+export function rowsBackward(node: Node, caps: Caps): readonly Dispatch[] {
   const raw = inputAt(node, 1);
   const sizes = qkvSizes(node, raw.type);
   const preparation = preparationOf(node);
@@ -84,12 +90,14 @@ export function rowsBackward(node: Node): readonly Dispatch[] {
   const inKernel = { ...preparation, turned: turns };
   const [d_o, o, lse, dqkv] = [inputAt(node, 0), inputAt(node, 2), inputAt(node, 3), outputAt(node, 0)];
   const delta: Scratch = { scratch: 'delta', type: f32(sizes.B, sizes.H, sizes.T) };
+  const finishing = turns ? [] : finish(node, raw, sizes);
+  const telling = tellingOf(node, finishing.length === 0 ? backwardParts(sizes) : 0, caps);
   const family = rowsKernel(sizes);
   const parts = [
-    share(node, family, 'backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, sizes.H),
-    share(node, family, 'backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, sizes.Hkv),
+    share(node, family, 'backward-q', { qkv, o, d_o, lse, dqkv, delta }, sizes, sizes.H, telling),
+    share(node, family, 'backward-kv', { qkv, d_o, lse, delta, dqkv }, sizes, sizes.Hkv, telling),
   ].map((dispatch) => withAngles({ ...dispatch, overrides: { ...dispatch.overrides, TURNED: turns } }, inKernel, sizes));
-  return [...dispatches, ...parts, ...(turns ? [] : finish(node, raw, sizes))];
+  return [...dispatches, ...parts, ...finishing, ...telling.behind];
 }
 
 export function tiledBackward(node: Node, caps: Caps): readonly Dispatch[] {
@@ -109,17 +117,20 @@ export function tiledBackward(node: Node, caps: Caps): readonly Dispatch[] {
     grid: flatGrid(B * H * T),
   };
   const family = tiledKernel(sizes, caps, preparation);
+  // The amax has the place of the sums of gains.
+  const telling = tellingOf(node, preparation.normed ? 0 : backwardParts(sizes), caps);
+  const tells = telling.template['TOLD'] === 'amax';
   const bind = { qkv, d_o, stats, ...gainsOf(node, 4), dqkv };
   const parts = Object.entries({ q: H, kv: Hkv }).map(([part, heads]) => {
     const rows = B * heads * Math.ceil(T / ROWS);
     const sums: Scratch | undefined = preparation.normed ? { scratch: `${part} gain sums`, type: f32(rows, D) } : undefined;
-    const dispatch = share(node, family, `backward-${part}`, { ...bind, sums }, sizes, heads);
+    const dispatch = share(node, family, `backward-${part}`, { ...bind, ...(tells ? {} : { sums }) }, sizes, heads, telling);
     return { rows, sums, dispatch: withPreparation(dispatch, preparation, sizes) };
   });
   const totals = parts.flatMap(({ rows, sums }, i) =>
     sums === undefined ? [] : sumColumns(sums, outputAt(node, 1 + i), rows, D, false),
   );
-  return [delta, ...parts.map(({ dispatch }) => dispatch), ...totals];
+  return [delta, ...parts.map(({ dispatch }) => dispatch), ...totals, ...telling.behind];
 }
 
 function isBare({ normed, turned }: Preparation): boolean {
@@ -142,9 +153,32 @@ function withAngles(dispatch: Dispatch, { turned, base }: Preparation, { T, D }:
   return { ...dispatch, tables: { angles: () => ropeAngles(T, D, base) } };
 }
 
-function forward(node: Node, family: Family, bind: Dispatch['bind'], sizes: HeadSizes): Dispatch {
+function forward(node: Node, family: Family, bind: Dispatch['bind'], sizes: HeadSizes, telling: Telling): Dispatch {
   const outputs = { o: outputAt(node, 0), lse: outputAt(node, 1) };
-  return share(node, family, 'forward', { ...bind, ...outputs }, sizes, sizes.H);
+  return share(node, family, 'forward', { ...bind, ...outputs }, sizes, sizes.H, telling);
+}
+
+/** Workgroups of the kernels of either family, each of which makes a part of the result. */
+export function forwardParts({ B, T, H }: HeadSizes): number {
+  return B * H * Math.ceil(T / ROWS);
+}
+
+export function backwardParts({ B, T, H, Hkv }: HeadSizes): number {
+  return B * (H + Hkv) * Math.ceil(T / ROWS);
+}
+
+/** How the amax of the first result is told where it is asked for: by what the kernels of a family are given besides, or behind them. */
+interface Telling extends Required<Pick<Dispatch, 'bind' | 'overrides' | 'template'>> {
+  readonly behind: readonly Dispatch[];
+}
+
+/** `parts`: those that the kernels have made when they are done, each by a workgroup; 0 where they cannot tell. */
+function tellingOf(node: Node, parts: number, caps: Caps): Telling {
+  const told = amaxOf(node);
+  const silent = { bind: {}, overrides: {}, template: { TOLD: 'none' } };
+  if (told === undefined) return { ...silent, behind: [] };
+  if (parts !== sizeOf(told.more.type.shape)) return { ...silent, behind: [lowerTold(told, outputAt(node, 0), caps.software)] };
+  return { bind: { more: told.more }, overrides: { FINITE: told.finite }, template: { TOLD: 'amax' }, behind: [] };
 }
 
 /** One kernel of a family, over blocks of rows of `heads` heads. */
@@ -155,13 +189,14 @@ function share(
   bind: Dispatch['bind'],
   { B, T, H, Hkv }: HeadSizes,
   heads: number,
+  telling: Telling,
 ): Dispatch {
   return {
     kernel: `attention/attention-${part}${suffix}`,
-    bind,
+    bind: { ...bind, ...telling.bind },
     sizes: { B, T, H, KV_HEADS: Hkv, scale: numberAttr(node, 'scale') },
-    overrides,
-    template,
+    overrides: { ...overrides, ...telling.overrides },
+    template: { ...template, ...telling.template },
     grid: [Math.ceil(T / ROWS), B * heads, 1],
   };
 }

@@ -3,9 +3,20 @@ import { sameShape } from '../base/shape.ts';
 import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Value } from '../graph/types.ts';
-import { fitsRows, preparationOf, rowsBackward, rowsForward, tiledBackward, tiledForward } from './attention-kernels.ts';
+import {
+  backwardParts,
+  fitsRows,
+  forwardParts,
+  preparationOf,
+  rowsBackward,
+  rowsForward,
+  tiledBackward,
+  tiledForward,
+} from './attention-kernels.ts';
 import { headAttrs, mergeHeads, qkvSizes, splitQkv } from './heads.ts';
 import type { HeadAttrs } from './heads.ts';
+import { MOST_PARTS } from './made.ts';
+import type { Producer } from './made.ts';
 import { matmul } from './matmul.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
@@ -106,6 +117,24 @@ export const attentionOps: Record<'attention' | 'attention_backward', Op> = {
       { name: 'rows', supports: fitsRows, lower: rowsBackward },
       { name: 'plain', supports: () => true, lower: tiledBackward },
     ],
+  },
+};
+
+/** Attention tells the amax of what it makes, forward and backward; it casts nothing, for its rows are stored by code without loops. */
+export const attentionProducers: Record<'attention' | 'attention_backward', Producer> = {
+  attention: {
+    op: attentionOps.attention,
+    result: 0,
+    variants: attentionOps.attention.variants,
+    parts: (node) => Math.min(MOST_PARTS, forwardParts(qkvSizes(node, inputAt(node, 0).type))),
+    casts: () => false,
+  },
+  attention_backward: {
+    op: attentionOps.attention_backward,
+    result: 0,
+    variants: attentionOps.attention_backward.variants,
+    parts: (node) => Math.min(MOST_PARTS, backwardParts(qkvSizes(node, inputAt(node, 1).type))),
+    casts: () => false,
   },
 };
 

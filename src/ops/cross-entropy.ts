@@ -5,9 +5,10 @@ import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Attrs, Node, Type, Value } from '../graph/types.ts';
 import { HYPER_SIZE } from './hyper.ts';
-import { flatGrid, FLAT_WORKGROUP, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
-import { rowVariants } from './norm.ts';
-import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape } from './op.ts';
+import { lastOf, rowsOf, vecWidth } from './launch.ts';
+import { flatDispatch, madeBy, NOTHING, teamDispatch } from './made.ts';
+import type { Made, Producer } from './made.ts';
+import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape, rowVariants } from './op.ts';
 import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
 import { constant } from './reduce.ts';
 
@@ -84,21 +85,7 @@ export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' 
     },
     vjp: 'none',
     words: targetsBelow,
-    variants: plainVariant((node) => {
-      const [logits, targets, lse] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-      const [hyper, dlosses, dlogits] = [inputAt(node, 3), inputAt(node, 4), outputAt(node, 0)];
-      const vec = vecWidth(lastOf(logits.type));
-      return [
-        {
-          kernel: 'loss/cross-entropy-backward',
-          bind: { logits, targets, lse, hyper, dlosses, dlogits },
-          sizes: { rows: rowsOf(logits.type), columns: lastOf(logits.type) / vec },
-          overrides: { WORKGROUP: FLAT_WORKGROUP },
-          template: { WIDTH: vec },
-          grid: flatGrid(sizeOf(logits.type.shape) / vec),
-        },
-      ];
-    }),
+    variants: plainVariant((node) => lowerBackward(node, false)),
   },
 
   cross_entropy_fused: {
@@ -116,8 +103,18 @@ export const crossEntropyOps: Record<'cross_entropy' | 'cross_entropy_backward' 
       return [losses, lse, nll, ...addOp(g, 'cross_entropy_backward', crossEntropyOps.cross_entropy_backward, back)];
     },
     words: targetsBelow,
-    variants: rowVariants((node, alone) => [overRows(node, outputAt(node, 3), numberAttr(node, 'scale'), alone)]),
+    variants: rowVariants(lowerFused),
   },
+};
+
+/** Both give more beside the gradient of the logits. */
+export const crossEntropyProducers: Record<'cross_entropy_backward' | 'cross_entropy_fused', Producer> = {
+  cross_entropy_backward: {
+    op: crossEntropyOps.cross_entropy_backward,
+    result: 0,
+    variants: rowVariants(lowerBackward),
+  },
+  cross_entropy_fused: { op: crossEntropyOps.cross_entropy_fused, result: 3, variants: rowVariants(lowerFused) },
 };
 
 /** Targets lie below V: kernels do not check. */
@@ -138,10 +135,28 @@ function checkRows(node: Unshaped, logits: Type, targets: Type, hyper: Type): vo
   requireShape(node, hyper.dtype === 'f32' && sameShape(hyper.shape, [HYPER_SIZE]), `hyper is not f32[${HYPER_SIZE}]`);
 }
 
+function lowerBackward(node: Node, alone: boolean): readonly Dispatch[] {
+  const [logits, targets, lse] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+  const [hyper, dlosses, dlogits] = [inputAt(node, 3), inputAt(node, 4), outputAt(node, 0)];
+  const vec = vecWidth(lastOf(logits.type));
+  const dispatch = {
+    kernel: 'loss/cross-entropy-backward',
+    bind: { logits, targets, lse, hyper, dlosses, dlogits },
+    sizes: { columns: lastOf(logits.type) / vec },
+    template: { WIDTH: vec },
+  };
+  return [flatDispatch(dispatch, dlogits, sizeOf(logits.type.shape) / vec, alone)];
+}
+
+function lowerFused(node: Node, alone: boolean): readonly Dispatch[] {
+  return [overRows(node, outputAt(node, 3), numberAttr(node, 'scale'), alone)];
+}
+
 function overRows(node: Node, dlogits: Value | undefined, scale: number, alone: boolean): Dispatch {
   const [logits, targets, hyper] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
   const all = { targets, hyper, ...lossesOf(node.outputs) };
-  return lowerLosses({ ...all, logits, dlogits, scale, rows: rowsOf(logits.type), first: 0 }, alone);
+  const made = dlogits === undefined ? undefined : madeBy(dlogits, alone);
+  return lowerLosses({ ...all, logits, dlogits, scale, rows: rowsOf(logits.type), first: 0, made }, alone);
 }
 
 /** Losses of rows of logits, all or some of those that there are targets for. */
@@ -156,22 +171,28 @@ export interface LossRows extends Losses {
   /** Rows that there are targets for. */
   readonly rows: number;
   readonly first: number;
+  /** What is given beside the gradient, where that is a tensor of its own. */
+  readonly made?: Made | undefined;
 }
 
 /** The dispatch of {@link LossRows}; `alone` as in `teamsFor`. */
-export function lowerLosses({ logits, dlogits, scale, rows, first: start, ...bind }: LossRows, alone: boolean): Dispatch {
+export function lowerLosses(
+  { logits, dlogits, scale, rows: targets, first: start, made = NOTHING, ...bind }: LossRows,
+  alone: boolean,
+): Dispatch {
   const { type } = logits;
-  const vec = vecWidth(lastOf(type));
-  const columns = lastOf(type) / vec;
-  const teams = teamsFor(columns, alone);
   const inPlace = dlogits === logits;
-  return {
-    kernel: 'loss/cross-entropy-forward',
-    bind: { logits, ...bind, ...(inPlace ? {} : { dlogits }) },
-    touches: Object.fromEntries(['targets', 'losses', 'lse', 'nll'].map((name) => [name, rowsOf(type)])),
-    sizes: { rows, first: start, part: rowsOf(type), columns, scale },
-    overrides: { ...teams.overrides, GRADIENT: dlogits !== undefined },
-    template: { WIDTH: vec, LOGITS: inPlace ? 'in-place' : 'apart' },
-    grid: teams.grid(rowsOf(type)),
-  };
+  return teamDispatch(
+    {
+      kernel: 'loss/cross-entropy-forward',
+      bind: { logits, ...bind, ...(inPlace ? {} : { dlogits }) },
+      touches: Object.fromEntries(['targets', 'losses', 'lse', 'nll'].map((name) => [name, rowsOf(type)])),
+      sizes: { targets, first: start, scale },
+      overrides: { GRADIENT: dlogits !== undefined },
+      template: { LOGITS: inPlace ? 'in-place' : 'apart' },
+    },
+    type,
+    made,
+    alone,
+  );
 }

@@ -6,7 +6,7 @@ import type { Node, Value } from '../graph/types.ts';
 import { lastOf, vecWidth } from './launch.ts';
 import { flatDispatch, isProducer } from './made.ts';
 import type { Producer } from './made.ts';
-import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape, textAttr } from './op.ts';
+import { addOp, inputAt, numberAttr, outputAt, plainVariant, requireShape, rowVariants, textAttr } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 import { sumLeading } from './reduce.ts';
 
@@ -95,9 +95,9 @@ export const elementwiseOps: Record<'add' | 'bias_add' | 'activation' | 'activat
 
 /** Sums and activations that give more beside their result: which result, and how. */
 export const elementwiseProducers: Record<'add' | 'activation' | 'activation_backward', Producer> = {
-  add: { op: elementwiseOps.add, result: 0, lower: lowerAdd },
-  activation: { op: elementwiseOps.activation, result: 0, lower: lowerActivation },
-  activation_backward: { op: elementwiseOps.activation_backward, result: 0, lower: lowerActivationBackward },
+  add: { op: elementwiseOps.add, result: 0, variants: rowVariants(lowerAdd) },
+  activation: { op: elementwiseOps.activation, result: 0, variants: rowVariants(lowerActivation) },
+  activation_backward: { op: elementwiseOps.activation_backward, result: 0, variants: rowVariants(lowerActivationBackward) },
 };
 
 function lowerAdd(node: Node, alone: boolean): readonly Dispatch[] {

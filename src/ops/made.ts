@@ -1,26 +1,34 @@
 import { sizeOf } from '../base/shape.ts';
-import type { Node, Value } from '../graph/types.ts';
-import { amaxParts } from './amax.ts';
-import { flatGrid, FLAT_WORKGROUP } from './launch.ts';
+import type { Node, Type, Value } from '../graph/types.ts';
+import { amaxParts, amaxThreads, lowerAmax } from './amax.ts';
+import { flatGrid, FLAT_WORKGROUP, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
 import { outputAt, textAttr } from './op.ts';
-import type { Dispatch, Op } from './op.ts';
+import type { Dispatch, Op, Unshaped, Variant } from './op.ts';
 import { castOverrides } from './quantize-kernels.ts';
 import { castOf } from './quantize.ts';
+import type { CastAttrs } from './quantize.ts';
 
-/** An op whose kernels give more beside one of its results, output `result`, on request: as `with_amax` or `with_cast`. */
+/**
+ * An op that gives more beside one of its results, output `result`, on request: as `with_amax` or `with_cast`, whose nodes have the op's own
+ * inputs and attributes.
+ */
 export interface Producer {
   readonly op: Op;
   readonly result: number;
-  /** As the op itself is lowered; what it is asked for besides, {@link madeBy} says. */
-  lower(node: Node, alone: boolean): readonly Dispatch[];
+  /** How such nodes are computed, by the names of the op's own variants where it has them; what they are asked for, {@link madeBy} says. */
+  readonly variants: readonly [Variant, ...Variant[]];
+  /** Partial maxima that it gives: those of `amax` when left out. 0: it cannot tell them of this node. */
+  readonly parts?: (node: Unshaped) => number;
+  /** Whether it can cast too; when left out, whatever `castsAsStored`. */
+  readonly casts?: (node: Unshaped, cast: CastAttrs) => boolean;
 }
+
+/** Most partial maxima that a producer gives in a way of its own: every workgroup of a cast reads them all. */
+export const MOST_PARTS = 1024;
 
 /** The ops that are another one, which their attribute `op` names, with the amax or the codes of its result; see `producer.ts`. */
 export const WITH_AMAX = 'with_amax';
 export const WITH_CAST = 'with_cast';
-
-/** Threads that make a part that has an amax: four are one SIMD group of the software adapter. */
-const MAKERS = { alone: 4, plain: 256 } as const;
 
 /** What a kernel with `lib/made-*` needs to know besides its operands. */
 export interface Made {
@@ -32,22 +40,46 @@ export interface Made {
   readonly template: { readonly MADE: 'none' | 'amax' | 'cast' };
 }
 
+/** Of a kernel that gives what it makes and no more. */
+export const NOTHING: Made = { more: undefined, parts: undefined, overrides: {}, template: { MADE: 'none' } };
+
 /** What the node of y asks of a kernel that makes y. `alone`: on a software adapter. */
 export function madeBy(y: Value, alone: boolean): Made {
   const { node } = y;
-  const last = node.outputs.length - 1;
   if (node.op === WITH_CAST) {
     const template = { MADE: 'cast' } as const;
-    return { more: outputAt(node, last), parts: undefined, overrides: castOverrides(castOf(node)), template };
+    return { more: moreOf(node), parts: undefined, overrides: castOverrides(castOf(node)), template };
   }
-  if (node.op !== WITH_AMAX) return { more: undefined, parts: undefined, overrides: {}, template: { MADE: 'none' } };
+  const told = amaxOf(node);
+  if (told === undefined) return NOTHING;
   const { part, parts } = amaxParts(y.type);
   return {
-    more: outputAt(node, last),
+    more: told.more,
     parts: { part, grid: [parts, 1, 1] },
-    overrides: { WORKGROUP: alone ? MAKERS.alone : MAKERS.plain, FINITE: textAttr(node, 'amax') === 'finite' },
+    overrides: { WORKGROUP: amaxThreads(alone), FINITE: told.finite },
     template: { MADE: 'amax' },
   };
+}
+
+/** What is told of the amax of what a node makes; undefined where nothing is. */
+export interface Told {
+  /** u32[P]. */
+  readonly more: Value;
+  /** NaN and Inf do not count. */
+  readonly finite: boolean;
+}
+
+export function amaxOf(node: Node): Told | undefined {
+  return node.op === WITH_AMAX ? { more: moreOf(node), finite: textAttr(node, 'amax') === 'finite' } : undefined;
+}
+
+/** The amax of x as a dispatch of its own, where what makes x cannot tell it. */
+export function lowerTold({ more, finite }: Told, x: Value, software: boolean): Dispatch {
+  return lowerAmax(x, more, finite ? 'finite' : 'all', amaxThreads(software));
+}
+
+function moreOf(node: Node): Value {
+  return outputAt(node, node.outputs.length - 1);
 }
 
 /** Whether a node gives more beside its result. */
@@ -71,5 +103,25 @@ export function flatDispatch(
     overrides: { WORKGROUP: FLAT_WORKGROUP, ...made.overrides, ...overrides },
     template: { ...template, ...made.template, FLAT: made.parts === undefined ? 'items' : 'parts' },
     grid,
+  };
+}
+
+/** A dispatch of a kernel with `lib/team-rows`, which makes the rows of a tensor of type `y`. */
+export function teamDispatch(
+  { bind, sizes, overrides = {}, template = {}, ...rest }: Omit<Dispatch, 'grid'>,
+  y: Type,
+  made: Made,
+  alone: boolean,
+): Dispatch {
+  const [rows, vec] = [rowsOf(y), vecWidth(lastOf(y))];
+  const columns = lastOf(y) / vec;
+  const { overrides: team, grid } = teamsFor(columns, alone);
+  return {
+    ...rest,
+    bind: { ...bind, more: made.more },
+    sizes: { ...sizes, rows, part: made.parts === undefined ? team.WORKGROUP / team.TEAM : made.parts.part / lastOf(y), columns },
+    overrides: { ...team, ...made.overrides, ...overrides },
+    template: { WIDTH: vec, ...template, ...made.template },
+    grid: made.parts?.grid ?? grid(rows),
   };
 }

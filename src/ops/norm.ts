@@ -5,11 +5,11 @@ import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import { add } from './elementwise.ts';
-import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
-import { madeBy } from './made.ts';
+import { columnsFor, lastOf, rowsOf, vecWidth } from './launch.ts';
+import { madeBy, teamDispatch } from './made.ts';
 import type { Producer } from './made.ts';
-import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, textAttr } from './op.ts';
-import type { Dispatch, Op, Scratch, Unshaped, Variant } from './op.ts';
+import { addOp, flagAttr, inputAt, numberAttr, outputAt, requireShape, rowVariants, textAttr } from './op.ts';
+import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
 import { sumColumns } from './reduce.ts';
 
 export type NormKind = 'layernorm' | 'rmsnorm';
@@ -125,18 +125,10 @@ export const normOps: Record<'norm' | 'residual_norm' | 'norm_backward' | 'norm_
 
 /** Norms that give more beside their result: which result, and how. */
 export const normProducers: Record<'norm' | 'residual_norm' | 'norm_backward', Producer> = {
-  norm: { op: normOps.norm, result: 0, lower: lowerNorm },
-  residual_norm: { op: normOps.residual_norm, result: 1, lower: lowerResidualNorm },
-  norm_backward: { op: normOps.norm_backward, result: 0, lower: lowerBackward },
+  norm: { op: normOps.norm, result: 0, variants: rowVariants(lowerNorm) },
+  residual_norm: { op: normOps.residual_norm, result: 1, variants: rowVariants(lowerResidualNorm) },
+  norm_backward: { op: normOps.norm_backward, result: 0, variants: rowVariants(lowerBackward) },
 };
-
-/** `alone`, one thread a row, for software adapters; `plain`, a team of threads a row, for the others. */
-export function rowVariants(lower: (node: Node, alone: boolean) => readonly Dispatch[]): readonly [Variant, Variant] {
-  return [
-    { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => lower(node, true) },
-    { name: 'plain', supports: () => true, lower: (node) => lower(node, false) },
-  ];
-}
 
 /** What norm and residual_norm have in common; the gain is input `at`, the bias the one after it. */
 function requireNorm(node: Unshaped, x: Type, at: number): void {
@@ -197,19 +189,8 @@ function overRows(
   alone: boolean,
   flags: Record<string, boolean>,
 ): Dispatch {
-  const rows = rowsOf(y.type);
-  const vec = vecWidth(lastOf(y.type));
-  const columns = lastOf(y.type) / vec;
-  const { overrides: team, grid } = teamsFor(columns, alone);
-  const made = madeBy(y, alone);
-  return {
-    kernel,
-    bind: { ...bind, more: made.more },
-    sizes: { rows, part: made.parts === undefined ? team.WORKGROUP / team.TEAM : made.parts.part / lastOf(y.type), columns },
-    overrides: { ...team, ...made.overrides, CENTRED: centred(node), ...flags },
-    template: { WIDTH: vec, ...made.template },
-    grid: made.parts?.grid ?? grid(rows),
-  };
+  const overrides = { CENTRED: centred(node), ...flags };
+  return teamDispatch({ kernel, bind, sizes: {}, overrides }, y.type, madeBy(y, alone), alone);
 }
 
 function lowerParamBackward(node: Node, alone: boolean): readonly Dispatch[] {

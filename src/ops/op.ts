@@ -76,6 +76,8 @@ export interface Op {
    * of that op, with the rest as ops of their own, gives the same bits.
    */
   readonly wraps?: (node: Unshaped) => { readonly op: string; readonly attrs: Attrs };
+  /** The output, where there is one, whose words are maxima of parts that are each variant's own affair: their largest is what counts. */
+  readonly maxima?: (node: Node) => number;
   /** Its variants give the same bits, whatever they are given: their check on the user's device allows no difference. */
   readonly exact?: true;
   /**
@@ -90,6 +92,14 @@ export type Vjp = (g: Graph, node: Node, douts: readonly (Value | undefined)[]) 
 /** The variant of an op that has just one. */
 export function plainVariant(lower: Variant['lower']): readonly [Variant] {
   return [{ name: 'plain', supports: () => true, lower }];
+}
+
+/** `alone`, one thread a row, for software adapters; `plain`, a team of threads a row, for the others. */
+export function rowVariants(lower: (node: Node, alone: boolean) => readonly Dispatch[]): readonly [Variant, Variant] {
+  return [
+    { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => lower(node, true) },
+    { name: 'plain', supports: () => true, lower: (node) => lower(node, false) },
+  ];
 }
 
 /** Adds a node of an op, its output types from the shape rule. */

@@ -5,8 +5,7 @@ import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Node, Value } from '../graph/types.ts';
 import { columnsFor, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
-import { rowVariants } from './norm.ts';
-import { addOp, inputAt, numberAttr, outputAt, requireShape } from './op.ts';
+import { addOp, inputAt, numberAttr, outputAt, requireShape, rowVariants } from './op.ts';
 import type { Dispatch, Op, Scratch, Unshaped } from './op.ts';
 import { sumColumns } from './reduce.ts';
 

@@ -10,7 +10,6 @@ import { encode } from '../numerics/cast.ts';
 import type { Rounding } from '../numerics/cast.ts';
 import { formatNamed } from '../numerics/format.ts';
 import type { Format } from '../numerics/format.ts';
-import { amaxType } from './amax.ts';
 import { lastOf, rowsOf } from './launch.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, plainVariant, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
@@ -43,7 +42,7 @@ export interface CastAttrs {
 
 /** What `quantize` reads besides x, as its scaling and rounding need it. */
 export interface CastSources {
-  /** u32[P], as `amax` gives it. Scaling `current`: of all elements; `block` with scales of E4M3: of the finite ones. */
+  /** u32[P], as `amax` or what makes x gives it: the largest counts. Scaling `current`: of all elements; `block` with scales of E4M3: of the finite ones. */
   readonly amax?: Value;
   /** f32[1], scaling `delayed`: x * scale is cast. Above 0 and finite, and so is its reciprocal. */
   readonly scale?: Value;
@@ -114,7 +113,7 @@ export const quantizeOps: Record<'quantize' | 'dequantize', Op> = {
       requireShape(node, Number.isSafeInteger(begin) && begin >= 0 && begin % 4 === 0, `draws do not begin at ${begin}`);
       const { amax, scale, draw, count } = sourcesOf(node, cast);
       requireShape(node, node.inputs.length === count, `scaling ${cast.scaling}, rounding ${cast.rounding}: ${count} inputs`);
-      requireShape(node, amax === undefined || fits(amax, amaxType(x)), 'the amax is not that of x');
+      requireShape(node, amax === undefined || isAmax(amax), 'the amax is not u32[P]');
       requireShape(node, scale === undefined || fits(scale, f32(1)), 'the scale is f32[1]');
       requireShape(node, draw === undefined || fits(draw, u32(2)), 'the draw is u32[2]');
       const scales = scalesType(x, cast);
@@ -194,6 +193,10 @@ function scaleWord({ blockScale }: CastAttrs, i: number): number {
 
 function fits({ type }: Value, wanted: Type): boolean {
   return type.dtype === wanted.dtype && sameShape(type.shape, wanted.shape);
+}
+
+function isAmax({ type: { dtype, shape } }: Value): boolean {
+  return dtype === 'u32' && shape.length === 1;
 }
 
 /** The cast that attributes describe. @throws ShapeError where one is missing or unknown. */

@@ -3,8 +3,7 @@ import { first } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Type, Value } from '../graph/types.ts';
 import { lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
-import { rowVariants } from './norm.ts';
-import { addOp, inputAt, outputAt, requireShape } from './op.ts';
+import { addOp, inputAt, outputAt, requireShape, rowVariants } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 
 /** Softmax of row t of scores f32[B,H,T,T] over columns 0..t; 0 beyond. */

@@ -6,7 +6,7 @@ import type { Node, Type, Value } from '../graph/types.ts';
 import { lastOf, vecWidth } from './launch.ts';
 import { flatDispatch } from './made.ts';
 import type { Producer } from './made.ts';
-import { addOp, inputAt, outputAt, plainVariant, requireShape } from './op.ts';
+import { addOp, inputAt, outputAt, plainVariant, requireShape, rowVariants } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 
 /** silu(gate) up for x f32[..,2F]: the first F columns are the gate, the others the up-projection. Gives f32[..,F]. */
@@ -43,8 +43,8 @@ export const swigluOps: Record<'swiglu' | 'swiglu_backward', Op> = {
 
 /** Both give more beside their result on request. */
 export const swigluProducers: Record<'swiglu' | 'swiglu_backward', Producer> = {
-  swiglu: { op: swigluOps.swiglu, result: 0, lower: lowerForward },
-  swiglu_backward: { op: swigluOps.swiglu_backward, result: 0, lower: lowerBackward },
+  swiglu: { op: swigluOps.swiglu, result: 0, variants: rowVariants(lowerForward) },
+  swiglu_backward: { op: swigluOps.swiglu_backward, result: 0, variants: rowVariants(lowerBackward) },
 };
 
 function halved(node: Unshaped, x: Type): Type {

@@ -11,6 +11,7 @@ const FORMS: Readonly<Record<string, readonly string[]>> = {
   LOGITS: ['apart', 'in-place'],
   MADE: ['none', 'amax', 'cast'],
   STORED: ['none', 'cast'],
+  TOLD: ['none', 'amax'],
   FLAT: ['items', 'parts'],
 };
 

@@ -3,7 +3,7 @@ import { matmulNode, matmulOptions } from '../../ops/matmul.ts';
 import { matmulView } from '../../ops/matmul-view.ts';
 import type { Codes } from '../../ops/matmul-view.ts';
 import { addOp, flagAttr, numberAttr } from '../../ops/op.ts';
-import { castsAlong, producedBy, withAmax, withCast } from '../../ops/producer.ts';
+import { castsAlong, producedBy, tellsAmax, withAmax, withCast } from '../../ops/producer.ts';
 import { castOf, quantizeOps } from '../../ops/quantize.ts';
 import type { CastAttrs } from '../../ops/quantize.ts';
 import type { Node, Value } from '../../graph/types.ts';
@@ -67,7 +67,7 @@ export const amaxProducer: Rule = {
   apply(node, { g, get, readers, replace }) {
     const result = producedBy(node.op);
     const made = result === undefined ? undefined : node.outputs[result];
-    if (made === undefined || made.type.shape.length < 2) return false;
+    if (made === undefined || !tellsAmax(node, made.type)) return false;
     const reader = readers(made).find(
       ({ op, attrs, phase }) => op === 'amax' && attrs['of'] !== 'causal' && phase === node.phase,
     );

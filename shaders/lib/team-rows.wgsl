@@ -1,9 +1,8 @@
-// norm-rows: gives every workgroup a part of the rows that a kernel makes, TEAM threads a row, and stores how large the largest element
+// team-rows: gives every workgroup a part of the rows that a kernel makes, TEAM threads a row, and stores how large the largest element
 // of each part is.
 //
 // Comes with lib/reduce and lib/made-*. The kernel declares sizes.rows, sizes.part, the rows of a part, and
-// `fn norm_row(row: u32, lane: u32, inside: bool, thread: u32) -> u32`, which makes a row and says how large what this thread made of it is;
-// not `inside`, it only takes part in the barriers.
+// `fn make_row(row: u32, lane: u32, inside: bool, thread: u32)`, which makes a row; not `inside`, it only takes part in the barriers.
 @compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -12,11 +11,10 @@ fn main(
 ) {
   let place = group.y * groups.x + group.x;
   let end = min((place + 1u) * sizes.part, sizes.rows);
-  var largest = 0u;
   for (var start = place * sizes.part; start < end; start += WORKGROUP / TEAM) {
     let unit = start + thread / TEAM;
     let row = group.z * sizes.rows + min(unit, sizes.rows - 1u);
-    largest = max(largest, norm_row(row, group.z, unit < end, thread));
+    make_row(row, group.z, unit < end, thread);
   }
-  store_amax(largest, thread, group.z * groups.x + place);
+  store_amax(thread, group.z * groups.x + place);
 }
