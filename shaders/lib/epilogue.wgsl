@@ -7,8 +7,8 @@
 //          optimizer/accumulate-update, whatever y had at first
 //   COLUMN_SUMS: second[n] = sum_k B[k,n], which the kernel adds up beside the product
 //
-// The kernel declares bias, beside and y as arrays of Vec, and sizes.alpha and sizes.n. lib/stored-* says what y keeps of a value, and where
-// a second result goes.
+// The kernel declares bias and y as arrays of Vec, and sizes.alpha and sizes.n. lib/stored-* says what y keeps of a value, what is beside it,
+// and where a second result goes.
 override HAS_BIAS: bool = false;
 override STORE_PRE: bool = false;
 override ACTIVATION: u32 = 0;
@@ -19,7 +19,7 @@ override ACCUMULATE: u32 = 0;
 
 // Word i of beside where that is no array of Vec.
 fn beside_word(i: u32) -> f32 {
-  let words = vec4f(beside[i / WIDTH]);
+  let words = vec4f(beside_at(i / WIDTH));
   return words[i % WIDTH];
 }
 
@@ -39,21 +39,21 @@ fn finish(index: u32, column: u32, sum: Vec) {
     value = relu2(value);
   }
   if (SLOPE == 1u) {
-    value *= gelu_slope(beside[index]);
+    value *= gelu_slope(beside_at(index));
   } else if (SLOPE == 2u) {
-    value *= relu2_slope(beside[index]);
+    value *= relu2_slope(beside_at(index));
   } else if (SLOPE == 3u) {
     let columns = sizes.n / WIDTH;
     let start = index + index / columns * columns;
-    let gate = beside[start];
+    let gate = beside_at(start);
     let e = decay(gate);
     let s = sigmoid(gate, e);
-    y[start] = kept(start, value * beside[start + columns] * s * (1 + gate * sigmoid(-gate, e)));
+    y[start] = kept(start, value * beside_at(start + columns) * s * (1 + gate * sigmoid(-gate, e)));
     y[start + columns] = kept(start + columns, value * gate * s);
     return;
   }
   if (HAS_RESIDUAL) {
-    value += beside[index];
+    value += beside_at(index);
   }
   if (ACCUMULATE == 1u) {
     value += y[index];

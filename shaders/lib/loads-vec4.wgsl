@@ -18,7 +18,7 @@ fn load_b(at: Corner, column: u32, k: u32, k_end: u32) -> vec4f {
 // Four loads a turn, a square of 4 x 4; where k is the contiguous dimension, the square is turned on its way.
 fn fill_tiles(at: Corner, k0: u32, k_end: u32, thread: u32) {
   let steps = BLOCK_K / 4u;
-  for (var i = thread; i < steps * (A_QUADS + B_QUADS); i += THREADS) {
+  for (var i = thread; i < steps * (A_QUADS + B_QUADS); i += WORKGROUP) {
     if (i < steps * A_QUADS) {
       let quad = select(i / steps, i % A_QUADS, TRANSPOSE_A);
       let k = 4u * select(i % steps, i / A_QUADS, TRANSPOSE_A);

@@ -3,12 +3,12 @@
 // The kernel says how rows of A are loaded, four at a time: row_places gives where they are, four_rows one value of each.
 const TILE_M = 16u;
 const TILE_N = 8u;
-const THREADS = 4u;
+const WORKGROUP = 4u;
 
 // Computes and stores the tile of one thread. Every thread of a workgroup has the same rows; loads are clamped, stores guarded.
 fn compute_tile(wg: vec3u, thread: u32) {
   let row = wg.y * TILE_M;
-  let column = (wg.x * THREADS + thread) * TILE_N;
+  let column = (wg.x * WORKGROUP + thread) * TILE_N;
   let lane = wg.z / sizes.batch;
   let batch = wg.z - lane * sizes.batch;
   let a_base = lane * sizes.a_lane + sizes.a_first + batch * sizes.a_batch;

@@ -15,7 +15,7 @@ fn load_b(at: Corner, column: u32, k: u32, k_end: u32) -> f32 {
 
 // Neighbouring threads read neighbouring addresses: along k where k is contiguous, along rows or columns where they are.
 fn fill_tiles(at: Corner, k0: u32, k_end: u32, thread: u32) {
-  for (var i = thread; i < BLOCK_K * A_QUADS; i += THREADS) {
+  for (var i = thread; i < BLOCK_K * A_QUADS; i += WORKGROUP) {
     let quad = select(i / BLOCK_K, i % A_QUADS, TRANSPOSE_A);
     let k = select(i % BLOCK_K, i / A_QUADS, TRANSPOSE_A);
     let row = at.row + 4u * quad;
@@ -26,7 +26,7 @@ fn fill_tiles(at: Corner, k0: u32, k_end: u32, thread: u32) {
       load_a(at, row + 3u, k0 + k, k_end),
     ));
   }
-  for (var i = thread; i < BLOCK_K * B_QUADS; i += THREADS) {
+  for (var i = thread; i < BLOCK_K * B_QUADS; i += WORKGROUP) {
     let quad = select(i % B_QUADS, i / BLOCK_K, TRANSPOSE_B);
     let k = select(i / B_QUADS, i % BLOCK_K, TRANSPOSE_B);
     let column = at.column + 4u * quad;

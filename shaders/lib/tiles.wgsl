@@ -14,7 +14,7 @@ override A_PITCH = A_QUADS + 1u;
 override B_PITCH = B_QUADS + 1u;
 override A_WORDS = BLOCK_K * A_PITCH;
 override B_WORDS = BLOCK_K * B_PITCH;
-override THREADS = WORKGROUP_X * WORKGROUP_Y;
+override WORKGROUP = WORKGROUP_X * WORKGROUP_Y;
 var<workgroup> a_tile: array<Quad, A_WORDS>;
 var<workgroup> b_tile: array<Quad, B_WORDS>;
 

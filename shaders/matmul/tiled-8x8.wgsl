@@ -7,7 +7,8 @@
 //           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
 //           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
 //           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS;
-//           or with STORED cast 5 more u32[L,W] write: the codes of y · 6 sizes
+//           or with STORED cast 5 more u32[L,W] write: the codes of y; or with STORED amax 5 more u32[L,P] write: the largest
+//           magnitudes of P parts of y, and with STORED second-amax 3 more, in the place of beside · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with LOADS coded or f16, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared
 //           a_first, b_first, y_first: elements before the first one of a lane; y_lane: from one lane of y to the next
@@ -23,7 +24,8 @@
 //           contiguous dimensions of A and B as stored, and a_row, b_row, a_first, b_first are multiples of 4;
 //           or f16: coded, with the overrides of lib/tile-f16 too, in half the workgroup memory
 //           WIDTH: 4 columns a store where N, y_row and y_first are multiples of 4; else 1
-//           STORED: none, or cast, which asks for WIDTH 4 and no second result; its overrides are in lib/made-cast
+//           STORED: none, or cast, which asks for WIDTH 4 and no second result; its overrides are in lib/made-cast; or amax, which asks
+//           for no second result, or second-amax, which asks for nothing beside the product; P is at least the workgroups of a lane
 // needs     with LOADS f16 the feature shader-f16
 // numerics  one f32 sum over k in ascending order; with LOADS f16 its terms have no scales: it is multiplied by that of A, then
 //           that of B; then the epilogue in the order above; gelu as in lib/activation
@@ -33,6 +35,7 @@ const QUADS = 2u;
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(
   @builtin(workgroup_id) wg: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
@@ -114,4 +117,5 @@ fn main(
       }
     }
   }
+  tell_amax(wg, groups, thread);
 }

@@ -8,7 +8,8 @@
 //           3 beside f32[L,batch,M,N] read: a residual, or with SLOPE what went into the activation (swiglu: [M,2N]);
 //           with ACCUMULATE 2 f32[L,2] read, bound in whole vectors: first, scale
 //           4 y f32[L,batch,M,N] write · 5 second write: f32[L,batch,M,N] u, for the backward pass, or f32[L,N] with COLUMN_SUMS;
-//           or with STORED cast 5 more u32[L,W] write: the codes of y · 6 sizes
+//           or with STORED cast 5 more u32[L,W] write: the codes of y; or with STORED amax 5 more u32[L,P] write: the largest
+//           magnitudes of P parts of y, and with STORED second-amax 3 more, in the place of beside · 6 sizes
 //           7 a_scales u32[L,1+n] read · 8 b_scales u32[L,1+n] read: with LOADS coded or f16, as numerics/quantize-forward writes them
 //           a_lane, a_batch, b_lane, b_batch: elements from one lane or batch to the next, 0 where shared
 //           a_first, b_first, y_first: elements before the first one of a lane; y_lane: from one lane of y to the next
@@ -26,7 +27,8 @@
 //           contiguous dimensions of A and B as stored, and a_row, b_row, a_first, b_first are multiples of 4;
 //           or f16: coded, with the overrides of lib/tile-f16 too, in half the workgroup memory
 //           WIDTH: 4 columns a store where N, y_row and y_first are multiples of 4; else 1
-//           STORED: none, or cast, which asks for WIDTH 4 and no second result; its overrides are in lib/made-cast
+//           STORED: none, or cast, which asks for WIDTH 4 and no second result; its overrides are in lib/made-cast; or amax, which asks
+//           for no second result, or second-amax, which asks for nothing beside the product; P is at least the workgroups of a lane
 // needs     with LOADS f16 the feature shader-f16
 // numerics  one f32 sum over k in ascending order within a slice; slices are ceil(K/SPLITS) long, rounded up to BLOCK_K, the last
 //           ones possibly shorter or empty; with LOADS f16 its terms have no scales: it is multiplied by that of A, then that of B;
@@ -38,6 +40,7 @@ const QUADS = 1u;
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(
   @builtin(workgroup_id) wg: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
@@ -83,29 +86,29 @@ fn main(
 
   let row = at.row + 4u * local.y;
   let column = at.column + 4u * local.x;
-  if (row >= sizes.m || column >= sizes.n) {
-    return;
-  }
-  let width = sizes.n / WIDTH;
-  let first = column / WIDTH;
-  let parts = min(4u / WIDTH, width - first);
-  if (sums_columns && local.y == 0u) {
-    for (var j = 0u; j < parts; j++) {
-      store_second(wg.z * width + first + j, part(columns_scaled(lane, column_sums), j));
+  if (row < sizes.m && column < sizes.n) {
+    let width = sizes.n / WIDTH;
+    let first = column / WIDTH;
+    let parts = min(4u / WIDTH, width - first);
+    if (sums_columns && local.y == 0u) {
+      for (var j = 0u; j < parts; j++) {
+        store_second(wg.z * width + first + j, part(columns_scaled(lane, column_sums), j));
+      }
     }
-  }
-  let y_width = sizes.y_row / WIDTH;
-  let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + batch * sizes.m * y_width;
-  // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
-  var tile = array<vec4f, 4>(c0, c1, c2, c3);
-  for (var i = 0u; i < min(4u, sizes.m - row); i++) {
-    for (var j = 0u; j < parts; j++) {
-      let sum = part(scaled(lane, tile[i]), j);
-      if (SPLITS > 1u) {
-        y[(wg.z * sizes.m + row + i) * width + first + j] = sum;
-      } else {
-        finish(y_base + (row + i) * y_width + first + j, lane * width + first + j, sum);
+    let y_width = sizes.y_row / WIDTH;
+    let y_base = (lane * sizes.y_lane + sizes.y_first) / WIDTH + batch * sizes.m * y_width;
+    // An array that a loop indexes, so that the epilogue is compiled once and not once an output.
+    var tile = array<vec4f, 4>(c0, c1, c2, c3);
+    for (var i = 0u; i < min(4u, sizes.m - row); i++) {
+      for (var j = 0u; j < parts; j++) {
+        let sum = part(scaled(lane, tile[i]), j);
+        if (SPLITS > 1u) {
+          y[(wg.z * sizes.m + row + i) * width + first + j] = sum;
+        } else {
+          finish(y_base + (row + i) * y_width + first + j, lane * width + first + j, sum);
+        }
       }
     }
   }
+  tell_amax(wg, groups, thread);
 }

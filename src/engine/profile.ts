@@ -133,6 +133,6 @@ function flopsOf(node: Node, { kernel, sizes }: Dispatch, lanes: number): number
   }
   const products = ATTENTION_PRODUCTS.find(([pattern]) => pattern.test(kernel))?.[1];
   if (products === undefined) return null;
-  const { B, T, H, D } = qkvSizes(node, inputAt(node, node.op === 'attention' ? 0 : 1).type);
+  const { B, T, H, D } = qkvSizes(node, inputAt(node, kernel.includes('forward') ? 0 : 1).type);
   return lanes * products * B * H * D * T * (T + 1);
 }

@@ -5,6 +5,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { Graph } from '../graph/graph.ts';
 import { printType } from '../graph/types.ts';
 import type { Node } from '../graph/types.ts';
+import { WITH_AMAX } from '../ops/made.ts';
 import { matmulView } from '../ops/matmul-view.ts';
 import { textAttr } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
@@ -236,8 +237,9 @@ export function winner(candidates: readonly Candidate[]): string {
 }
 
 function shapeWords(node: Node): string {
-  if (node.op !== 'matmul' && node.op !== 'matmul_cast') {
-    return `${node.op} ${node.inputs.map(({ type }) => printType(type)).join(' ')}`;
+  const { op: made = node.op } = node.attrs;
+  if (made !== 'matmul' && made !== 'matmul_cast') {
+    return `${String(made)} ${node.inputs.map(({ type }) => printType(type)).join(' ')}`;
   }
   const { batch, M, N, K, transposeA, transposeB, activation, slope, bias, residual, columnSums, aCodes, bCodes } =
     matmulView(node);
@@ -250,7 +252,8 @@ function shapeWords(node: Node): string {
     residual === undefined ? '' : 'residual',
     slope === 'none' ? '' : `slope of ${slope}`,
     columnSums ? 'sums of columns' : '',
-    node.op === 'matmul' ? '' : `cast to ${textAttr(node, 'format')}`,
+    node.op === 'matmul_cast' ? `cast to ${textAttr(node, 'format')}` : '',
+    node.op === WITH_AMAX ? 'with its amax' : '',
   ].filter((word) => word !== '');
   return [`matmul ${batch === 1 ? '' : `${batch} x `}M ${M} N ${N} K ${K}`, ...also].join(', ');
 }

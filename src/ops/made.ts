@@ -3,7 +3,7 @@ import type { Node, Type, Value } from '../graph/types.ts';
 import { amaxParts, amaxThreads, lowerAmax } from './amax.ts';
 import { flatGrid, FLAT_WORKGROUP, lastOf, rowsOf, teamsFor, vecWidth } from './launch.ts';
 import { outputAt, textAttr } from './op.ts';
-import type { Dispatch, Op, Unshaped, Variant } from './op.ts';
+import type { Dispatch, Op, Scratch, Unshaped, Variant } from './op.ts';
 import { castOverrides } from './quantize-kernels.ts';
 import { castOf } from './quantize.ts';
 import type { CastAttrs } from './quantize.ts';
@@ -17,7 +17,7 @@ export interface Producer {
   readonly result: number;
   /** How such nodes are computed, by the names of the op's own variants where it has them; what they are asked for, {@link madeBy} says. */
   readonly variants: readonly [Variant, ...Variant[]];
-  /** Partial maxima that it gives: those of `amax` when left out. 0: it cannot tell them of this node. */
+  /** Partial maxima that it gives: as many as `amax` does when left out. */
   readonly parts?: (node: Unshaped) => number;
   /** Whether it can cast too; when left out, whatever `castsAsStored`. */
   readonly casts?: (node: Unshaped, cast: CastAttrs) => boolean;
@@ -74,7 +74,7 @@ export function amaxOf(node: Node): Told | undefined {
 }
 
 /** The amax of x as a dispatch of its own, where what makes x cannot tell it. */
-export function lowerTold({ more, finite }: Told, x: Value, software: boolean): Dispatch {
+export function lowerTold({ more, finite }: Told, x: Value | Scratch, software: boolean): Dispatch {
   return lowerAmax(x, more, finite ? 'finite' : 'all', amaxThreads(software));
 }
 

@@ -1,6 +1,7 @@
 import { sizeOf } from '../base/shape.ts';
 import type { Template } from '../gpu/kernel.ts';
 import type { Value } from '../graph/types.ts';
+import type { Told } from './made.ts';
 import type { Codes, MatmulView } from './matmul-view.ts';
 import type { Dispatch, Scratch } from './op.ts';
 import { castOverrides, codeOverrides } from './quantize-kernels.ts';
@@ -32,6 +33,8 @@ export type Loaded = Omit<MatmulView, 'a' | 'b'> & {
   readonly micro: Value | undefined;
   /** Set where y is cast as it is stored: how, and what has the codes. There is no second result then. */
   readonly cast: { readonly how: CastAttrs; readonly codes: Value } | undefined;
+  /** Set where the amax of y is told, of all of it: what has its parts. y is not cast then. */
+  readonly told: Told | undefined;
 };
 
 /** What a way is chosen by. */
@@ -56,11 +59,11 @@ export function yLane({ y, slope }: Loaded): number {
 }
 
 export function sizesOf(view: Loaded): Dispatch['sizes'] {
-  const { M, N, K, batch, a, b, alpha, from, row } = view;
+  const { M, N, K, batch, a, b, alpha, from, row, told } = view;
   const [aLane, bLane] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
   const lanes = { a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, y_lane: yLane(view) };
   const rows = { a_row: row.a, b_row: row.b, y_row: row.y };
-  return { m: M, n: N, k: K, batch, ...lanes, ...rows, a_first: from.a, b_first: from.b, y_first: from.y, alpha };
+  return { m: M, n: N, k: K, batch, ...lanes, ...rows, a_first: from.a, b_first: from.b, y_first: from.y, alpha, parts: told === undefined ? 0 : sizeOf(told.more.type.shape) };
 }
 
 /** Elements of a lane that a product reads or writes of each matrix: what holds it may have more. */
@@ -70,7 +73,7 @@ export function touchedOf({ M, N, K, batch, slope }: Loaded): Counts {
 
 /** Overrides and bindings of what follows the sum over k. */
 export function epilogue(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
-  const { activation, bias, residual, slope, pre, columnSums, accumulate, micro, cast, y, second } = view;
+  const { activation, bias, residual, slope, columnSums, accumulate, micro, cast, told, y, second } = view;
   const flags = {
     HAS_BIAS: bias !== undefined,
     STORE_PRE: activation !== 'none',
@@ -80,9 +83,32 @@ export function epilogue(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
     COLUMN_SUMS: columnSums,
     ACCUMULATE: micro !== undefined ? 2 : accumulate ? 1 : 0,
   };
-  const bind = { bias, beside: residual ?? pre ?? micro, y };
-  if (cast === undefined) return { bind: { ...bind, second }, overrides: flags };
-  return { bind: { ...bind, more: cast.codes }, overrides: { ...flags, ...castOverrides(cast.how) } };
+  const beside = besideOf(view);
+  const bind = { bias, y };
+  if (cast !== undefined) {
+    return { bind: { ...bind, beside, more: cast.codes }, overrides: { ...flags, ...castOverrides(cast.how) } };
+  }
+  if (told === undefined) return { bind: { ...bind, beside, second }, overrides: flags };
+  const others = storedForm(view) === 'amax' ? { beside } : { second };
+  return { bind: { ...bind, ...others, more: told.more }, overrides: { ...flags, FINITE: told.finite } };
+}
+
+/** What is read beside the product. */
+function besideOf({ residual, pre, micro }: Loaded): Value | undefined {
+  return residual ?? pre ?? micro;
+}
+
+/** The form of `lib/stored-*`: an amax takes the place of what a product has not, a second result or something beside it. */
+function storedForm({ cast, told, second }: Loaded): 'none' | 'cast' | 'amax' | 'second-amax' {
+  if (cast !== undefined) return 'cast';
+  return told === undefined ? 'none' : second === undefined ? 'amax' : 'second-amax';
+}
+
+/** Whether a kernel with so many workgroups can tell the amax of what it stores. */
+export function tellsWithin(view: Loaded, workgroups: number): boolean {
+  const { told, second } = view;
+  const hasPlace = second === undefined || besideOf(view) === undefined;
+  return told !== undefined && hasPlace && workgroups <= sizeOf(told.more.type.shape);
 }
 
 export function isCoded({ aCodes, bCodes }: Shaped): boolean {
@@ -100,9 +126,9 @@ export function operands(view: Loaded): Pick<Dispatch, 'bind' | 'overrides'> {
   };
 }
 
-/** The template of kernels that can cast as they store, which takes stores of four columns. `width`: columns a store otherwise. */
-export function storedBy({ cast }: Loaded, width: 1 | 4): Template {
-  return cast === undefined ? { STORED: 'none', WIDTH: width } : { STORED: 'cast', WIDTH: 4 };
+/** The template of kernels that can give more than they store; to cast takes stores of four columns. `width`: columns a store otherwise. */
+export function storedBy(view: Loaded, width: 1 | 4): Template {
+  return { STORED: storedForm(view), WIDTH: view.cast === undefined ? width : 4 };
 }
 
 /** What the template of kernels that load either calls them. */

@@ -1,6 +1,7 @@
 import type { Node, Value } from '../graph/types.ts';
 import { START, wholeRows } from './matmul-dispatch.ts';
 import type { Counts, Loaded } from './matmul-dispatch.ts';
+import { amaxOf, lowerTold } from './made.ts';
 import { matmulView, productOf } from './matmul-view.ts';
 import { bestOf, decoded, LOADING, PLAIN } from './matmul-ways.ts';
 import type { Way } from './matmul-ways.ts';
@@ -40,6 +41,7 @@ export function lowerProduct(part: PartialProduct, caps: Caps | 'plain'): readon
     pre: undefined,
     micro: undefined,
     cast: undefined,
+    told: undefined,
     second: undefined,
     transposeA: false,
     transposeB: false,
@@ -63,11 +65,15 @@ function variantsOf(load: (node: Node) => readonly Loaded[]): readonly [Variant,
   return [variantOf(decoded), ...LOADING.map(variantOf), variantOf(PLAIN)];
 }
 
-/** The products of a node; where a kernel of theirs cannot cast as it stores, the cast is a dispatch behind them. */
+/** The products of a node; where their kernels cannot cast as they store, or tell the amax of all that is stored, that is a dispatch behind them. */
 function lowerAll(views: readonly Loaded[], wayOf: (view: Loaded) => Way, caps: Caps): readonly Dispatch[] {
   const lower = (view: Loaded): readonly Dispatch[] => wayOf(view).lower(view, caps);
   const late = views.find((view) => view.cast !== undefined && wayOf(view).casts?.(view, caps) !== true);
-  if (late?.cast === undefined) return views.flatMap(lower);
+  if (late?.cast === undefined) {
+    const untold = views.find((view) => view.told !== undefined && (views.length > 1 || wayOf(view).tells?.(view, caps) !== true));
+    if (untold?.told === undefined) return views.flatMap(lower);
+    return [...views.flatMap((view) => lower({ ...view, told: undefined })), lowerTold(untold.told, untold.y, caps.software)];
+  }
   const { y: values, cast } = late;
   const x: Scratch = { scratch: 'product', type: values.type };
   const products = views.flatMap((view) => lower({ ...view, y: x, cast: undefined }));
@@ -79,7 +85,7 @@ function loaded(node: Node): readonly Loaded[] {
   const view = matmulView(node);
   const second = view.activation !== 'none' || view.columnSums ? outputAt(node, 1) : undefined;
   const row = wholeRows(view);
-  const none = { accumulate: false, micro: undefined, cast: undefined } as const;
+  const none = { accumulate: false, micro: undefined, cast: undefined, told: undefined } as const;
   const whole: Loaded = { ...view, ...none, y: outputAt(node, 0), second, from: START, row };
   if (view.parts.length === 0) return [whole];
   const before = (i: number): number => view.parts.slice(0, i).reduce((sum, count) => sum + count, 0);
@@ -96,7 +102,7 @@ function loadedInto(node: Node): readonly Loaded[] {
   const view = matmulView(productOf(node));
   const second = view.columnSums ? outputAt(node, 0) : undefined;
   const into = { y: inputAt(node, 2), micro: inputAt(node, 3) };
-  return [{ ...view, ...into, second, from: START, row: wholeRows(view), accumulate: false, cast: undefined }];
+  return [{ ...view, ...into, second, from: START, row: wholeRows(view), accumulate: false, cast: undefined, told: undefined }];
 }
 
 /** What `matmul_cast` computes: the products of a matmul, cast. */
@@ -105,6 +111,13 @@ function loadedCast(node: Node): readonly Loaded[] {
   return loaded(node).map((view) => ({ ...view, cast }));
 }
 
+/** What a matmul that tells the amax of its result computes. */
+function loadedTold(node: Node): readonly Loaded[] {
+  const told = amaxOf(node);
+  return loaded(node).map((view) => ({ ...view, told }));
+}
+
 export const matmulVariants = variantsOf(loaded);
+export const matmulAmaxVariants = variantsOf(loadedTold);
 export const matmulAccumulateVariants = variantsOf(loadedInto);
 export const matmulCastVariants = variantsOf(loadedCast);

@@ -1,7 +1,18 @@
 import type { Template } from '../gpu/kernel.ts';
 import { f32 } from '../graph/types.ts';
 import type { Value } from '../graph/types.ts';
-import { epilogue, isCoded, kindOf, operands, sizesOf, storedBy, touchedOf, whole, yLane } from './matmul-dispatch.ts';
+import {
+  epilogue,
+  isCoded,
+  kindOf,
+  operands,
+  sizesOf,
+  storedBy,
+  tellsWithin,
+  touchedOf,
+  whole,
+  yLane,
+} from './matmul-dispatch.ts';
 import type { Loaded, Shaped } from './matmul-dispatch.ts';
 import { isInHalf } from './matmul-view.ts';
 import type { Codes } from './matmul-view.ts';
@@ -23,11 +34,11 @@ const SPLIT_FROM = 1024;
 const SPLIT_PART = 256;
 const MOST_SPLITS = 16;
 
-function groups({ M, N, batch }: Shaped, { rows, cols, x, y }: Tile): readonly [number, number, number] {
+function groups({ M, N, batch }: Pick<Shaped, 'M' | 'N' | 'batch'>, { rows, cols, x, y }: Tile): readonly [number, number, number] {
   return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
 }
 
-function workgroups(view: Shaped, tile: Tile): number {
+function workgroups(view: Pick<Shaped, 'M' | 'N' | 'batch'>, tile: Tile): number {
   return groups(view, tile).reduce((product, count) => product * count, 1);
 }
 
@@ -40,10 +51,17 @@ export interface Way {
   suits?(view: Shaped): boolean;
   /** Whether its kernels can cast what they store; never, when left out. */
   casts?(view: Shaped, caps: Caps | 'plain'): boolean;
+  /** Whether its kernels can tell the amax of what they store; never, when left out. */
+  tells?(view: Loaded, caps: Caps | 'plain'): boolean;
   lower(view: Loaded, caps: Caps | 'plain'): readonly Dispatch[];
 }
 
 const BLOCK: Tile = { rows: 16, cols: 8, x: 4, y: 1 };
+
+/** Workgroups of the kernel with the smallest tiles of those that tell an amax. */
+export function mostTiles(view: Pick<Shaped, 'M' | 'N' | 'batch'>): number {
+  return workgroups(view, BLOCK);
+}
 
 /** Register blocks, `width` columns a load: 4 for B as stored where its rows are whole vectors. */
 function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
@@ -53,6 +71,7 @@ function blocked(kernel: 'blocked' | 'blocked-subgroup', width: 1 | 4): Way {
     name: width === 1 ? kernel : `${kernel}-vec4`,
     fits: (view, { software, subgroups }) => software && !isCoded(view) && (subgroups || kernel === 'blocked') && fits(view),
     casts: isAlignedY,
+    tells: (view) => tellsWithin(view, workgroups(view, BLOCK)),
     lower: (view) => [whole(view, { kernel, template: { QUAD: width, ...storedBy(view, width) }, grid: groups(view, BLOCK) })],
   };
 }
@@ -110,6 +129,7 @@ function tiled(name: string, tile: Tile, blockK: number, suits: (view: Shaped) =
     fits: (view, caps) => isTiled(view, caps, tile, loads),
     suits: loads === 'f16' ? () => false : suits,
     casts: isAlignedY,
+    tells: (view) => tellsWithin(view, workgroups(view, tile)),
     lower: (view) => [
       whole(view, {
         kernel: tile.rows === 8 ? 'tiled-8x8' : 'tiled',
@@ -232,6 +252,10 @@ export const decoded: Way = {
   casts: (view, caps) => {
     const plain: Shaped = { ...view, aCodes: undefined, bCodes: undefined };
     return bestOf(plain, caps).casts?.(plain, caps) === true;
+  },
+  tells: (view, caps) => {
+    const plain: Loaded = { ...view, aCodes: undefined, bCodes: undefined };
+    return bestOf(plain, caps).tells?.(plain, caps) === true;
   },
   lower: (view, caps) => {
     const [a, decodeA] = decodedOperand('a', view.a, view.aCodes);

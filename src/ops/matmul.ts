@@ -4,9 +4,12 @@ import type { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/types.ts';
 import type { Attrs, Node, Type, Value } from '../graph/types.ts';
 import { activation as activationNode, activationBackward, add, biasAdd } from './elementwise.ts';
-import { matmulVariants } from './matmul-kernels.ts';
+import { MOST_PARTS } from './made.ts';
+import type { Producer } from './made.ts';
+import { matmulAmaxVariants, matmulVariants } from './matmul-kernels.ts';
 import { matmulView } from './matmul-view.ts';
 import type { Codes, Slope } from './matmul-view.ts';
+import { mostTiles } from './matmul-ways.ts';
 import { operandWord } from './matmul-words.ts';
 import { addOp, flagAttr } from './op.ts';
 import type { Op, Unshaped } from './op.ts';
@@ -180,3 +183,14 @@ export const matmulOps = {
     variants: matmulVariants,
   },
 } satisfies Record<string, Op>;
+
+/** A matmul tells the amax of what it stores; one that casts it is `matmul_cast`. */
+export const matmulProducers: Record<'matmul', Producer> = {
+  matmul: {
+    op: matmulOps.matmul,
+    result: 0,
+    variants: matmulAmaxVariants,
+    parts: (node) => Math.min(MOST_PARTS, mostTiles(matmulView(node))),
+    casts: () => false,
+  },
+};

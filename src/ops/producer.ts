@@ -10,6 +10,7 @@ import { elementwiseProducers } from './elementwise.ts';
 import { lastOf } from './launch.ts';
 import { WITH_AMAX, WITH_CAST } from './made.ts';
 import type { Producer } from './made.ts';
+import { matmulProducers } from './matmul.ts';
 import { normProducers } from './norm.ts';
 import { addOp, requireShape, textAttr } from './op.ts';
 import type { Op, Unshaped, Variant } from './op.ts';
@@ -24,6 +25,7 @@ const PRODUCERS: ReadonlyMap<string, Producer> = new Map(
     ...swigluProducers,
     ...attentionProducers,
     ...crossEntropyProducers,
+    ...matmulProducers,
   }),
 );
 

@@ -96,8 +96,8 @@ export function lowerQuantize(
   const WORKGROUP = alone ? 16 : FLAT_WORKGROUP;
   const { amax, scale, draw } = sources;
   const partials = amax === undefined ? 0 : wordsOf(amax.type);
-  // Threads that find the scale for themselves have the more elements the more partial maxima they read for it.
-  const ITEMS = alone ? Math.max(16, Math.ceil(partials / 4)) : items > MANY_ITEMS ? 4 : 1;
+  // Threads have the more elements the more partial maxima they read for the scale, each for itself or a workgroup together.
+  const ITEMS = alone ? Math.max(16, Math.ceil(partials / 4)) : Math.max(items > MANY_ITEMS ? 4 : 1, Math.ceil(partials / 256));
   const isBlock = cast.scaling === 'block';
   const blocks: Scratch | undefined = isBlock
     ? { scratch: 'scales of blocks', type: u32(blocksOf(sizeOf(x.type.shape), cast), 2) }

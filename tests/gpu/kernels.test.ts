@@ -10,7 +10,7 @@ const FORMS: Readonly<Record<string, readonly string[]>> = {
   LOADS: ['f32', 'coded', 'vec4', 'f16'],
   LOGITS: ['apart', 'in-place'],
   MADE: ['none', 'amax', 'cast'],
-  STORED: ['none', 'cast'],
+  STORED: ['none', 'cast', 'amax', 'second-amax'],
   TOLD: ['none', 'amax'],
   FLAT: ['items', 'parts'],
 };

@@ -27,11 +27,11 @@ export const FUSION_RULES: readonly Rule[] = [
   attentionQk,
   fusedCrossEntropy,
   headLossRule,
-  amaxProducer,
   castStore,
   castProducer,
   matmulDecode,
   castMatmul,
+  amaxProducer,
   gradientAccumulation,
   optimizerPass,
 ];
