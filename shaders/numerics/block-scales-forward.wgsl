@@ -2,7 +2,7 @@
 //
 //   scales[1 + block] = code of block_scale(max |x[block]|)     blocks[block] = (the scale, what its elements are multiplied by)
 //
-// group 0   0 x u32[L,R,C] read: bits of f32 · 1 amax u32[L,P] read: of the finite elements; KIND 1 only
+// group 0   0 x u32[L,R,C] read: bits of f32 · 1 amax u32[L,Q] read, P of them: of the finite elements; KIND 1 only
 //           2 scales u32[L,1+n] write: bits of the f32 beside the scales, then codes of 8 bits, four a word, or bits of f32
 //           3 blocks u32[L,R/ROWS,C/COLUMNS,2] write: bits of f32 · 4 sizes
 // dispatch  [ceil(n/(WORKGROUP/TEAM)),1,L], folded over x and y: one team a word of scales
@@ -20,8 +20,10 @@ struct Sizes {
   blocks: u32,
   // C
   columns: u32,
-  // P
+  // P, and where they begin among Q words of a lane
   partials: u32,
+  amax_first: u32,
+  amax_lane: u32,
   // Bits of the largest block scale times the largest element, which the tensor's amax is brought to.
   top: u32,
 }
@@ -39,7 +41,7 @@ var<workgroup> tensor: vec2u;
 fn largest_part(lane: u32, first: u32, stride: u32) -> u32 {
   var largest = 0u;
   for (var p = first; p < sizes.partials; p += stride) {
-    largest = max(largest, amax[lane * sizes.partials + p]);
+    largest = max(largest, amax[lane * sizes.amax_lane + sizes.amax_first + p]);
   }
   return largest;
 }

@@ -3,7 +3,7 @@
 //   code[i] = encode(x[i] * scale)     value[i] = decode(code[i]) / scale; the scale of the tensor, or 1 / that of the element's block
 //   random bits of element i = philox([(first + i)/4, 0, tensor, draw[1]], [draw[0], stream])[(first + i) % 4]
 //
-// group 0   0 x u32[L,R,C] read: bits of f32 · 1 amax u32[L,P] read: SCALING 1 only · 2 scale u32[L,1] read: bits of f32, SCALING 2 only
+// group 0   0 x u32[L,R,C] read: bits of f32 · 1 amax u32[L,Q] read, P of them: SCALING 1 only · 2 scale u32[L,1] read: bits of f32, SCALING 2 only
 //           3 draw u32[L,2] read: seed and counter, ROUNDING 2 only · 4 blocks u32[L,R/ROWS,C/COLUMNS,2] read: of block-scales-forward,
 //           SCALING 3 only · 5 codes u32[L,W] write · 6 scales u32[L,1] write: bits of 1/scale, SCALING 1 and 2 only
 //           7 values u32[L,R,C] write: bits of f32, VALUES only · 8 sizes
@@ -38,8 +38,10 @@ struct Sizes {
   columns: u32,
   // R/ROWS * C/COLUMNS
   blocks: u32,
-  // P
+  // P, and where they begin among Q words of a lane
   partials: u32,
+  amax_first: u32,
+  amax_lane: u32,
   // Bits of 2^-margin.
   shrink: u32,
   // Index of x[0] in the draw; a multiple of 4.
@@ -175,7 +177,7 @@ fn largest_part(lane: u32, first: u32, stride: u32) -> u32 {
   var largest = 0u;
   if (SCALING == CURRENT) {
     for (var p = first; p < sizes.partials; p += stride) {
-      largest = max(largest, amax[lane * sizes.partials + p]);
+      largest = max(largest, amax[lane * sizes.amax_lane + sizes.amax_first + p]);
     }
   }
   return largest;

@@ -4,11 +4,11 @@
 //   step = floor(draw[1] / micro_batches), first = the first micro-batch of its step
 //
 // group 0   0 amaxes u32 pack read: bits of f32 · 1 history f32 pack read and write: as bits · 2 draw u32[L,2] read
-//           3 tensors u32[N,4] read: start and length of the history, start and number of partial amaxes · 4 sizes
-// dispatch  [ceil(N/WORKGROUP),1,L], folded over x and y: one thread a tensor
-// override  WORKGROUP: 1..256
+//           3 tensors u32[N,5] read: start and length of the history; start, number and lane stride of partial amaxes · 4 sizes
+// dispatch  [N,1,L], folded over x and y: one workgroup a tensor
+// override  WORKGROUP: power of two, 1..256
 // numerics  compared as u32: NaN is above Inf, and Inf above all numbers
-override WORKGROUP: u32 = 64;
+// uses lib/amax
 
 struct Sizes {
   // N
@@ -23,20 +23,26 @@ struct Sizes {
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * WORKGROUP + id.x;
-  if (t >= sizes.tensors) {
-    return;
-  }
-  let length = tensors[4u * t + 1u];
-  let partials = tensors[4u * t + 3u];
-  let start = tensors[4u * t + 2u] + id.z * partials;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  // Groups past the end take part in the barriers of the last tensor.
+  let place = group.y * groups.x + group.x;
+  let t = 5u * min(place, sizes.tensors - 1u);
+  let start = tensors[t + 2u] + group.z * tensors[t + 4u];
   var amax = 0u;
-  for (var p = 0u; p < partials; p++) {
+  for (var p = thread; p < tensors[t + 3u]; p += WORKGROUP) {
     amax = max(amax, amaxes[start + p]);
   }
-  let counter = draw[2u * id.z + 1u];
-  let at = tensors[4u * t] + id.z * length + (counter / sizes.micro_batches) % length;
+  amax = team_amax(amax, thread, WORKGROUP);
+  if (place >= sizes.tensors || thread > 0u) {
+    return;
+  }
+  let length = tensors[t + 1u];
+  let counter = draw[2u * group.z + 1u];
+  let at = tensors[t] + group.z * length + (counter / sizes.micro_batches) % length;
   if (counter % sizes.micro_batches != 0u) {
     amax = max(amax, history[at]);
   }

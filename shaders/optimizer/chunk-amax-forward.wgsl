@@ -4,9 +4,10 @@
 //
 // group 0   0 x f32 pack read: as bits · 1 chunks u32[J,4] read: start, count, lane stride, flags · 2 largest u32[L,J] write · 3 sizes
 // dispatch  [J,1,L], folded over x and y: one workgroup a chunk
-// override  WORKGROUP: 1..256, a power of two
+// override  WORKGROUP: 1..256, a power of two · FINITE: NaN and Inf do not count
 // numerics  compared as u32: NaN is above Inf, and Inf above all numbers
 // uses lib/chunks, lib/amax
+override FINITE: bool = false;
 
 struct Sizes {
   // J
@@ -30,7 +31,8 @@ fn main(
   let count = chunk_count(j);
   var amax = 0u;
   for (var i = thread; i < count; i += WORKGROUP) {
-    amax = max(amax, x[start + i] & 0x7fffffffu);
+    let magnitude = x[start + i] & 0x7fffffffu;
+    amax = max(amax, select(magnitude, 0u, FINITE && magnitude >= 0x7f800000u));
   }
   amax = team_amax(amax, thread, WORKGROUP);
   if (thread == 0u) {

@@ -56,7 +56,14 @@ export interface RecipeOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-const CAST_RULES: readonly FusionRule[] = ['amax-producer', 'cast-store', 'cast-producer', 'matmul-decode', 'matmul-cast'];
+const CAST_RULES: readonly FusionRule[] = [
+  'cast-store',
+  'cast-producer',
+  'matmul-decode',
+  'matmul-cast',
+  'amax-producer',
+  'amax-weights',
+];
 
 /** All fused but the casts. */
 const UNFUSED_CASTS = Object.fromEntries(CAST_RULES.map((name) => [name, false]));

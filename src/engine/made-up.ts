@@ -3,16 +3,16 @@ import { normals } from '../base/random.ts';
 import { sizeOf } from '../base/shape.ts';
 import type { Graph } from '../graph/graph.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
-import type { Node, Value } from '../graph/types.ts';
+import type { Dtype, Node, Value } from '../graph/types.ts';
 import { opOf } from '../ops/table.ts';
 import type { Program } from './program.ts';
 import type { Store } from './store.ts';
 
-/** Inputs like those of a node; states where the op updates one, copies that are thrown away. */
+/** Inputs like those of a node; states for packs, and where the op updates one: copies that are thrown away. */
 export function fakeInputs(g: Graph, node: Node): readonly Value[] {
   const { updates = [] } = opOf(node.op);
   return node.inputs.map(({ type: { dtype, shape, parts } }, i) => {
-    const isState = updates.includes(i) || (updates.length > 0 && parts !== undefined);
+    const isState = updates.includes(i) || parts !== undefined;
     if (!isState) return g.input(`in${i}`, { dtype, shape }, 'step');
     const tensors = (parts ?? [shape]).map((part, j) => ({ name: `part${j}`, shape: part }));
     const state = g.state(`in${i}`, tensors, dtype === 'u32' ? 'u32' : 'f32');
@@ -51,18 +51,24 @@ function fillInput(program: Program, name: string, node: Node, change?: (view: F
 
 /** Fills the states of a graph with numbers of many magnitudes, for states hold amaxes too. */
 export function fillStates(store: Store, g: Graph): void {
-  for (const { arena, names } of statesOf(g)) {
+  for (const { arena, names, dtype } of statesOf(g)) {
     for (const name of names) {
       const values = new Float32Array(sizeOf(store.shapeOf(arena, name)));
       normals(values, 1, `${arena} ${name}`, 1);
       const spread = values.map((value, i) => Math.abs(value) * 2 ** ((i % 41) - 20));
-      store.write(arena, name, 0, spread);
+      store.write(arena, name, 0, dtype === 'f32' ? spread : new Uint32Array(spread.buffer));
     }
   }
 }
 
-export function statesOf(g: Graph): readonly { readonly arena: string; readonly names: readonly string[] }[] {
+export function statesOf(
+  g: Graph,
+): readonly { readonly arena: string; readonly names: readonly string[]; readonly dtype: Dtype | undefined }[] {
   return g.nodes
     .filter(({ op }) => op === 'state')
-    .map(({ attrs }) => ({ arena: String(attrs['arena']), names: String(attrs['tensors']).split(' ') }));
+    .map(({ attrs, outputs }) => ({
+      arena: String(attrs['arena']),
+      names: String(attrs['tensors']).split(' '),
+      dtype: outputs[0]?.type.dtype,
+    }));
 }

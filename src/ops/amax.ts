@@ -12,6 +12,9 @@ import type { Dispatch, Op, Scratch } from './op.ts';
  */
 export type AmaxOf = 'all' | 'finite' | 'causal';
 
+/** Where the partial maxima of one tensor lie among those of several: the first of them, and how many. */
+export type AmaxAt = readonly [first: number, count: number];
+
 /** Elements that one partial maximum is worth, about, and most partial maxima. */
 const PARTIAL = 2048;
 const MAX_PARTIALS = 256;

@@ -1,10 +1,10 @@
-import { sameShape } from '../base/shape.ts';
+import { sameShape, sizeOf } from '../base/shape.ts';
 import type { Graph } from '../graph/graph.ts';
 import { packLayout } from '../graph/pack.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import { bitsOf, formatNamed } from '../numerics/index.ts';
-import { flatGrid, FLAT_WORKGROUP, foldGrid } from './launch.ts';
-import { addOp, flagAttr, inputAt, numberAttr, plainVariant, requireShape, textAttr } from './op.ts';
+import { foldGrid } from './launch.ts';
+import { addOp, flagAttr, inputAt, numberAttr, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
 import { partsOf } from './pack-table.ts';
 
@@ -15,7 +15,10 @@ import { partsOf } from './pack-table.ts';
  * Packs have one part a tensor, in the same order. `draw` is u32[2], the second word the number of the micro-batch since the run began.
  */
 
-/** Puts the amax of a micro-batch, a pack of u32[P] parts as `amax` gives them, into history, a state of f32[length] parts: the largest of a step's. */
+/**
+ * Puts the amax of a micro-batch, a pack of u32[P] parts as `amax` gives them, into history, a state of f32[length] parts: the largest of
+ * a step's. Attribute `amaxAt`, where parts have the amaxes of several tensors: of each tensor the part, the first word of it, and the words.
+ */
 export function recordAmax(
   g: Graph,
   { amaxes, history, draw }: { amaxes: Value; history: Value; draw: Value },
@@ -50,29 +53,19 @@ export const delayedScaleOps: Record<'record_amax' | 'delayed_scale', Op> = {
     shape(node) {
       const [amaxes, history] = [inputAt(node, 0).type, inputAt(node, 1).type];
       requireShape(node, amaxes.dtype === 'u32', 'the amaxes are u32');
-      requireHistory(node, history, partsOf(amaxes).length);
+      requireHistory(node, history, amaxPlacesOf(node).length);
       requireDraw(node);
       return [];
     },
     vjp: 'none',
     updates: [1],
-    variants: plainVariant((node) => {
-      const [amaxes, history, draw] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-      const rest = (lanes: number): readonly Pair[] => {
-        const { offsets } = packLayout(amaxes.type, lanes);
-        return partsOf(amaxes.type).map(([partials = 0], i) => [offsets[i] ?? 0, partials]);
-      };
-      return [
-        {
-          kernel: 'numerics/record-amax-update',
-          bind: { amaxes, history, draw },
-          tables: { tensors: (lanes) => tensorTable(history.type, lanes, rest(lanes)) },
-          sizes: sizesOf(node, history.type),
-          overrides: { WORKGROUP: FLAT_WORKGROUP },
-          grid: flatGrid(partsOf(history.type).length),
-        },
-      ];
-    }),
+    exact: true,
+    // The second micro-batch of a step, where it has two.
+    words: (_, __, i) => (i === 1 ? 1 : 7),
+    variants: [
+      { name: 'narrow', supports: (_, caps) => caps.software, lower: (node) => [lowerRecord(node, 4)] },
+      { name: 'plain', supports: () => true, lower: (node) => [lowerRecord(node, 64)] },
+    ],
   },
 
   delayed_scale: {
@@ -102,9 +95,39 @@ export const delayedScaleOps: Record<'record_amax' | 'delayed_scale', Op> = {
   },
 };
 
+/** Of each tensor the part of the pack that has its amaxes, the first word of it, and the words. */
+function amaxPlacesOf(node: Unshaped): readonly (readonly [part: number, first: number, count: number])[] {
+  const parts = partsOf(inputAt(node, 0).type).map(sizeOf);
+  const { amaxAt } = node.attrs;
+  if (amaxAt === undefined) return parts.map((size, i) => [i, 0, size]);
+  requireShape(node, typeof amaxAt === 'object' && amaxAt.length % 3 === 0, 'attribute amaxAt is not three numbers a tensor');
+  return Array.from({ length: amaxAt.length / 3 }, (_, t) => {
+    const [part = 0, first = 0, count = 0] = amaxAt.slice(3 * t, 3 * t + 3);
+    requireShape(node, count > 0 && first + count <= (parts[part] ?? 0), `part ${part} has no words ${first} to ${first + count}`);
+    return [part, first, count];
+  });
+}
+
+function lowerRecord(node: Node, threads: number): Dispatch {
+  const [amaxes, history, draw] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
+  const rest = (lanes: number): readonly (readonly number[])[] => {
+    const { offsets } = packLayout(amaxes.type, lanes);
+    const sizes = partsOf(amaxes.type).map(sizeOf);
+    return amaxPlacesOf(node).map(([part, first, count]) => [(offsets[part] ?? 0) + first, count, sizes[part] ?? 0]);
+  };
+  return {
+    kernel: 'numerics/record-amax-update',
+    bind: { amaxes, history, draw },
+    tables: { tensors: (lanes) => tensorTable(history.type, lanes, rest(lanes)) },
+    sizes: sizesOf(node, history.type),
+    overrides: { WORKGROUP: threads },
+    grid: foldGrid(partsOf(history.type).length),
+  };
+}
+
 function lowerDelayedScale(node: Node, threads: number): Dispatch {
   const [history, scales, draw] = [inputAt(node, 0), inputAt(node, 1), inputAt(node, 2)];
-  const rest = (lanes: number): readonly Pair[] => {
+  const rest = (lanes: number): readonly (readonly number[])[] => {
     const { offsets } = packLayout(scales.type, lanes);
     return formatsOf(node).map((name, i) => [offsets[i] ?? 0, bitsOf(formatNamed(name).maxValue)]);
   };
@@ -123,10 +146,8 @@ function lowerDelayedScale(node: Node, threads: number): Dispatch {
   };
 }
 
-type Pair = readonly [number, number];
-
-/** Four words a tensor: where its history begins in lane 0, the history's length, and two of `rest`. */
-function tensorTable(history: Type, lanes: number, rest: readonly Pair[]): Uint32Array {
+/** The words of each tensor: where its history begins in lane 0, the history's length, and those of `rest`. */
+function tensorTable(history: Type, lanes: number, rest: readonly (readonly number[])[]): Uint32Array {
   const { offsets } = packLayout(history, lanes);
   const parts = partsOf(history);
   return Uint32Array.from(rest.flatMap((words, i) => [offsets[i] ?? 0, parts[i]?.[0] ?? 0, ...words]));

@@ -81,6 +81,13 @@ interface QuantizeOperands {
   readonly values?: Value | Scratch | undefined;
 }
 
+/** How many partial maxima a cast reads, and where they lie in the words of a lane. */
+function maximaOf({ amax, amaxAt }: CastSources): Record<'partials' | 'amax_first' | 'amax_lane', number> {
+  const words = amax === undefined ? 0 : wordsOf(amax.type);
+  const [first, count] = amaxAt ?? [0, words];
+  return { partials: count, amax_first: first, amax_lane: words };
+}
+
 /**
  * One dispatch, behind another for the scales of blocks. `first`: as `quantize` says. `alone`: threads that share nothing, and have many
  * elements each.
@@ -95,7 +102,8 @@ export function lowerQuantize(
   const items = Math.ceil(sizeOf(x.type.shape) / packing(formatNamed(cast.format)).SPAN);
   const WORKGROUP = alone ? 16 : FLAT_WORKGROUP;
   const { amax, scale, draw } = sources;
-  const partials = amax === undefined ? 0 : wordsOf(amax.type);
+  const maxima = maximaOf(sources);
+  const { partials } = maxima;
   // Threads have the more elements the more partial maxima they read for the scale, each for itself or a workgroup together.
   const ITEMS = alone ? Math.max(16, Math.ceil(partials / 4)) : Math.max(items > MANY_ITEMS ? 4 : 1, Math.ceil(partials / 256));
   const isBlock = cast.scaling === 'block';
@@ -116,7 +124,7 @@ export function lowerQuantize(
     },
     sizes: {
       ...sizes,
-      partials,
+      ...maxima,
       shrink: bitsOf(2 ** -cast.margin),
       first,
       tensor: cast.tensor,
@@ -133,10 +141,16 @@ export function lowerQuantize(
     },
     grid: foldGrid(Math.ceil(items / (WORKGROUP * ITEMS))),
   };
-  return blocks === undefined ? [casts] : [blockScales(x.type, cast, { x, amax, scales, blocks }, alone), casts];
+  return blocks === undefined ? [casts] : [blockScales(x.type, cast, { x, amax, scales, blocks }, maxima, alone), casts];
 }
 
-function blockScales(type: Type, cast: CastAttrs, bind: Dispatch['bind'], alone: boolean): Dispatch {
+function blockScales(
+  type: Type,
+  cast: CastAttrs,
+  bind: Dispatch['bind'],
+  maxima: ReturnType<typeof maximaOf>,
+  alone: boolean,
+): Dispatch {
   const element = formatNamed(cast.format);
   const { blockScale, blockRows, blockColumns } = cast;
   const size = blockRows * blockColumns;
@@ -145,14 +159,13 @@ function blockScales(type: Type, cast: CastAttrs, bind: Dispatch['bind'], alone:
   const TEAM = alone ? 1 : Math.min(64, powerOfTwo(Math.ceil(size / 4)));
   const WORKGROUP = alone ? 16 : FLAT_WORKGROUP;
   const words = blockScale === 'f32' ? count : Math.ceil(count / 4);
-  const amax = bind['amax'];
   return {
     kernel: 'numerics/block-scales-forward',
     bind,
     sizes: {
       blocks: count,
       columns: lastOf(type),
-      partials: amax === undefined ? 0 : wordsOf(amax.type),
+      ...maxima,
       top: bitsOf(FORMATS.e4m3.maxValue * element.maxValue),
     },
     overrides: {

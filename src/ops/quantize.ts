@@ -10,6 +10,7 @@ import { encode } from '../numerics/cast.ts';
 import type { Rounding } from '../numerics/cast.ts';
 import { formatNamed } from '../numerics/format.ts';
 import type { Format } from '../numerics/format.ts';
+import type { AmaxAt } from './amax.ts';
 import { lastOf, rowsOf } from './launch.ts';
 import { addOp, flagAttr, inputAt, numberAttr, outputAt, plainVariant, requireShape, textAttr } from './op.ts';
 import type { Dispatch, Op, Unshaped } from './op.ts';
@@ -44,6 +45,8 @@ export interface CastAttrs {
 export interface CastSources {
   /** u32[P], as `amax` or what makes x gives it: the largest counts. Scaling `current`: of all elements; `block` with scales of E4M3: of the finite ones. */
   readonly amax?: Value;
+  /** Which of the amax are those of x, where it has those of other tensors too: the first, and how many. All when left out. */
+  readonly amaxAt?: AmaxAt;
   /** f32[1], scaling `delayed`: x * scale is cast. Above 0 and finite, and so is its reciprocal. */
   readonly scale?: Value;
   /** u32[2], stochastic rounding: seed and counter. */
@@ -72,11 +75,11 @@ export function quantize(
   g: Graph,
   x: Value,
   cast: CastAttrs & { readonly values: boolean; readonly first?: number },
-  { amax, scale, draw }: CastSources,
+  { amax, amaxAt, scale, draw }: CastSources,
   name?: string,
 ): Quantized {
   const inputs = [x, amax, scale, draw].filter((value) => value !== undefined);
-  const [codes, ...others] = addOp(g, 'quantize', quantizeOps.quantize, inputs, { first: 0, ...cast }, name);
+  const [codes, ...others] = addOp(g, 'quantize', quantizeOps.quantize, inputs, { first: 0, ...cast, ...(amaxAt === undefined ? {} : { amaxAt }) }, name);
   if (codes === undefined) throw new GraphError({ where: 'quantize', rule: 'the node lacks an output' });
   const scales = cast.scaling === 'none' ? undefined : others.shift();
   const [values] = others;
@@ -111,9 +114,9 @@ export const quantizeOps: Record<'quantize' | 'dequantize', Op> = {
       checkCast(node, cast, x);
       const begin = numberAttr(node, 'first');
       requireShape(node, Number.isSafeInteger(begin) && begin >= 0 && begin % 4 === 0, `draws do not begin at ${begin}`);
-      const { amax, scale, draw, count } = sourcesOf(node, cast);
+      const { scale, draw, count } = sourcesOf(node, cast);
       requireShape(node, node.inputs.length === count, `scaling ${cast.scaling}, rounding ${cast.rounding}: ${count} inputs`);
-      requireShape(node, amax === undefined || isAmax(amax), 'the amax is not u32[P]');
+      requireAmax(node, sourcesOf(node, cast));
       requireShape(node, scale === undefined || fits(scale, f32(1)), 'the scale is f32[1]');
       requireShape(node, draw === undefined || fits(draw, u32(2)), 'the draw is u32[2]');
       const scales = scalesType(x, cast);
@@ -195,8 +198,12 @@ function fits({ type }: Value, wanted: Type): boolean {
   return type.dtype === wanted.dtype && sameShape(type.shape, wanted.shape);
 }
 
-function isAmax({ type: { dtype, shape } }: Value): boolean {
-  return dtype === 'u32' && shape.length === 1;
+function requireAmax(node: Unshaped, { amax, amaxAt: [first, count] = [0, 1] }: CastSources): void {
+  if (amax === undefined) return;
+  const { dtype, shape } = amax.type;
+  requireShape(node, dtype === 'u32' && shape.length === 1, 'the amax is not u32[P]');
+  const isInside = Number.isInteger(first) && first >= 0 && count > 0 && first + count <= sizeOf(shape);
+  requireShape(node, isInside, `the amax has no words ${first} to ${first + count}`);
 }
 
 /** The cast that attributes describe. @throws ShapeError where one is missing or unknown. */
@@ -276,7 +283,14 @@ function sourcesOf(node: Unshaped, { scaling, blockScale, rounding }: CastAttrs)
   return {
     count: 1 + wants.filter(Boolean).length,
     ...(amax === undefined ? {} : { amax }),
+    ...amaxAtOf(node),
     ...(scale === undefined ? {} : { scale }),
     ...(draw === undefined ? {} : { draw }),
   };
+}
+
+function amaxAtOf({ attrs: { amaxAt } }: Unshaped): Pick<CastSources, 'amaxAt'> {
+  if (typeof amaxAt !== 'object') return {};
+  const [first = 0, count = 0] = amaxAt;
+  return { amaxAt: [first, count] };
 }

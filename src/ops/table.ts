@@ -1,5 +1,6 @@
 import { GraphError } from '../base/errors.ts';
 import type { OpRules } from '../graph/check.ts';
+import { amaxTensorsOps } from './amax-tensors.ts';
 import { amaxOps } from './amax.ts';
 import { attentionOps } from './attention.ts';
 import { crossEntropyOps } from './cross-entropy.ts';
@@ -49,6 +50,7 @@ export const OPS = {
   ...roundStateOps,
   ...samplingOps,
   ...amaxOps,
+  ...amaxTensorsOps,
   ...producerOps,
   ...quantizeOps,
   ...tensorStatsOps,

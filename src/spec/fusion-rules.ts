@@ -18,7 +18,6 @@ export const FUSION_RULES = [
   ['attention-qk', 'Norms and turns queries and keys inside attention, forward and backward, instead of storing them.'],
   ['cross-entropy', 'Computes softmax, z-loss, loss and the gradient of the logits in one pass over the logits.'],
   ['head-loss', 'Computes head, loss and their gradients in chunks of rows, so that the logits are never all stored.'],
-  ['amax-producer', 'Finds the amax of a tensor that is cast while the tensor is made, instead of reading it once more.'],
   ['cast-store', 'Writes the values that a cast gives beside their codes, instead of decoding the codes again.'],
   ['cast-producer', 'Casts a tensor as it is made, where the cast needs no scale, instead of reading it once more.'],
   ['matmul-decode', 'Decodes operands that are kept as codes while the matmul loads them.'],
@@ -26,6 +25,8 @@ export const FUSION_RULES = [
     'matmul-cast',
     'Casts the result of a matmul as it writes it, where the cast needs no scale, instead of reading it once more.',
   ],
+  ['amax-producer', 'Finds the amax of a tensor that is cast while the tensor is made, instead of reading it once more.'],
+  ['amax-weights', 'Finds the amaxes of all weights that are cast in one dispatch, instead of one each.'],
   ['gradient-accumulation', 'Adds gradients of weights to the sum over micro-batches inside the matmuls that give them.'],
   ['optimizer-pass', 'Clips, decays, steps and rounds each parameter in one pass over all of them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];

@@ -41,7 +41,7 @@ describe('fusion rules', () => {
     // A bias of its own stands between a matmul and what else could be fused with it.
     const options = {
       bias: name === 'matmul-bias' || name === 'bias-gradient',
-      cast: ['amax-producer', 'cast-producer', 'cast-store', 'matmul-decode', 'matmul-cast'].includes(name),
+      cast: ['amax-producer', 'amax-weights', 'cast-producer', 'cast-store', 'matmul-decode', 'matmul-cast'].includes(name),
       scaled: name !== 'cast-producer' && name !== 'matmul-cast',
       // Head and loss in one leave no loss of its own, but where a cap stands between them.
       cap: name === 'cross-entropy',

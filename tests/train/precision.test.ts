@@ -93,7 +93,7 @@ describe.each([...KEPT])('a run in %s', (_, spec) => {
   });
 
   it('promise 4: gives the same bits with its casts on their own', async () => {
-    const rules = ['cast-store', 'matmul-decode', 'amax-producer', 'cast-producer', 'matmul-cast'];
+    const rules = ['cast-store', 'matmul-decode', 'amax-producer', 'amax-weights', 'cast-producer', 'matmul-cast'];
     const fusion = Object.fromEntries(rules.map((rule) => [rule, false]));
     expect(await runAlone({ ...spec, fusion }, 3)).toEqual(await once());
   });

@@ -3,6 +3,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { rewrite } from '../rewrite.ts';
 import type { Rule } from '../rewrite.ts';
 import { gradientAccumulation } from './accumulate.ts';
+import { amaxWeights } from './amax-weights.ts';
 import { attentionQk } from './attention-qk.ts';
 import { fusedAttention } from './attention.ts';
 import { amaxProducer, castMatmul, castProducer, castStore, matmulDecode } from './cast.ts';
@@ -32,6 +33,7 @@ export const FUSION_RULES: readonly Rule[] = [
   matmulDecode,
   castMatmul,
   amaxProducer,
+  amaxWeights,
   gradientAccumulation,
   optimizerPass,
 ];
