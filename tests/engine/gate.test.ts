@@ -3,9 +3,10 @@ import { fastPaths, planProgram, tryPath } from '../../src/engine/index.ts';
 import type { Verdict } from '../../src/engine/index.ts';
 import { Graph } from '../../src/graph/index.ts';
 import { f32, u32 } from '../../src/graph/types.ts';
-import type { Node, Value } from '../../src/graph/types.ts';
+import type { Attrs, Node, Value } from '../../src/graph/types.ts';
 import { amax } from '../../src/ops/amax.ts';
 import { delayedScale } from '../../src/ops/delayed-scale.ts';
+import { HYPER_SIZE } from '../../src/ops/hyper.ts';
 import type { Dispatch, Op } from '../../src/ops/op.ts';
 import { dequantize, quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs, CastSources } from '../../src/ops/quantize.ts';
@@ -58,6 +59,24 @@ async function verdictOf(node: Node, change: (dispatch: Dispatch) => Dispatch): 
   } finally {
     Object.assign(op, { variants });
   }
+}
+
+/** A node of `op` that tells its amax. */
+function toldOf(op: string): Node {
+  const g = new Graph();
+  const input = (...shape: number[]): Value => g.input(`x${g.nodes.length}`, f32(...shape), 'micro');
+  const attention = { heads: 2, kvHeads: 1, headSize: 8, scale: 0.5, qkNorm: false, eps: 0, base: 0 };
+  const epilogue = { bias: true, residual: false, activation: 'gelu', slope: 'none', columnSums: false };
+  const matmul = { transposeA: false, transposeB: false, batched: false, alpha: 1, ...epilogue };
+  const [inputs, attrs] = ((): readonly [readonly Value[], Attrs] => {
+    if (op === 'matmul') return [[input(40, 12), input(12, 36), input(36)], matmul];
+    if (op === 'attention') return [[input(2, 70, 32)], attention];
+    if (op === 'attention_backward') return [[input(2, 70, 16), input(2, 70, 32), input(2, 70, 16), input(2, 2, 70)], attention];
+    return [[input(30, 36), g.input('targets', u32(30), 'micro'), input(HYPER_SIZE)], { scale: 0.5 }];
+  })();
+  const [made] = withAmax(g, { op, inputs, attrs, name: '' }, 'all');
+  if (made === undefined) throw new RangeError(`${op} makes nothing`);
+  return made.node;
 }
 
 /** Nodes that round a state, and set the scales of two tensors. */
@@ -174,6 +193,23 @@ describe('the check of fast paths of casts', () => {
     const towardZero = (dispatch: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...dispatch.overrides, ROUNDING: 1 } });
     expect(await verdictOf(cast, towardZero)).toMatchObject({ ok: false });
   });
+
+  it.each(['matmul', 'attention', 'attention_backward', 'cross_entropy_fused'])(
+    'promise 4: passes the amax that %s tells, whatever its parts, and fails one that leaves out what counts',
+    { timeout: 60_000 },
+    async (op) => {
+      const node = toldOf(op);
+      const gpu = await testGpu();
+      for (const { name, supports } of opOf('with_amax').variants) {
+        if (supports(node, gpu.caps)) expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
+      }
+      expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
+      const finite = ({ overrides, ...dispatch }: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...overrides, FINITE: true } });
+      const counts = (dispatch: Dispatch): Dispatch => (dispatch.bind['more'] === undefined ? dispatch : finite(dispatch));
+      const behind = (dispatch: Dispatch): Dispatch => (dispatch.kernel === 'numerics/amax-forward' ? finite(dispatch) : counts(dispatch));
+      expect(await verdictOf(node, behind)).toMatchObject({ ok: false });
+    },
+  );
 
   it('promise 4: passes the variants that casts have', async () => {
     const { amax: maxima, quantize: tensorwise } = casts({});

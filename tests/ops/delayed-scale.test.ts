@@ -5,6 +5,7 @@ import { f32, packOf, u32 } from '../../src/graph/types.ts';
 import { amax } from '../../src/ops/amax.ts';
 import { delayedScale, delayedScaleOps, recordAmax } from '../../src/ops/delayed-scale.ts';
 import type { DelayedScaleAttrs } from '../../src/ops/delayed-scale.ts';
+import { addOp } from '../../src/ops/op.ts';
 import { referenceOf } from '../reference/ops.ts';
 import { noise, tensor } from '../reference/tensor.ts';
 import type { Tensor } from '../reference/tensor.ts';
@@ -48,17 +49,34 @@ function cycle(size: number, shift: number): Float64Array {
 
 const sizeOf = (named: Named): number => named.reduce((sum, { shape: [size = 0] }) => sum + size, 0);
 
+/** Three numbers a tensor: a part, the first word of it, and the words. The third part has those of four tensors. */
+const SHARED = [[2, 0, 9], [2, 9, 1], [2, 10, 50], [1, 0, 2], [2, 60, 4], [5, 1, 3]].flat();
+
 describe('record_amax', () => {
+  it('refuses amaxes that are not there', () => {
+    const g = new Graph();
+    const inputs = [g.state('amaxes', AMAXES, 'u32').pack, g.state('history', RINGS).pack, g.input('draw', u32(2), 'micro')];
+    const record = (amaxAt: readonly number[]): unknown =>
+      addOp(g, 'record_amax', delayedScaleOps.record_amax, inputs, { microBatches: 1, amaxAt });
+    expect(() => record(SHARED)).not.toThrow();
+    expect(() => record(SHARED.slice(1))).toThrow('attribute amaxAt is not three numbers a tensor');
+    expect(() => record([2, 60, 5, ...SHARED.slice(3)])).toThrow('part 2 has no words 60 to 65');
+    expect(() => record(SHARED.slice(3))).toThrow('the history has not one part a tensor');
+  });
+
   it.each([
-    [1, [0, 5, 0x80000003]],
-    [3, [0, 4, 17]],
-  ])(
-    'promise 3: is its reference in every bit with %i micro-batches a step, each lane as it is alone',
-    async (microBatches, counters) => {
+    [1, [0, 5, 0x80000003], 'a part each'],
+    [3, [0, 4, 17], 'a part each'],
+    [3, [0, 4, 17], 'parts shared'],
+  ] as const)(
+    'promise 3: is its reference in every bit and variant with %i micro-batches a step, each lane as it is alone: %s %s',
+    async (microBatches, counters, parts) => {
+      const attrs = { microBatches, ...(parts === 'parts shared' ? { amaxAt: SHARED } : {}) };
       const g = new Graph();
       const amaxes = g.state('amaxes', AMAXES, 'u32').pack;
       const history = g.state('history', RINGS).pack;
-      recordAmax(g, { amaxes, history, draw: g.input('draw', u32(2), 'micro') }, { microBatches });
+      const inputsOf = [amaxes, history, g.input('draw', u32(2), 'micro')];
+      addOp(g, 'record_amax', delayedScaleOps.record_amax, inputsOf, attrs);
       const lanes = counters.map((counter, lane) => ({
         draw: Float64Array.of(9, counter),
         amaxes: Float64Array.from(bitsOf(cycle(sizeOf(AMAXES), lane))),
@@ -68,15 +86,19 @@ describe('record_amax', () => {
         inputs: { draw: lane.draw },
         states: { amaxes: byPart(AMAXES, lane.amaxes), history: byPart(RINGS, lane.history) },
       }));
-      const results = await runGraph(g, feeds);
-      for (const [i, lane] of lanes.entries()) {
-        const inputs = [packed(AMAXES, lane.amaxes), packed(RINGS, lane.history), tensor([2], lane.draw)];
-        const [want] = referenceOf('record_amax')(inputs, { microBatches });
-        const got = joined(RINGS, results[i]?.states['history']);
-        expect(got).toEqual(bitsOf(want?.data ?? []));
-        expect(got).not.toEqual(bitsOf(lane.history));
-        const [lone] = await runGraph(g, feeds.slice(i, i + 1));
-        expect(joined(RINGS, lone?.states['history'])).toEqual(got);
+      const { caps } = await testGpu();
+      for (const { name } of delayedScaleOps.record_amax.variants) {
+        const variant = { variants: { record_amax: name }, caps: { ...caps, software: name === 'narrow' } };
+        const results = await runGraph(g, feeds, variant);
+        for (const [i, lane] of lanes.entries()) {
+          const inputs = [packed(AMAXES, lane.amaxes), packed(RINGS, lane.history), tensor([2], lane.draw)];
+          const [want] = referenceOf('record_amax')(inputs, attrs);
+          const got = joined(RINGS, results[i]?.states['history']);
+          expect(got, name).toEqual(bitsOf(want?.data ?? []));
+          expect(got).not.toEqual(bitsOf(lane.history));
+          const [lone] = await runGraph(g, feeds.slice(i, i + 1), variant);
+          expect(joined(RINGS, lone?.states['history']), name).toEqual(got);
+        }
       }
     },
   );

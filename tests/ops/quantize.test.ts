@@ -328,9 +328,10 @@ describe('ops of casts', () => {
     const x = g.input('x', f32(3, 3000), 'micro');
     expect(() => quantize(g, x, { ...PLAIN, format: 'e0m7', values: true }, {})).toThrow(SpecError);
     const other = amax(g, g.input('y', f32(3), 'micro'), { of: 'all' });
-    expect(() => quantize(g, x, { ...PLAIN, scaling: 'current', values: true }, { amax: other })).toThrow(
-      'the amax is not that of x',
-    );
+    const scaled = (sources: CastSources): unknown => quantize(g, x, { ...PLAIN, scaling: 'current', values: true }, sources);
+    expect(() => scaled({ amax: x })).toThrow('the amax is not u32[P]');
+    expect(() => scaled({ amax: other, amaxAt: [0, 2] })).toThrow('the amax has no words 0 to 2');
+    expect(() => scaled({ amax: other, amaxAt: [0, 1] })).not.toThrow();
     expect(() => dequantize(g, other, undefined, PLAIN)).toThrow('the codes are not those of e4m3');
     expect(() => amax(g, x, { of: 'causal' })).toThrow('causal elements are those of squares');
   });

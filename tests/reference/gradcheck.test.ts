@@ -66,11 +66,20 @@ describe('every fused op', () => {
     for (const { inputs, attrs } of cases) {
       it(`promise 3: ${name} has a reference equal to its plain ops: ${label({ inputs, attrs })}`, () => {
         const g = new Graph();
-        const values = inputs.map(({ type }, i) => g.input(`x${i}`, type, 'micro'));
+        // A pack is a state.
+        const values = inputs.map(({ type }, i) =>
+          type.parts === undefined
+            ? g.input(`x${i}`, type, 'micro')
+            : g.state(
+                `x${i}`,
+                type.parts.map((shape, j) => ({ name: `part${j}`, shape })),
+              ).pack,
+        );
         const outputs = plain(g, values, attrs);
-        const found = evaluateGraph(g, { micro: [new Map(inputs.map(({ data }, i) => [`x${i}`, data]))] }).values;
+        const data = new Map(inputs.map((operand, i) => [`x${i}`, operand.data]));
+        const found = evaluateGraph(g, { micro: [data], states: data }).values;
         const wanted = referenceOf(name)(
-          inputs.map(({ type, data }) => ({ shape: type.shape, data })),
+          inputs.map(({ type: { shape, parts }, data: own }) => ({ shape, data: own, ...(parts === undefined ? {} : { parts }) })),
           attrs,
         );
         for (const [i, output] of outputs.entries()) {

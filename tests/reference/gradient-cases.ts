@@ -1,4 +1,4 @@
-import { f32, u32 } from '../../src/graph/types.ts';
+import { f32, packOf, u32 } from '../../src/graph/types.ts';
 import type { Attrs } from '../../src/graph/types.ts';
 import { HYPER, HYPER_SIZE } from '../../src/ops/hyper.ts';
 import { sizeOf } from '../../src/base/shape.ts';
@@ -198,6 +198,24 @@ export const fusedCases: Readonly<Record<string, readonly Pick<GradientCase, 'in
     { inputs: [real([3, 5], 'dy'), real([3, 5], 'x')], attrs: { op: 'activation_backward', amax: 'all', kind: 'relu2', cap: 0 } },
     { inputs: [real([3, 10], 'x')], attrs: { op: 'swiglu', amax: 'all' } },
     { inputs: [real([3, 5], 'dy'), real([3, 10], 'x')], attrs: { op: 'swiglu_backward', amax: 'finite' } },
+    {
+      inputs: [real([3, 5], 'a'), real([5, 8], 'b'), real([8], 'bias')],
+      attrs: { ...product({ bias: true, activation: 'gelu' }), op: 'matmul', amax: 'all' },
+    },
+    {
+      inputs: [real([1, 5, 12], 'qkv')],
+      attrs: { heads: 1, kvHeads: 1, headSize: 4, scale: 0.5, ...bare, op: 'attention', amax: 'all' },
+    },
+    {
+      inputs: [real([2, 3, 6], 'logits'), text.tokens, hyperOperand(0.1)],
+      attrs: { scale: 1 / 6, op: 'cross_entropy_fused', amax: 'finite' },
+    },
+  ],
+  amax_tensors: [
+    {
+      inputs: [{ type: packOf([[3, 5], [7], [2, 2]]), data: noise(26, 'pack') }],
+      attrs: { of: 'all', tensors: [2, 0] },
+    },
   ],
   with_cast: [
     {

@@ -1,7 +1,7 @@
 import { amaxPlaces, amaxTensors } from '../../ops/amax-tensors.ts';
 import type { AmaxAt } from '../../ops/amax.ts';
 import { addOp } from '../../ops/op.ts';
-import { opOf, updatesOf } from '../../ops/table.ts';
+import { opOf } from '../../ops/table.ts';
 import { at } from '../../base/shape.ts';
 import { first } from '../../graph/graph.ts';
 import type { Node, Value } from '../../graph/types.ts';
@@ -40,14 +40,8 @@ function amaxesOf(
     const nodes = readers(tensor).filter(({ op, attrs, phase }) => op === 'amax' && attrs['of'] === of && phase === state.phase);
     return nodes.length === 0 ? [] : [{ tensor, amaxes: nodes.map(({ outputs }) => first(outputs)) }];
   });
-  return found.length < 2 || changes(state, readers) ? [] : found;
-}
-
-/** Whether a state changes in the phase that it is first there in: its amaxes are not those of what it was. */
-function changes(state: Node, readers: Rewriting['readers']): boolean {
-  return state.outputs.some((value) =>
-    readers(value).some(({ op, inputs, phase }) => phase === state.phase && updatesOf(op).some((i) => inputs[i] === value)),
-  );
+  // Nothing reads a state that has changed, so the amaxes may be found as soon as it is there.
+  return found.length < 2 ? [] : found;
 }
 
 function findTogether(state: Node, rewriting: Rewriting): boolean {

@@ -1,15 +1,21 @@
 import type { Attrs } from '../../../src/graph/types.ts';
 import { textOf } from '../tensor.ts';
 import type { Reference, Tensor } from '../tensor.ts';
+import { attentionReferences } from './attention.ts';
 import { elementwiseReferences } from './elementwise.ts';
+import { lossReferences } from './loss.ts';
+import { matmulReferences } from './matmul.ts';
 import { normReferences } from './norm.ts';
 import { quantizeReferences } from './quantize.ts';
 
 const makers: ReadonlyMap<string, Reference> = new Map<string, Reference>(
-  Object.entries({ ...elementwiseReferences, ...normReferences }),
+  Object.entries({ ...elementwiseReferences, ...normReferences, ...attentionReferences, ...lossReferences, ...matmulReferences }),
 );
 
-/** What `op` gives, and which of it is the result: the first, but of `residual_norm`, which gives the sum first. */
+/** Results that are not the first thing that is given. */
+const RESULTS: Readonly<Record<string, number>> = { residual_norm: 1, cross_entropy_fused: 3 };
+
+/** What `op` gives, and which of it is the result. */
 function made(
   op: string,
   inputs: Parameters<Reference>[0],
@@ -17,7 +23,7 @@ function made(
 ): { outputs: readonly Tensor[]; at: number; result: Tensor } {
   const maker = makers.get(op);
   const outputs = maker?.(inputs, attrs) ?? [];
-  const at = op === 'residual_norm' ? 1 : 0;
+  const at = RESULTS[op] ?? 0;
   const result = outputs[at];
   if (result === undefined) throw new RangeError(`${op} has no reference`);
   return { outputs, at, result };

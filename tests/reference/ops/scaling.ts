@@ -1,8 +1,9 @@
 import { sizeOf } from '../../../src/base/shape.ts';
 import { amaxOf, bitsOf, castWords, currentScale, delayedStep, floatOf, formatNamed } from '../../../src/numerics/index.ts';
 import type { DelayedOptions, Rounding } from '../../../src/numerics/index.ts';
-import { el, flagOf, input, numberOf, textOf } from '../tensor.ts';
+import { el, flagOf, input, numberOf, tensor, textOf } from '../tensor.ts';
 import type { Reference, Tensor } from '../tensor.ts';
+import { quantizeReferences } from './quantize.ts';
 
 /** The tensors of a pack, as copies. */
 function partsOf({ parts, shape, data }: Tensor): Float64Array[] {
@@ -22,6 +23,7 @@ function stepOf(draw: Tensor, microBatches: number): { readonly step: number; re
 
 /** history[t][step mod length] = the largest of the amaxes (bits of f32) of tensor t over the micro-batches of the step. */
 const recordAmax: Reference = (inputs, attrs) => {
+  const { amaxAt } = attrs;
   const [amaxes, history] = [input(inputs, 0), input(inputs, 1)];
   const { step, isFirst } = stepOf(input(inputs, 2), numberOf(attrs, 'microBatches'));
   const partials = partsOf(amaxes);
@@ -29,9 +31,24 @@ const recordAmax: Reference = (inputs, attrs) => {
   for (const [t, ring] of rings.entries()) {
     const at = step % ring.length;
     const before = isFirst ? 0 : bitsOf(el(ring, at));
-    ring[at] = floatOf(Math.max(before, ...(partials[t] ?? [])));
+    const place = typeof amaxAt === 'object' ? amaxAt.slice(3 * t, 3 * t + 3) : [t, 0, Infinity];
+    const [part = 0, first = 0, count = 0] = place;
+    ring[at] = floatOf(Math.max(before, ...(partials[part] ?? []).slice(first, first + count)));
   }
   return [packOf(history, rings)];
+};
+
+/** What `amax` gives of each of the tensors of a pack that are asked for, one after another. */
+const amaxTensors: Reference = (inputs, attrs) => {
+  const pack = input(inputs, 0);
+  const { tensors = [] } = attrs;
+  const shapes = pack.parts ?? [pack.shape];
+  const parts = partsOf(pack);
+  const maxima = (typeof tensors === 'object' ? tensors : []).flatMap((place) => {
+    const [one] = quantizeReferences.amax([tensor(shapes[place] ?? [], parts[place])], { of: textOf(attrs, 'of') });
+    return [...(one?.data ?? [])];
+  });
+  return [tensor([maxima.length], maxima)];
 };
 
 /** scales[t] after the step: `delayedStep` of the amaxes from the newest to the oldest. */
@@ -78,6 +95,7 @@ const roundState: Reference = (inputs, attrs) => {
 };
 
 export const scalingReferences = {
+  amax_tensors: amaxTensors,
   record_amax: recordAmax,
   delayed_scale: delayedScale,
   round_state: roundState,
