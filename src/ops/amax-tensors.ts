@@ -42,7 +42,13 @@ export const amaxTensorsOps: Record<'amax_tensors', Op> = {
     exact: true,
     plain(g, [pack], attrs) {
       const tensors = pack?.node.outputs.slice(1) ?? [];
-      const node: Unshaped = { id: g.nodes.length, op: 'amax_tensors', name: 'plain', inputs: pack === undefined ? [] : [pack], attrs };
+      const node: Unshaped = {
+        id: g.nodes.length,
+        op: 'amax_tensors',
+        name: 'plain',
+        inputs: pack === undefined ? [] : [pack],
+        attrs,
+      };
       const of = textAttr(node, 'of') === 'finite' ? 'finite' : 'all';
       const each = chosen(node).flatMap(({ place }) => tensors[place] ?? []);
       const maxima = each.map((tensor) => amax(g, tensor, { of }));

@@ -103,7 +103,11 @@ function amaxPlacesOf(node: Unshaped): readonly (readonly [part: number, first: 
   requireShape(node, typeof amaxAt === 'object' && amaxAt.length % 3 === 0, 'attribute amaxAt is not three numbers a tensor');
   return Array.from({ length: amaxAt.length / 3 }, (_, t) => {
     const [part = 0, first = 0, count = 0] = amaxAt.slice(3 * t, 3 * t + 3);
-    requireShape(node, count > 0 && first + count <= (parts[part] ?? 0), `part ${part} has no words ${first} to ${first + count}`);
+    requireShape(
+      node,
+      count > 0 && first + count <= (parts[part] ?? 0),
+      `part ${part} has no words ${first} to ${first + count}`,
+    );
     return [part, first, count];
   });
 }

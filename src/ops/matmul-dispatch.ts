@@ -63,7 +63,19 @@ export function sizesOf(view: Loaded): Dispatch['sizes'] {
   const [aLane, bLane] = [sizeOf(a.type.shape), sizeOf(b.type.shape)];
   const lanes = { a_lane: aLane, a_batch: aLane / batch, b_lane: bLane, b_batch: bLane / batch, y_lane: yLane(view) };
   const rows = { a_row: row.a, b_row: row.b, y_row: row.y };
-  return { m: M, n: N, k: K, batch, ...lanes, ...rows, a_first: from.a, b_first: from.b, y_first: from.y, alpha, parts: told === undefined ? 0 : sizeOf(told.more.type.shape) };
+  return {
+    m: M,
+    n: N,
+    k: K,
+    batch,
+    ...lanes,
+    ...rows,
+    a_first: from.a,
+    b_first: from.b,
+    y_first: from.y,
+    alpha,
+    parts: told === undefined ? 0 : sizeOf(told.more.type.shape),
+  };
 }
 
 /** Elements of a lane that a product reads or writes of each matrix: what holds it may have more. */

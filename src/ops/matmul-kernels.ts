@@ -70,7 +70,9 @@ function lowerAll(views: readonly Loaded[], wayOf: (view: Loaded) => Way, caps: 
   const lower = (view: Loaded): readonly Dispatch[] => wayOf(view).lower(view, caps);
   const late = views.find((view) => view.cast !== undefined && wayOf(view).casts?.(view, caps) !== true);
   if (late?.cast === undefined) {
-    const untold = views.find((view) => view.told !== undefined && (views.length > 1 || wayOf(view).tells?.(view, caps) !== true));
+    const untold = views.find(
+      (view) => view.told !== undefined && (views.length > 1 || wayOf(view).tells?.(view, caps) !== true),
+    );
     if (untold?.told === undefined) return views.flatMap(lower);
     return [...views.flatMap((view) => lower({ ...view, told: undefined })), lowerTold(untold.told, untold.y, caps.software)];
   }

@@ -34,7 +34,10 @@ const SPLIT_FROM = 1024;
 const SPLIT_PART = 256;
 const MOST_SPLITS = 16;
 
-function groups({ M, N, batch }: Pick<Shaped, 'M' | 'N' | 'batch'>, { rows, cols, x, y }: Tile): readonly [number, number, number] {
+function groups(
+  { M, N, batch }: Pick<Shaped, 'M' | 'N' | 'batch'>,
+  { rows, cols, x, y }: Tile,
+): readonly [number, number, number] {
   return [Math.ceil(N / (cols * x)), Math.ceil(M / (rows * y)), batch];
 }
 

@@ -79,7 +79,14 @@ export function quantize(
   name?: string,
 ): Quantized {
   const inputs = [x, amax, scale, draw].filter((value) => value !== undefined);
-  const [codes, ...others] = addOp(g, 'quantize', quantizeOps.quantize, inputs, { first: 0, ...cast, ...(amaxAt === undefined ? {} : { amaxAt }) }, name);
+  const [codes, ...others] = addOp(
+    g,
+    'quantize',
+    quantizeOps.quantize,
+    inputs,
+    { first: 0, ...cast, ...(amaxAt === undefined ? {} : { amaxAt }) },
+    name,
+  );
   if (codes === undefined) throw new GraphError({ where: 'quantize', rule: 'the node lacks an output' });
   const scales = cast.scaling === 'none' ? undefined : others.shift();
   const [values] = others;

@@ -201,12 +201,17 @@ describe('the check of fast paths of casts', () => {
       const node = toldOf(op);
       const gpu = await testGpu();
       for (const { name, supports } of opOf('with_amax').variants) {
-        if (supports(node, gpu.caps)) expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
+        if (supports(node, gpu.caps))
+          expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
       }
       expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
-      const finite = ({ overrides, ...dispatch }: Dispatch): Dispatch => ({ ...dispatch, overrides: { ...overrides, FINITE: true } });
+      const finite = ({ overrides, ...dispatch }: Dispatch): Dispatch => ({
+        ...dispatch,
+        overrides: { ...overrides, FINITE: true },
+      });
       const counts = (dispatch: Dispatch): Dispatch => (dispatch.bind['more'] === undefined ? dispatch : finite(dispatch));
-      const behind = (dispatch: Dispatch): Dispatch => (dispatch.kernel === 'numerics/amax-forward' ? finite(dispatch) : counts(dispatch));
+      const behind = (dispatch: Dispatch): Dispatch =>
+        dispatch.kernel === 'numerics/amax-forward' ? finite(dispatch) : counts(dispatch);
       expect(await verdictOf(node, behind)).toMatchObject({ ok: false });
     },
   );

@@ -39,23 +39,26 @@ describe('amax_tensors', () => {
     ['all', [0, 1, 2, 3, 4]],
     ['finite', [4, 1, 2]],
     ['all', [3]],
-  ] as const)('promise 3: of %s is its reference in every bit and variant, each lane as it is alone: tensors %j', async (of, tensors) => {
-    const g = new Graph();
-    g.output('y', amaxTensors(g, g.state('x', NAMED).pack, { of, tensors }), 'micro');
-    const feeds = [0, 1, 2].map((lane): LaneFeeds => ({ states: { x: laneOf(lane) } }));
-    const { caps } = await testGpu();
-    for (const { name } of amaxTensorsOps.amax_tensors.variants) {
-      const options = { variants: { amax_tensors: name }, caps: { ...caps, software: name === 'narrow' } };
-      const results = await runGraph(g, feeds, options);
-      for (const lane of feeds.keys()) {
-        const values = Object.values(laneOf(lane)).flatMap((part) => [...Float32Array.from(part)]);
-        const [want] = referenceOf('amax_tensors')([{ ...tensor([values.length], values), parts: SHAPES }], { of, tensors });
-        expect(words(results[lane]?.outputs['y']), `${name}, lane ${lane}`).toEqual([...(want?.data ?? [])]);
-        const [lone] = await runGraph(g, feeds.slice(lane, lane + 1), options);
-        expect(lone?.outputs, `${name}: promise 2`).toEqual(results[lane]?.outputs);
+  ] as const)(
+    'promise 3: of %s is its reference in every bit and variant, each lane as it is alone: tensors %j',
+    async (of, tensors) => {
+      const g = new Graph();
+      g.output('y', amaxTensors(g, g.state('x', NAMED).pack, { of, tensors }), 'micro');
+      const feeds = [0, 1, 2].map((lane): LaneFeeds => ({ states: { x: laneOf(lane) } }));
+      const { caps } = await testGpu();
+      for (const { name } of amaxTensorsOps.amax_tensors.variants) {
+        const options = { variants: { amax_tensors: name }, caps: { ...caps, software: name === 'narrow' } };
+        const results = await runGraph(g, feeds, options);
+        for (const lane of feeds.keys()) {
+          const values = Object.values(laneOf(lane)).flatMap((part) => [...Float32Array.from(part)]);
+          const [want] = referenceOf('amax_tensors')([{ ...tensor([values.length], values), parts: SHAPES }], { of, tensors });
+          expect(words(results[lane]?.outputs['y']), `${name}, lane ${lane}`).toEqual([...(want?.data ?? [])]);
+          const [lone] = await runGraph(g, feeds.slice(lane, lane + 1), options);
+          expect(lone?.outputs, `${name}: promise 2`).toEqual(results[lane]?.outputs);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('refuses a tensor that there is not, and an amax that there is not', () => {
     const g = new Graph();
@@ -76,11 +79,15 @@ describe('amax_tensors', () => {
     const { variants } = op;
     const found = async (change: (dispatch: Dispatch) => Dispatch): Promise<readonly boolean[]> => {
       Object.assign(op, {
-        variants: variants.map((own) => ({ ...own, lower: (...of: Parameters<typeof own.lower>) => own.lower(...of).map(change) })),
+        variants: variants.map((own) => ({
+          ...own,
+          lower: (...of: Parameters<typeof own.lower>) => own.lower(...of).map(change),
+        })),
       });
       const tried: boolean[] = [];
       try {
-        for (const { name } of variants) tried.push((await tryPath(await testGpu(), { node: made, variant: name, key: name })).ok);
+        for (const { name } of variants)
+          tried.push((await tryPath(await testGpu(), { node: made, variant: name, key: name })).ok);
       } finally {
         Object.assign(op, { variants });
       }

@@ -50,7 +50,14 @@ function cycle(size: number, shift: number): Float64Array {
 const sizeOf = (named: Named): number => named.reduce((sum, { shape: [size = 0] }) => sum + size, 0);
 
 /** Three numbers a tensor: a part, the first word of it, and the words. The third part has those of four tensors. */
-const SHARED = [[2, 0, 9], [2, 9, 1], [2, 10, 50], [1, 0, 2], [2, 60, 4], [5, 1, 3]].flat();
+const SHARED = [
+  [2, 0, 9],
+  [2, 9, 1],
+  [2, 10, 50],
+  [1, 0, 2],
+  [2, 60, 4],
+  [5, 1, 3],
+].flat();
 
 describe('record_amax', () => {
   it('refuses amaxes that are not there', () => {

@@ -148,7 +148,10 @@ describe('a matmul that tells its amax', () => {
       const { caps } = await testGpu();
       for (const { name, software } of await servingOf(c)) {
         const own = { ...caps, software };
-        const [apart, fused] = [{ caps: own, variants: { matmul: name } }, { caps: own, variants: { with_amax: name } }];
+        const [apart, fused] = [
+          { caps: own, variants: { matmul: name } },
+          { caps: own, variants: { with_amax: name } },
+        ];
         const want = await runGraph(graphOf(c, false), lanes, apart);
         const got = await runGraph(graphOf(c, true), lanes, fused);
         for (const [lane, { outputs }] of want.entries()) {

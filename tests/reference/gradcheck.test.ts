@@ -79,7 +79,11 @@ describe('every fused op', () => {
         const data = new Map(inputs.map((operand, i) => [`x${i}`, operand.data]));
         const found = evaluateGraph(g, { micro: [data], states: data }).values;
         const wanted = referenceOf(name)(
-          inputs.map(({ type: { shape, parts }, data: own }) => ({ shape, data: own, ...(parts === undefined ? {} : { parts }) })),
+          inputs.map(({ type: { shape, parts }, data: own }) => ({
+            shape,
+            data: own,
+            ...(parts === undefined ? {} : { parts }),
+          })),
           attrs,
         );
         for (const [i, output] of outputs.entries()) {

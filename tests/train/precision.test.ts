@@ -124,6 +124,30 @@ it('promise 4: 20 steps of bf16 have the same bits where matmuls cast what they 
   expect(on).toEqual(off);
 });
 
+it.each([
+  specOf({ recipe: 'fp8-current' }),
+  specOf({ recipe: 'fp8-delayed', amaxHistoryLen: 3 }, 2),
+  { ...specOf({ recipe: 'nvfp4' }), model: { ...specOf({}).model, mlp: 'gelu', bias: true } } satisfies RunSpec,
+])(
+  'promise 4: 20 steps of $precision.recipe have the same bits where kernels tell amaxes and where each amax is a dispatch',
+  { timeout: 120_000 },
+  async (one) => {
+    const spec = { ...one, budget: { steps: 20 } };
+    const told = async (rules: Readonly<Record<string, boolean>>): Promise<Run> => {
+      const counted = trainingGraph({ ...spec, fusion: rules }, 11).nodes.map(({ op }) => op);
+      const found = ['with_amax', 'amax_tensors', 'amax'].map((op) => counted.includes(op));
+      // Nothing is read once more for its amax but the weights, all of them at once.
+      const { 'amax-producer': producer = true, 'amax-weights': weights = true } = rules;
+      expect(found).toEqual([producer, weights, !producer || !weights]);
+      return runAlone({ ...spec, fusion: rules }, 10, 20);
+    };
+    const runs = [await told({}), await told({ 'amax-producer': false, 'amax-weights': false })];
+    expect(runs[0]?.losses).toHaveLength(20);
+    expect(runs[0]).toEqual(runs[1]);
+    expect(await told({ 'amax-producer': false })).toEqual(runs[0]);
+  },
+);
+
 /** Values that are no number of the format under the scale of their own amax, a power of two; under 1 where it has none. */
 function strangers(tensors: readonly NamedTensor[], name: string, scaled: boolean): readonly string[] {
   const format = formatNamed(name);
