@@ -29,14 +29,18 @@ export async function testGpu(): Promise<Gpu> {
 
 /**
  * Checks, plans and runs one step of a graph on the GPU, one entry of `feeds` a lane; gives what each lane put out.
- * `variants` forces kernels by op name, so that every variant of an op can be held against its reference.
+ * `variants` forces kernels by op name, so that every variant of an op can be held against its reference; `gpu` is the device that tests
+ * share when left out.
  */
 export async function runGraph(
   graph: Graph,
   feeds: readonly LaneFeeds[],
-  options: Pick<PlanOptions, 'variants' | 'disabled' | 'microBatches'> & { readonly caps?: PlanOptions['caps'] } = {},
+  options: Pick<PlanOptions, 'variants' | 'disabled' | 'microBatches'> & {
+    readonly caps?: PlanOptions['caps'];
+    readonly gpu?: Gpu;
+  } = {},
 ): Promise<readonly LaneResult[]> {
-  const gpu = await testGpu();
+  const gpu = options.gpu ?? (await testGpu());
   const lanes = feeds.length;
   checkGraph(graph, opRules);
   const plan = planProgram(graph, { caps: gpu.caps, ...options, lanes, slots: 1 });
