@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FUSION_RULES, planProgram } from '../../src/engine/index.ts';
 import type { Plan } from '../../src/engine/index.ts';
 import { SpecError } from '../../src/base/errors.ts';
+import { benchmarkSpecs } from '../../src/bench/models.ts';
 import { printGraph } from '../../src/graph/index.ts';
 import { boundBytesOf } from '../../src/measure/bytes.ts';
 import type { FusionSpec } from '../../src/spec/run-spec.ts';
@@ -133,6 +134,26 @@ describe('fusion rules', () => {
       const rest = all.graph.nodes.find(({ op }) => op === 'accumulate')?.attrs['into'];
       expect(rest).toHaveLength(2 + 2 * 4 + 2 * 4 + 2 + 1);
       expect(printGraph((await planOf('all')).graph)).not.toContain('matmul_accumulate');
+    },
+  );
+
+  it.each(['fp8-current', 'fp8-delayed', 'nvfp4', 'fp8-lm'] as const)(
+    'amax-producer and amax-weights leave one dispatch of a micro-batch of S in %s to find amaxes, that of all weights',
+    async (recipe) => {
+      const [s] = benchmarkSpecs();
+      if (s === undefined) throw new RangeError('there is no S');
+      const { caps } = await testGpu();
+      const kernels = (fusion: FusionSpec, software: boolean): readonly string[] => {
+        const graph = trainingGraph({ ...s, precision: { ...s.precision, recipe }, fusion }, 256);
+        return planProgram(graph, { caps: { ...caps, software } }).steps.flatMap(({ node, dispatches }) =>
+          dispatches.filter(({ kernel }) => /amax-forward$/.test(kernel) && node.phase === 'micro').map(({ kernel }) => kernel),
+        );
+      };
+      for (const software of [true, false]) {
+        expect(kernels('all', software)).toEqual(['optimizer/chunk-amax-forward']);
+        const apart = kernels({ 'amax-producer': false, 'amax-weights': false }, software);
+        expect(apart).toHaveLength(recipe === 'fp8-lm' ? 32 : 24);
+      }
     },
   );
 
