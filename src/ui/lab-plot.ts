@@ -2,9 +2,11 @@ import { css, html, LitElement, unsafeCSS, type PropertyValues } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import uPlot from 'uplot';
 import plotStyles from 'uplot/dist/uPlot.min.css?inline';
-import { draw, nearestCurve, NO_FRAME, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
+import { draw, isCrowded, nearestCurve, NO_FRAME, type Drawn, type PlotFrame, type Range } from './plot-data.ts';
 import { PlotHighlight } from './plot-highlight.ts';
-import { plotOptions } from './plot-options.ts';
+import { clipped, drawDots, plotOptions } from './plot-options.ts';
+import { CurvePainter, type Place } from './plot-painter.ts';
+import { rgbOf } from './plot-colors.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { onThemeChange } from './theme.ts';
 
@@ -37,6 +39,14 @@ export class LabPlot extends LitElement {
       .u-select {
         background: color-mix(in srgb, var(--accent) 18%, transparent);
       }
+      .u-over .highlight {
+        position: absolute;
+        inset: 0;
+        pointer-events: none;
+      }
+      .u-over .highlight[hidden] {
+        display: none;
+      }
       .u-hz .u-cursor-x,
       .u-hz .u-cursor-y {
         border-color: var(--edge);
@@ -60,6 +70,8 @@ export class LabPlot extends LitElement {
   #drawn: Drawn = { data: [[]], x: [0, 1], y: [0, 1] };
   #zoomY: Range | null = null;
   readonly #highlight = new PlotHighlight();
+  readonly #painter = new CurvePainter();
+  #painting = 0;
   #near: number | null = null;
   #request = 0;
   #width = 0;
@@ -78,6 +90,9 @@ export class LabPlot extends LitElement {
   /** The plot as a picture on the page's background. */
   async toPng(): Promise<Blob | null> {
     if (this.#plot === null) return null;
+    if (this.#painter.work(true)) this.#plot.redraw(false);
+    // What is asked to be drawn is drawn in a microtask.
+    await Promise.resolve();
     const { canvas } = this.#plot.ctx;
     const copy = new OffscreenCanvas(canvas.width, canvas.height);
     const context = copy.getContext('2d');
@@ -122,8 +137,8 @@ export class LabPlot extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    cancelAnimationFrame(this.#request);
-    this.#request = 0;
+    for (const request of [this.#request, this.#painting]) cancelAnimationFrame(request);
+    [this.#request, this.#painting] = [0, 0];
     this.#resize.disconnect();
     this.#endTheme();
     this.#plot?.destroy();
@@ -138,10 +153,43 @@ export class LabPlot extends LitElement {
     this.#frame = this.source();
     const { curves, xLog, yLog, xLabel, yLabel } = this.#frame;
     this.#drawn = draw(this.#frame, this.#width, this.zoom, this.#zoomY);
-    const shape = JSON.stringify([xLog, yLog, xLabel, yLabel, this.height, ...curves.map(({ x: _x, y: _y, ...style }) => style)]);
+    const crowded = isCrowded(this.#frame);
+    const styles = crowded ? [] : curves.map(({ x: _x, y: _y, ...style }) => style);
+    const shape = JSON.stringify([xLog, yLog, xLabel, yLabel, this.height, crowded, ...styles]);
     if (this.#plot === null || shape !== this.#shape) this.#make(shape);
     else if (this.#plot.width !== this.#width) this.#plot.setSize({ width: this.#width, height: this.height });
+    if (this.#plot !== null && crowded) this.#painter.want(this.#frame, this.#place(this.#plot), this.#rgb, devicePixelRatio);
     this.#plot?.setData(this.#drawn.data);
+  }
+
+  /** Where values lie in the plot, in pixels of the screen. */
+  #place({ bbox }: uPlot): Place {
+    const { xLog, yLog } = this.#frame;
+    const { x, y } = this.#drawn;
+    return { x, xLog, y, yLog, width: Math.round(bbox.width), height: Math.round(bbox.height) };
+  }
+
+  readonly #rgb = (name: string): ReturnType<typeof rgbOf> => rgbOf(this.#color(name));
+
+  /** Draws what is painted of a crowd, and paints on. */
+  #paint(plot: uPlot): void {
+    if (!isCrowded(this.#frame)) return;
+    this.#painter.work();
+    clipped(plot, (context) => {
+      this.#painter.draw(context, this.#place(plot), plot.bbox.left, plot.bbox.top);
+      drawDots(plot, context, this.#frame, (name) => this.#color(name));
+    });
+    this.#paintOn();
+  }
+
+  #paintOn(): void {
+    if (!this.#painter.busy || this.#painting !== 0) return;
+    this.#painting = requestAnimationFrame(() => {
+      this.#painting = 0;
+      // A new frame that is asked for anyway draws what is done by then.
+      if (this.#request === 0 && this.#painter.work()) this.#plot?.redraw(false);
+      this.#paintOn();
+    });
   }
 
   #make(shape: string): void {
@@ -154,6 +202,7 @@ export class LabPlot extends LitElement {
       color: (name: string): string => this.#color(name),
       selected: (plot: uPlot): void => this.#selected(plot),
       hovered: (plot: uPlot): void => this.#hovered(plot),
+      paint: (plot: uPlot): void => this.#paint(plot),
       painted: (plot: uPlot): void => this.#painted(plot),
     };
     this.#plot = new uPlot(plotOptions(owner, this.#width, this.height, this.compact), undefined, this.box);
@@ -189,7 +238,7 @@ export class LabPlot extends LitElement {
     this.dispatchEvent(new CustomEvent('lab-cursor', { detail: x, bubbles: true, composed: true }));
     const { left = -1, top = -1 } = plot.cursor;
     const toPixels = { x: (value: number) => plot.valToPos(value, 'x'), y: (value: number) => plot.valToPos(value, 'y') };
-    const near = left < 0 ? null : nearestCurve(this.#drawn.data, { left, top }, toPixels);
+    const near = left < 0 ? null : nearestCurve(this.#frame.curves, { left, top, x: plot.posToVal(left, 'x') }, toPixels);
     if (near === this.#near) return;
     this.#near = near;
     this.dispatchEvent(new CustomEvent('lab-near', { detail: near, bubbles: true, composed: true }));
@@ -197,10 +246,8 @@ export class LabPlot extends LitElement {
 
   #painted(plot: uPlot): void {
     const curve = this.highlight === null ? undefined : this.#frame.curves[this.highlight];
-    const [xs, ...columns] = this.#drawn.data;
-    const column = columns[this.highlight ?? -1];
-    if (curve === undefined || column === undefined) this.#highlight.clear();
-    else this.#highlight.draw(plot, xs, column, curve);
+    if (curve === undefined) this.#highlight.clear();
+    else this.#highlight.draw(plot, curve, this.#place(plot), this.#rgb);
   }
 
   #key(event: KeyboardEvent): void {

@@ -1,4 +1,5 @@
 import { align, decimate, lowerBound, type Points } from '../lab/index.ts';
+import { extremes } from './plot-blocks.ts';
 
 /** One curve as the plot is given it, all points, x ascending. */
 export interface Curve {
@@ -85,24 +86,48 @@ export const NO_FRAME: PlotFrame = {
 
 export type Range = readonly [min: number, max: number];
 
-/** What is drawn of a frame: few points that look like all of them, and the ranges of both axes. */
+/** What a plot shows: the values of its cursor and of what it draws by itself, and the ranges of both axes. */
 export interface Drawn {
   readonly data: [number[], ...(number | null | undefined)[][]];
   readonly x: Range;
   readonly y: Range;
 }
 
-/** Chooses the points that a plot of `width` pixels needs; a zoom narrows the ranges. */
+/** Chooses the points that a plot of `width` pixels needs; a zoom narrows the ranges. Crowded curves are painted, so that none are chosen. */
 export function draw(frame: PlotFrame, width: number, zoomX: Range | null, zoomY: Range | null): Drawn {
   const x = zoomX ?? extentOfX(frame);
-  const buckets = Math.max(32, width);
-  const curves = isCrowded(frame)
-    ? frame.curves.map((curve) =>
-        snapped(visible(curve, x, frame.xLog, Math.ceil((2 * buckets) / SLOTS)), x, frame.xLog, 2 * buckets),
-      )
-    : frame.curves.map((curve) => visible(curve, x, frame.xLog, buckets));
+  if (isCrowded(frame)) {
+    const y = zoomY ?? limited(extentOfY(frame, extremesOf(frame, x), zoomX === null), frame.limitY);
+    return { data: [places(x, frame.xLog, width)], x, y };
+  }
+  const curves = frame.curves.map((curve) => pointsOf(curve, frame, x, width));
   const edges = (frame.bands ?? []).flatMap((band) => bandEdges(band, frame, x, width));
-  return { data: align(curves), x, y: zoomY ?? limited(extentOfY(frame, [...curves, ...edges], zoomX === null), frame.limitY) };
+  const values = [...curves, ...edges].map((points) => points.y);
+  return { data: align(curves), x, y: zoomY ?? limited(extentOfY(frame, values, zoomX === null), frame.limitY) };
+}
+
+/** The points of a curve that a picture of `width` pixels needs. */
+export function pointsOf(curve: Pick<Curve, 'x' | 'y'>, { xLog }: PlotFrame, x: Range, width: number): Points {
+  return visible(curve, x, xLog, Math.max(32, width));
+}
+
+/** One x a pixel: what a cursor can be at where points are too many. */
+function places([min, max]: Range, log: boolean, width: number): number[] {
+  const count = Math.max(2, width);
+  const share = (i: number): number => i / (count - 1);
+  if (!log) return Array.from({ length: count }, (_, i) => min + (max - min) * share(i));
+  return Array.from({ length: count }, (_, i) => min * (max / min) ** share(i));
+}
+
+/** The lowest and the highest value of each curve and band in a range of x. */
+function extremesOf({ curves, bands = [], yLog }: PlotFrame, [min, max]: Range): number[][] {
+  const within = (x: ArrayLike<number>, y: ArrayLike<number>): number[] => {
+    const [from, to] = [Math.max(0, lowerBound(x, min) - 1), Math.min(x.length, lowerBound(x, max) + 2)];
+    const [lowest, highest] = extremes(y, from, to);
+    // The least that a log axis can show may be any of them.
+    return yLog && lowest <= 0 ? Array.from({ length: to - from }, (_, i) => y[from + i] ?? Number.NaN) : [lowest, highest];
+  };
+  return [...curves.map(({ x, y }) => within(x, y)), ...bands.flatMap(({ x, low, high }) => [within(x, low), within(x, high)])];
 }
 
 /** The edges of a band, `[low, high]`, as few points as a plot of `width` pixels needs. */
@@ -119,58 +144,36 @@ export function bandEdges({ x, low, high }: PlotBand, { xLog }: PlotFrame, range
 }
 
 const CROWD = 24;
-/** Points that a bucket keeps at most. */
-const SLOTS = 5;
 
-/** So many curves that they share few places on x: with places of its own for each, hundreds would take seconds to draw. */
+/** So many curves that the plot's library would take tenths of a second to draw them. */
 export function isCrowded({ curves }: PlotFrame): boolean {
   return curves.length > CROWD;
 }
 
-/** Points moved to the nearest of `slots` places along x, half a pixel wide each; those for whom none is free nearby are left out. */
-function snapped(points: Points, [min, max]: Range, log: boolean, slots: number): Points {
-  const position = log ? Math.log : (value: number): number => value;
-  const value = log ? Math.exp : (at: number): number => at;
-  const width = (position(max) - position(min)) / slots;
-  if (!(width > 0)) return points;
-  const [x, y]: [number[], number[]] = [[], []];
-  let last = -Infinity;
-  points.x.forEach((at, i) => {
-    const near = Math.round((position(at) - position(min)) / width);
-    const slot = Math.max(near, last + 1);
-    if (slot - near > SLOTS) return;
-    last = slot;
-    x.push(value(position(min) + slot * width));
-    y.push(points.y[i] ?? Number.NaN);
-  });
-  return { x, y };
-}
-
 /**
- * The drawn curve that passes nearest to a place, in pixels from the top left of what is drawn; null where none is near.
+ * The curve that passes nearest to a place, in pixels from the top left of what is drawn; null where none is near.
  *
  * @param toPixels of values of x and y.
+ * @param x under the place.
  */
 export function nearestCurve(
-  [xs, ...columns]: Drawn['data'],
-  place: { readonly left: number; readonly top: number },
+  curves: readonly Pick<Curve, 'x' | 'y'>[],
+  place: { readonly left: number; readonly top: number; readonly x: number },
   toPixels: { readonly x: (value: number) => number; readonly y: (value: number) => number },
   reach = 24,
 ): number | null {
-  const at = lowerBound(xs.map(toPixels.x), place.left);
   let [nearest, least]: [number | null, number] = [null, reach];
-  columns.forEach((column, i) => {
-    let [before, after] = [at - 1, at];
-    while (before >= 0 && column[before] === undefined) before--;
-    while (after < xs.length && column[after] === undefined) after++;
-    const [from, to] = [column[before], column[after]];
-    const ends = [from, to].filter((end) => typeof end === 'number');
-    if (ends.length === 0) return;
-    const [x0, x1] = [toPixels.x(xs[before] ?? Number.NaN), toPixels.x(xs[after] ?? Number.NaN)];
-    const share = typeof from === 'number' && typeof to === 'number' && x1 > x0 ? (place.left - x0) / (x1 - x0) : 0;
-    const y = toPixels.y((ends[0] ?? 0) + share * ((ends.at(-1) ?? 0) - (ends[0] ?? 0)));
-    const aside = ends.length === 2 ? 0 : Math.abs(place.left - (typeof from === 'number' ? x0 : x1));
-    const distance = Math.hypot(aside, y - place.top);
+  curves.forEach(({ x, y }, i) => {
+    const at = lowerBound(x, place.x);
+    const ends = [at - 1, at].flatMap((end): [number, number][] => {
+      const value = y[end];
+      return value === undefined || !Number.isFinite(value) ? [] : [[toPixels.x(x[end] ?? Number.NaN), toPixels.y(value)]];
+    });
+    const [[x0, y0] = [], [x1, y1] = []] = ends;
+    if (x0 === undefined || y0 === undefined) return;
+    const between = x1 !== undefined && y1 !== undefined && x1 > x0;
+    const top = between ? y0 + ((place.left - x0) / (x1 - x0)) * (y1 - y0) : y0;
+    const distance = Math.hypot(between ? 0 : place.left - x0, top - place.top);
     if (distance < least) [nearest, least] = [i, distance];
   });
   return nearest;
@@ -180,7 +183,7 @@ function limited([low, high]: Range, limit: Range | undefined): Range {
   return limit === undefined ? [low, high] : [Math.max(low, limit[0]), Math.min(high, limit[1])];
 }
 
-function visible(curve: Curve, x: Range, log: boolean, buckets: number): Points {
+function visible(curve: Pick<Curve, 'x' | 'y'>, x: Range, log: boolean, buckets: number): Points {
   const indices = decimate(curve.x, curve.y, { min: x[0], max: x[1], log }, buckets).filter(
     (i) => Number.isFinite(curve.x[i]) && (!log || (curve.x[i] ?? 0) > 0),
   );
@@ -202,7 +205,7 @@ function extentOfX({ curves, xLog, emptyX, leastX, whiskers = [] }: PlotFrame): 
 }
 
 /** Range of what is drawn; the whole chart shows its reference lines too, a zoom shows the curves as large as they can be. */
-function extentOfY(frame: PlotFrame, curves: readonly Points[], withLines: boolean): Range {
+function extentOfY(frame: PlotFrame, values: readonly (readonly number[])[], withLines: boolean): Range {
   let min = Infinity;
   let max = -Infinity;
   const take = (value: number): void => {
@@ -210,7 +213,7 @@ function extentOfY(frame: PlotFrame, curves: readonly Points[], withLines: boole
     min = Math.min(min, value);
     max = Math.max(max, value);
   };
-  for (const { y } of curves) y.forEach(take);
+  for (const each of values) each.forEach(take);
   if (withLines) {
     for (const { y } of frame.lines) take(y);
     for (const { y, low, high } of frame.whiskers ?? []) [y, low, high].forEach(take);

@@ -1,53 +1,42 @@
 import type uPlot from 'uplot';
 import type { Curve } from './plot-data.ts';
+import { trace, type Place, type RgbOf } from './plot-painter.ts';
+import { Raster } from './plot-raster.ts';
 
-type Column = readonly (number | null | undefined)[];
-
-const SVG = 'http://www.w3.org/2000/svg';
+/** Pixels of a CSS pixel's grid: the line that stands out, and what sets it off from the others. */
+const LINE = 3;
+const HALO = 7;
 
 /** One curve over a plot, so that it stands out: the plot itself, with hundreds of others, is not drawn again for it. */
 export class PlotHighlight {
-  #svg: SVGSVGElement | null = null;
+  #canvas: HTMLCanvasElement | null = null;
+  #raster: Raster | null = null;
 
-  /** @param column values of the curve at `xs`, `undefined` where it has none. */
-  draw(plot: uPlot, xs: readonly number[], column: Column, { color }: Curve): void {
-    const svg = (this.#svg ??= make());
-    if (svg.parentNode !== plot.over) plot.over.append(svg);
-    const path = pathOf(plot, xs, column);
-    [...svg.children].forEach((line, i) => {
-      line.setAttribute('d', path);
-      line.setAttribute('stroke', i === 0 ? 'var(--surface)' : `var(${color})`);
-      line.setAttribute('stroke-width', i === 0 ? '7' : '3');
-    });
+  draw(plot: uPlot, { x, y, color }: Curve, place: Place, rgbOf: RgbOf): void {
+    const { width, height } = place;
+    if (width < 1 || height < 1) return;
+    const canvas = (this.#canvas ??= make());
+    if (canvas.parentNode !== plot.over) plot.over.append(canvas);
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    if (this.#raster?.width !== width || this.#raster.height !== height) this.#raster = new Raster(width, height);
+    const raster = this.#raster;
+    raster.clear();
+    for (const [name, thickness] of [['--surface', HALO], [color, LINE]] as const) {
+      trace(raster, x, y, place);
+      raster.stroke({ rgb: rgbOf(name), alpha: 1, width: thickness * devicePixelRatio, dash: [] });
+    }
+    canvas.getContext('2d')?.putImageData(new ImageData(raster.pixels, width, height), 0, 0);
+    canvas.hidden = false;
   }
 
   clear(): void {
-    for (const line of this.#svg?.children ?? []) line.setAttribute('d', '');
+    if (this.#canvas !== null) this.#canvas.hidden = true;
   }
 }
 
-function make(): SVGSVGElement {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('width', '100%');
-  svg.setAttribute('height', '100%');
-  svg.setAttribute('fill', 'none');
-  svg.setAttribute('pointer-events', 'none');
-  svg.style.position = 'absolute';
-  svg.append(document.createElementNS(SVG, 'path'), document.createElementNS(SVG, 'path'));
-  return svg;
-}
-
-function pathOf(plot: uPlot, xs: readonly number[], column: Column): string {
-  let broken = true;
-  let path = '';
-  column.forEach((value, i) => {
-    if (value === undefined) return;
-    // A plot that has just been made has no scales yet: it is painted again once it has.
-    const [x, y] = [plot.valToPos(xs[i] ?? Number.NaN, 'x'), plot.valToPos(value ?? Number.NaN, 'y')];
-    const drawable = value !== null && Number.isFinite(x) && Number.isFinite(y);
-    if (drawable) path += `${broken ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`;
-    broken = !drawable;
-  });
-  return path;
+function make(): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.className = 'highlight';
+  canvas.setAttribute('aria-hidden', 'true');
+  return canvas;
 }

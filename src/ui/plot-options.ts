@@ -2,6 +2,7 @@ import { scaleLinear, scaleLog } from 'd3-scale';
 import type uPlot from 'uplot';
 import { short } from './format.ts';
 import { bandEdges, isCrowded, type PlotBand, type PlotFrame, type Range } from './plot-data.ts';
+import { BAND_ALPHA } from './plot-painter.ts';
 
 /** What the options ask of the element that owns the plot. */
 export interface PlotOwner {
@@ -12,6 +13,8 @@ export interface PlotOwner {
   color(name: string): string;
   selected(plot: uPlot): void;
   hovered(plot: uPlot): void;
+  /** The place of painted curves in the plot, over bands and lines and under whiskers and marks. */
+  paint(plot: uPlot): void;
   /** The plot was drawn. */
   painted(plot: uPlot): void;
 }
@@ -80,7 +83,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
     axes: [axis(owner, 'x', compact), axis(owner, 'y', compact)],
     series: [
       {},
-      ...frame.curves.map((curve): uPlot.Series => {
+      ...(isCrowded(frame) ? [] : frame.curves).map((curve): uPlot.Series => {
         return {
           label: curve.label,
           stroke: () => owner.color(curve.color),
@@ -95,6 +98,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
     hooks: {
       drawAxes: [(plot): void => drawBands(plot, owner), (plot): void => drawLines(plot, owner)],
       draw: [
+        (plot): void => owner.paint(plot),
         (plot): void => drawWhiskers(plot, owner),
         (plot): void => drawMarks(plot, owner),
         (plot): void => owner.painted(plot),
@@ -105,7 +109,7 @@ export function plotOptions(owner: PlotOwner, width: number, height: number, com
   };
 }
 
-function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, ratio: number) => void): void {
+export function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, ratio: number) => void): void {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.beginPath();
@@ -113,6 +117,22 @@ function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, ratio: 
   ctx.clip();
   paint(ctx, devicePixelRatio);
   ctx.restore();
+}
+
+/** The points of curves that show them; the library draws those of its own curves. */
+export function drawDots(plot: uPlot, ctx: CanvasRenderingContext2D, { curves }: PlotFrame, colorOf: (name: string) => string): void {
+  for (const { x, y, dots, dotSize = 5, color } of curves) {
+    if (dots !== true) continue;
+    ctx.fillStyle = colorOf(color);
+    ctx.beginPath();
+    for (let i = 0; i < x.length; i++) {
+      const [at, height] = [plot.valToPos(x[i] ?? Number.NaN, 'x', true), plot.valToPos(y[i] ?? Number.NaN, 'y', true)];
+      if (!Number.isFinite(at) || !Number.isFinite(height)) continue;
+      ctx.moveTo(at, height);
+      ctx.arc(at, height, (dotSize / 2) * devicePixelRatio, 0, 2 * Math.PI);
+    }
+    ctx.fill();
+  }
 }
 
 /** Text that stays readable over the grid. */
@@ -127,10 +147,10 @@ function haloed(ctx: CanvasRenderingContext2D, owner: PlotOwner, text: string, x
   ctx.restore();
 }
 
-const BAND_ALPHA = 0.2;
-
 function drawBands(plot: uPlot, owner: PlotOwner): void {
   const frame = owner.frame();
+  // Painted with the curves.
+  if (isCrowded(frame)) return;
   clipped(plot, (ctx) => {
     ctx.globalAlpha = BAND_ALPHA;
     for (const band of frame.bands ?? []) {

@@ -1,7 +1,8 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { armStyle } from './compare-frames.ts';
 import { short } from './format.ts';
-import { draw, type Curve, type PlotFrame, type Range } from './plot-data.ts';
+import type { Points } from '../lab/index.ts';
+import { draw, pointsOf, type Curve, type PlotFrame, type Range } from './plot-data.ts';
 import { bandParts, ticks } from './plot-options.ts';
 import { savePicture, type PictureKind } from './save.ts';
 
@@ -28,7 +29,7 @@ export function plotSvg(
   color: (property: string) => string,
   { width, height }: PictureSize = SIZE,
 ): string {
-  const { x: rangeX, y: rangeY, data } = draw(frame, width, null, null);
+  const { x: rangeX, y: rangeY } = draw(frame, width, null, null);
   const [x, y] = [axis(frame.xLog, rangeX, [LEFT, width - RIGHT]), axis(frame.yLog, rangeY, [height - BOTTOM, TOP])];
   const at = (value: number): string => value.toFixed(1);
   const text = (tx: number, ty: number, words: string, more = ''): string =>
@@ -61,10 +62,10 @@ export function plotSvg(
     inside.push(line(x(value), TOP, x(value), height - BOTTOM, color('--danger'), 'stroke-dasharray="2 3"'));
     inside.push(`<text x="${at(x(value) + (isLeft ? 6 : -6))}" y="${TOP + 12}" ${style}>${escaped(label)}</text>`);
   }
-  const [xs, ...columns] = data;
-  frame.curves.forEach((curve, i) =>
-    inside.push(path(curve, xs, columns[i] ?? [], (px, py) => `${at(x(px))} ${at(y(py))}`, color)),
-  );
+  for (const curve of frame.curves) {
+    const points = pointsOf(curve, frame, rangeX, width);
+    inside.push(path(curve, points, (px, py) => `${at(x(px))} ${at(y(py))}`, color));
+  }
   for (const { x: px, y: py, low, high, color: name } of frame.whiskers ?? []) {
     parts.push(line(x(px), y(low), x(px), y(high), color(name), 'stroke-width="2"'));
     parts.push(`<circle cx="${at(x(px))}" cy="${at(y(py))}" r="3.5" fill="${color(name)}"/>`);
@@ -98,23 +99,21 @@ function line(x1: number, y1: number, x2: number, y2: number, stroke: string, mo
   return `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" stroke="${stroke}" ${more}/>`;
 }
 
-/** The line of a curve; a value that is not there is drawn through, one that is not finite breaks it. */
+/** The line of a curve; a value that is not finite breaks it. */
 function path(
   curve: Curve,
-  xs: readonly number[],
-  values: readonly (number | null | undefined)[],
+  { x, y }: Points,
   point: (x: number, y: number) => string,
   color: (property: string) => string,
 ): string {
   let broken = true;
   const steps: string[] = [];
-  xs.forEach((px, i) => {
-    const value = values[i];
-    if (value === undefined) return;
-    if (value !== null) steps.push(`${broken ? 'M' : 'L'}${point(px, value)}`);
-    broken = value === null;
+  x.forEach((px, i) => {
+    const value = y[i] ?? Number.NaN;
+    if (Number.isFinite(value)) steps.push(`${broken ? 'M' : 'L'}${point(px, value)}`);
+    broken = !Number.isFinite(value);
   });
-  const dots = curve.dots === true ? dotsOf(curve, xs, values, point, color) : '';
+  const dots = curve.dots === true ? dotsOf(curve, { x, y }, point, color) : '';
   if (curve.lineless === true) return dots;
   const dash = curve.dash === undefined ? '' : ` stroke-dasharray="${curve.dash.join(' ')}"`;
   return `${dots}<path d="${steps.join('')}" fill="none" stroke="${color(curve.color)}" stroke-width="${curve.width}"${dash}/>`;
@@ -122,8 +121,7 @@ function path(
 
 function dotsOf(
   { dotSize = 5, color: own }: Curve,
-  xs: readonly number[],
-  values: readonly (number | null | undefined)[],
+  { x: xs, y: values }: Points,
   point: (x: number, y: number) => string,
   color: (property: string) => string,
 ): string {
