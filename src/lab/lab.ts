@@ -120,6 +120,7 @@ export class Lab extends Observable<LabTopic> {
         ...shared,
         recorder: this.recorder,
         request: (request) => this.#request(request),
+        predictEnd: this.fits.predictEnd,
         file: () => this.file,
         otherwise: () => this.#gpuHolder(),
         report: (error, where) => this.report(error, where),
@@ -300,7 +301,7 @@ export class Lab extends Observable<LabTopic> {
     }
     if (this.run?.active === true) await this.#command('stop');
     if (this.run !== null && this.run.steps.length > 0 && this.run.runId !== runId) this.earlier.push(this.run);
-    const run = new Run(runId, spec);
+    const run = new Run(runId, spec, this.fits.predictEnd);
     this.run = run;
     if (this.recorder === null) this.#sayNotKept();
     else this.recorder.follow(run);

@@ -1,6 +1,7 @@
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { WorkerEvent } from '../worker/client.ts';
 import type { MetricsEvent, RunReport, RunState, SpeedEvent, Task, WireError } from '../worker/protocol.ts';
+import { predictHere, type EndPredictor } from './ends/asked-end.ts';
 import { RunEnds, type EndSource } from './ends/run-ends.ts';
 import { Observable } from './observable.ts';
 import { Column } from './series.ts';
@@ -72,14 +73,15 @@ export class Run extends Observable<RunTopic> {
   /** Losses of lane 0 that are not finite. */
   readonly broken: Broken[] = [];
   /** Where its lanes are to end, foretold while they train. */
-  readonly ends = new RunEnds();
+  readonly ends: RunEnds;
   /** Specs of its lanes, lane 0 first. */
   laneSpecs: readonly RunSpec[];
   #lastMetricsAt: number | null = null;
-  #catching: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(runId: string, spec: RunSpec) {
+  /** @param predict where its lanes are to end; on this thread where nobody else does. */
+  constructor(runId: string, spec: RunSpec, predict: EndPredictor = predictHere) {
     super();
+    this.ends = new RunEnds(predict, () => this.emit('ends'));
     this.runId = runId;
     this.spec = spec;
     this.laneSpecs = [spec];
@@ -87,7 +89,7 @@ export class Run extends Observable<RunTopic> {
 
   /** Marks that were passed are still being predicted. */
   get catchingUp(): boolean {
-    return this.#catching !== undefined;
+    return this.ends.catchingUp;
   }
 
   get active(): boolean {
@@ -126,7 +128,7 @@ export class Run extends Observable<RunTopic> {
       case 'metrics':
         this.#append(event, nowMs);
         this.emit('series');
-        if (this.ends.grown(this.#endSources(), nowMs)) this.emit('ends');
+        this.ends.grown(this.#endSources, nowMs);
         break;
       case 'eval':
         event.lossNats.forEach((lossNats, lane) => this.#appendEval(lane, event.split, event.step, lossNats));
@@ -139,9 +141,8 @@ export class Run extends Observable<RunTopic> {
         this.totalSteps = event.totalSteps;
         if (event.state !== 'preparing' && event.state !== 'recovering') this.progress = null;
         if (event.state !== 'running') {
-          this.ends.settle(this.#endSources());
+          this.ends.settle(this.#endSources);
           this.emit('ends');
-          this.#catchUp();
         }
         this.emit('state');
         break;
@@ -207,7 +208,7 @@ export class Run extends Observable<RunTopic> {
     return steps.map((step) => step * factor);
   }
 
-  #endSources(): readonly EndSource[] {
+  readonly #endSources = (): readonly EndSource[] => {
     const { report, totalSteps } = this;
     if (report === null) return [];
     const firstStep = this.steps.at(0);
@@ -216,17 +217,7 @@ export class Run extends Observable<RunTopic> {
       if (spec === undefined) return [];
       return [{ spec, lossNats: lane.lossNats.view(), firstStep, totalSteps, flopsPerToken: report.flopsPerToken }];
     });
-  }
-
-  /** Predicts at the marks that are left, one a turn, so that the page stays alive between them. */
-  #catchUp(): void {
-    if (this.#catching !== undefined) return;
-    const next = (): void => {
-      this.#catching = this.state !== 'running' && this.ends.catchUp(this.#endSources()) ? setTimeout(next) : undefined;
-      if (this.#catching === undefined) this.emit('ends');
-    };
-    this.#catching = setTimeout(next);
-  }
+  };
 
   #append(event: MetricsEvent, nowMs: number): void {
     const count = event.epochs.length;

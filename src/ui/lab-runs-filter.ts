@@ -12,6 +12,7 @@ import {
   type RunsView,
 } from '../lab/index.ts';
 import { LabRunsElement } from './lab-runs-element.ts';
+import { differsIn, memo } from './memo.ts';
 import { typed } from './number-input.ts';
 import { sharedStyles } from './shared-styles.ts';
 import { toolStyles } from './tool-styles.ts';
@@ -51,7 +52,13 @@ export class LabRunsFilter extends LabRunsElement {
 
   /** All runs, shown or not. */
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
-  @property({ attribute: false }) view: RunsView = RUNS_VIEW_START;
+  @property({
+    attribute: false,
+    hasChanged: differsIn<RunsView>('text', 'state', 'tag', 'sweep', 'group', 'everything', 'hidden'),
+  })
+  view: RunsView = RUNS_VIEW_START;
+
+  readonly #differing = memo(differing);
 
   override render(): unknown {
     const { runs, view } = this;
@@ -110,12 +117,11 @@ export class LabRunsFilter extends LabRunsElement {
   }
 
   #groupBy(chosen: ColumnId | null, place: number): unknown {
-    const { runs } = this;
     return html`<label
       >${place === 0 ? 'Group by' : 'and by'}
       <select name=${`group-${place}`} @change=${(event: Event): void => this.#group(place, typed(event))}>
         <option value="" .selected=${chosen === null}>nothing</option>
-        ${this.#groups('What differs', differing(runs), chosen)} ${this.#groups('Of the run', OTHER_GROUPS, chosen)}
+        ${this.#groups('What differs', this.#differing(this.runs), chosen)} ${this.#groups('Of the run', OTHER_GROUPS, chosen)}
         ${this.#groups('All settings', SHOWN_PATHS, chosen)}
       </select></label
     >`;

@@ -3,6 +3,7 @@ import { customElement, property, query } from 'lit/decorators.js';
 import { MOST_CURVES, recordTitle, RUNS_VIEW_START, type ColumnId, type RunRecord, type RunsView } from '../lab/index.ts';
 import { armStyle } from './compare-frames.ts';
 import { LabRunsElement } from './lab-runs-element.ts';
+import { differsIn } from './memo.ts';
 import { parallelAxes, type ParallelAxis } from './parallel.ts';
 import { pictureButtons } from './picture-buttons.ts';
 import { drawingStyles } from './roof-styles.ts';
@@ -77,7 +78,7 @@ export class LabRunsParallel extends LabRunsElement {
   ];
 
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
-  @property({ attribute: false }) view: RunsView = RUNS_VIEW_START;
+  @property({ attribute: false, hasChanged: differsIn<RunsView>('logAxes') }) view: RunsView = RUNS_VIEW_START;
   @property({ attribute: false }) chosen: ReadonlySet<string> = new Set();
   @property({ attribute: false }) places: Places = new Map();
   @query('svg') private readonly drawing!: SVGSVGElement | null;

@@ -32,9 +32,22 @@ export function placesOf(runs: readonly RunRecord[], view: RunsView): Places {
   return new Map(groupRuns(aged, view.group).flatMap((group, place) => group.runs.map(({ id }) => [id, place] as const)));
 }
 
+interface Line {
+  readonly steps: Float64Array;
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+}
+
+interface Joined extends Pick<ReturnType<typeof bandOf>, 'mean' | 'low' | 'high'> {
+  readonly lines: readonly Line[];
+  readonly x: ArrayLike<number>;
+}
+
 /** Makes the frames of the chart of runs; what was computed of a curve is kept until the curve is another. */
 export class RunsFrames {
   readonly #computed = new WeakMap<Curves, Map<string, ArrayLike<number>>>();
+
+  #groups = new Map<string, Joined>();
 
   frame(runs: readonly RunRecord[], curvesOf: (id: string) => Curves | undefined, view: RunsView): RunsFrame {
     const drawn = runs.slice(0, MOST_CURVES);
@@ -63,9 +76,7 @@ export class RunsFrames {
         if (only !== undefined && lines.length === 1) {
           add({ label, ...style, width, dots, x: only.x, y: only.y }, ids);
         } else if (lines.length > 1) {
-          const over = lines.map(({ steps, y }) => ({ steps, lossNats: y }));
-          const { mean, low, high } = bandOf(over);
-          const x = bandOf(lines.map(({ steps, x: at }) => ({ steps, lossNats: at }))).mean;
+          const { x, mean, low, high } = this.#joined(label, lines);
           bands.push({ color: armStyle(places.get(first.id) ?? 0).color, x, low, high });
           add({ label, ...style, width: 2, dots, x, y: mean }, ids);
         }
@@ -85,12 +96,25 @@ export class RunsFrames {
     return { frame, owners };
   }
 
+  /** What a group comes to, kept until one of its lines is another. */
+  #joined(label: string, lines: readonly Line[]): Joined {
+    const known = this.#groups.get(label);
+    const same = known?.lines.length === lines.length && known.lines.every(({ x, y }, i) => x === lines[i]?.x && y === lines[i]?.y);
+    if (known !== undefined && same) return known;
+    const { steps: joint, mean, low, high } = bandOf(lines.map(({ steps, y }) => ({ steps, lossNats: y })));
+    const isStep = lines.every(({ x, steps }) => x === steps);
+    const x = isStep ? joint : bandOf(lines.map(({ steps, x: at }) => ({ steps, lossNats: at }))).mean;
+    const joined = { lines, x, mean, low, high };
+    this.#groups.set(label, joined);
+    return joined;
+  }
+
   #line(
     run: RunRecord,
     curves: Curves | undefined,
     split: 'train' | 'validation',
     { unit, smoothing }: RunsView,
-  ): { readonly steps: Float64Array; readonly x: ArrayLike<number>; readonly y: ArrayLike<number> }[] {
+  ): Line[] {
     if (curves === undefined) return [];
     const { steps, lossNats } = curves[split];
     const x = this.#kept(curves, `${split} ${unit}`, () => positions(run, curves, steps, unit));

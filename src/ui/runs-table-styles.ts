@@ -42,6 +42,16 @@ export const runsTableStyles = css`
     overflow: hidden;
     text-overflow: ellipsis;
   }
+  /* Rows that are not rendered leave every second of them to their numbers. */
+  tbody tr:nth-child(even) {
+    background: var(--surface);
+  }
+  tbody tr.even {
+    background: var(--inset);
+  }
+  tbody tr.room td {
+    padding: 0;
+  }
   tbody tr:hover,
   tbody tr[data-near] {
     background: var(--accent-soft);

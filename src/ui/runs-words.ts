@@ -25,11 +25,13 @@ export function isLoss(column: ColumnId): boolean {
 
 const COUNTS: readonly ColumnId[] = ['tokens', 'flops', 'parameters', 'nonEmbeddingParameters', 'step', 'totalSteps'];
 const DIGITS = 5;
+/** Made once: a table has thousands of dates. */
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
 
 /** A cell as the table shows it; a dash where there is nothing. */
 export function cellWords(column: ColumnId, cell: RunCell): string {
   if (cell === null || cell === '') return '—';
-  if (column === 'created') return new Date(String(cell)).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
+  if (column === 'created') return DATE.format(new Date(String(cell)));
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
   if (typeof cell === 'string') return cell;
   if (isLoss(column)) return nats(cell);

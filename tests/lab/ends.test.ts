@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { askedEnd, predictHere, type AskedEnd, type EndPredictor } from '../../src/lab/ends/asked-end.ts';
 import { joinEnds, NO_ENDS, tallyOf, type KeptEnds, type MarkedEnd } from '../../src/lab/ends/kept-ends.ts';
 import { endOf, endWindow, predictEnd, type SeenRun } from '../../src/lab/ends/predict.ts';
 import { RunEnds, type EndSource } from '../../src/lab/ends/run-ends.ts';
+import { FitClient } from '../../src/lab/index.ts';
 import { normals } from '../../src/base/random.ts';
 import { annealingSums } from '../../src/laws/index.ts';
 import { learningRate, parseSpec, totalSteps, type RunSpec } from '../../src/spec/index.ts';
+import { FakeFits } from '../support/fake-fits.ts';
 
 const STEPS = 400;
 
@@ -37,9 +40,14 @@ function seen(spec: RunSpec, losses: Float64Array, share: number): SeenRun {
   };
 }
 
-function settled(ends: RunEnds, source: EndSource): void {
-  ends.settle([source]);
-  while (ends.catchUp([source]));
+async function settled(ends: RunEnds, ...sources: readonly EndSource[]): Promise<void> {
+  ends.settle(() => sources);
+  await answered(ends);
+}
+
+/** Until nothing is waited for: on this thread answers come in microtasks. */
+async function answered(ends: RunEnds): Promise<void> {
+  while (ends.catchingUp) await Promise.resolve();
 }
 
 describe('predicted ends', () => {
@@ -65,10 +73,11 @@ describe('predicted ends', () => {
     },
   );
 
-  it('of runs that were really trained lie inside nine of ten intervals or more', () => {
+  it('of runs that were really trained lie inside nine of ten intervals or more', async () => {
     const curves: unknown = JSON.parse(readFileSync(new URL('../fixtures/learning-curves.json', import.meta.url), 'utf8'));
     if (!Array.isArray(curves)) throw new TypeError('no curves');
-    const kept = curves.map((curve: { readonly spec: object; readonly lossNats: readonly number[] }) => {
+    const kept: KeptEnds[] = [];
+    for (const curve of curves as readonly { readonly spec: object; readonly lossNats: readonly number[] }[]) {
       const spec = parseSpec(curve.spec);
       const ends = new RunEnds();
       const whole = {
@@ -78,9 +87,9 @@ describe('predicted ends', () => {
         totalSteps: totalSteps(spec),
         flopsPerToken: 1,
       };
-      settled(ends, whole);
-      return ends.of(0).kept;
-    });
+      await settled(ends, whole);
+      kept.push(ends.of(0).kept);
+    }
     const tallies = ([0.25, 0.5, 0.75] as const).map((share) => tallyOf(kept, share));
     const sum = (of: 'runs' | 'inside'): number => tallies.reduce((total, tally) => total + (tally?.[of] ?? 0), 0);
     expect(sum('runs')).toBeGreaterThan(45);
@@ -136,12 +145,15 @@ describe('RunEnds', () => {
     flopsPerToken: 1,
   });
 
-  it('remembers the same marks whenever it is asked, and scores them at the end', () => {
+  it('remembers the same marks whenever it is asked, and scores them at the end', async () => {
     const often = new RunEnds();
-    for (let step = 10; step <= STEPS; step += 10) often.grown([sourceAt(step)], step * 100);
-    settled(often, sourceAt(STEPS));
+    for (let step = 10; step <= STEPS; step += 10) {
+      often.grown(() => [sourceAt(step)], step * 100);
+      await answered(often);
+    }
+    await settled(often, sourceAt(STEPS));
     const once = new RunEnds();
-    settled(once, sourceAt(STEPS));
+    await settled(once, sourceAt(STEPS));
     expect(often.of(0).kept).toEqual(once.of(0).kept);
     expect(once.of(0).kept.marks.map(({ share, step }) => [share, step])).toEqual([
       [0.25, 100],
@@ -155,43 +167,97 @@ describe('RunEnds', () => {
     expect(once.of(0).latest).toBe('over');
   });
 
-  it('predicts every two seconds at most, one lane at a time, and lanes beyond the eighth at the marks alone', () => {
-    const ends = new RunEnds();
+  it('asks every two seconds at most, for one lane at a time, and for lanes beyond the eighth at the marks alone', async () => {
+    let asked = 0;
+    const counting: EndPredictor = (end) => {
+      asked++;
+      return predictHere(end);
+    };
+    const ends = new RunEnds(counting);
     const lanes = (step: number): EndSource[] => Array.from({ length: 10 }, () => sourceAt(step));
-    let predictions = 0;
-    for (let ms = 0; ms < 2000; ms += 50) predictions += Number(ends.grown(lanes(90), ms));
-    expect(predictions).toBe(8);
+    ends.grown(() => lanes(90), 0);
+    ends.grown(() => lanes(90), 10);
+    expect(asked, 'one at a time').toBe(1);
+    for (let ms = 50; ms < 2000; ms += 50) {
+      await answered(ends);
+      ends.grown(() => lanes(90), ms);
+    }
+    expect(asked).toBe(8);
     expect(ends.of(7).latest).toMatchObject({ step: 90 });
     expect(ends.of(8).latest).toBeNull();
-    for (let ms = 2000; ms < 3000; ms += 50) ends.grown(lanes(110), ms);
+    for (let ms = 2000; ms < 4000; ms += 50) {
+      await answered(ends);
+      ends.grown(() => lanes(110), ms);
+    }
+    await answered(ends);
     expect(ends.of(9).kept.marks).toHaveLength(1);
   });
 
-  it('takes what a run came to at once, and predicts at the marks that are left one a call', () => {
-    const ends = new RunEnds();
+  it('takes what a run came to at once, and tells when the marks that are left are predicted', async () => {
+    let told = 0;
+    const ends = new RunEnds(predictHere, () => told++);
     const lanes = Array.from({ length: 10 }, () => sourceAt(STEPS));
     const marks = (): number => lanes.reduce((sum, _, i) => sum + ends.of(i).kept.marks.length, 0);
-    ends.settle(lanes);
+    ends.settle(() => lanes);
     expect(ends.of(9).kept.cameNats).toBeGreaterThan(0);
-    expect(marks()).toBe(0);
-    for (let made = 1; made <= 30; made++) {
-      expect(ends.catchUp(lanes)).toBe(true);
-      expect(marks()).toBe(made);
-    }
-    expect(ends.catchUp(lanes)).toBe(false);
+    expect([marks(), ends.catchingUp]).toEqual([0, true]);
+    await answered(ends);
+    expect(marks()).toBe(30);
+    expect(told).toBeGreaterThan(30);
     // While it trains too.
     const growing = new RunEnds();
-    growing.grown([sourceAt(350)], 0);
+    growing.grown(() => [sourceAt(350)], 0);
+    await answered(growing);
     expect(growing.of(0).kept.marks).toHaveLength(1);
   });
 
-  it('gives no number to a lane that diverged', () => {
+  it('drops an answer of a run that went back or was lengthened meanwhile, and asks again', async () => {
+    const answers: (() => void)[] = [];
+    const slow: EndPredictor = (end) => new Promise((resolve) => answers.push(() => resolve(askedEnd(end))));
+    const ends = new RunEnds(slow);
+    let source = sourceAt(90);
+    ends.grown(() => [source], 0);
+    source = { ...sourceAt(85), totalSteps: STEPS };
+    answers.pop()?.();
+    await answered(ends);
+    expect(ends.of(0).latest, 'went back').toBeNull();
+    ends.grown(() => [source], 5000);
+    source = { ...sourceAt(95), totalSteps: 2 * STEPS };
+    answers.pop()?.();
+    await answered(ends);
+    expect(ends.of(0).latest, 'lengthened').toBeNull();
+    source = sourceAt(95);
+    ends.grown(() => [source], 10_000);
+    source = sourceAt(99);
+    answers.pop()?.();
+    await answered(ends);
+    expect(ends.of(0).latest, 'trained on').toMatchObject({ step: 95, totalSteps: STEPS });
+  });
+
+  it('predicts by itself where nobody else can', async () => {
+    const ends = new RunEnds(() => Promise.reject(new Error('the worker is gone')));
+    await settled(ends, sourceAt(STEPS));
+    const own = new RunEnds();
+    await settled(own, sourceAt(STEPS));
+    expect(ends.of(0)).toEqual(own.of(0));
+  });
+
+  it('gives no number to a lane that diverged', async () => {
     const broken = losses.slice();
     broken.fill(Number.NaN, 120);
     const ends = new RunEnds();
-    settled(ends, { ...sourceAt(STEPS), lossNats: broken });
+    await settled(ends, { ...sourceAt(STEPS), lossNats: broken });
     expect(ends.of(0).kept.marks.map(({ share }) => share)).toEqual([0.25]);
     expect(ends.of(0).kept.cameNats).toBeNull();
+  });
+
+  it('of the fit worker are those of this thread, to the bit', async () => {
+    const asked: AskedEnd = { spec, lossNats: losses.slice(0, 200), firstStep: 1, totalSteps: STEPS, plannedSteps: STEPS };
+    const fits = new FitClient(() => new FakeFits());
+    const there = await fits.predictEnd({ ...asked, lossNats: asked.lossNats.slice() });
+    expect(there).toEqual(askedEnd(asked));
+    expect(there).toEqual(predictEnd(seen(spec, losses, 0.5)));
+    expect(await fits.predictEnd({ ...asked, lossNats: losses.slice(0, 20) })).toBe('early');
   });
 });
 

@@ -13,11 +13,12 @@ export function madeRuns(count: number, steps: number, sweep: string | null = nu
   return Array.from({ length: count }, (_, place) => {
     const curves = madeCurve(steps, place);
     const width = WIDTHS[place % WIDTHS.length] ?? 16;
-    const lr = 1e-3 * 1.2 ** Math.floor(place / WIDTHS.length);
+    const lr = 1e-4 * (1 + Math.floor(place / WIDTHS.length));
     const spec = {
       ...defaultSpec,
       name: `made ${place}`,
       budget: { steps },
+      schedule: { ...defaultSpec.schedule, warmupSteps: Math.min(defaultSpec.schedule.warmupSteps, steps >> 1) },
       model: { ...defaultSpec.model, width },
       optimizer: { ...defaultSpec.optimizer, lr },
     };

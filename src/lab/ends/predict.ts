@@ -73,22 +73,40 @@ export function endOf({
   return Number.isFinite(mean) ? mean : null;
 }
 
+/** The last step that was seen, the one after which losses count, and the index of the first that counts. */
+function spanOf({ lossNats, firstStep, warmupSteps }: SeenRun): {
+  readonly step: number;
+  readonly start: number;
+  readonly first: number;
+} {
+  const step = firstStep + lossNats.length - 1;
+  const start = Math.max(firstStep - 1, warmupSteps, Math.floor(FIRST_FALL * step));
+  return { step, start, first: start + 1 - firstStep };
+}
+
+/** Why a run's end is not predicted; null: it can be. */
+export function silenceOf(run: SeenRun): Silence | null {
+  const { lossNats, totalSteps } = run;
+  const { step, start, first } = spanOf(run);
+  if (step >= totalSteps) return 'over';
+  if (step < EARLIEST * totalSteps) return 'early';
+  if (step - start < FEWEST_STEPS) return 'few steps';
+  for (let i = first; i < lossNats.length; i++) if (!Number.isFinite(lossNats[i])) return 'not finite';
+  return null;
+}
+
 /**
  * Predicts where a run ends, from the annealing law of a learning curve averaged over what it may be ({@link opinions}).
  *
  * The interval holds three errors: that of the law's parameters, for which residuals that hang together count as fewer; that of the law
  * itself, a share of the change that it predicts; and the noise of the last steps' mean.
  */
-export function predictEnd({ lossNats, firstStep, totalSteps, warmupSteps, rateOf }: SeenRun): EndPrediction | Silence {
-  const step = firstStep + lossNats.length - 1;
-  if (step >= totalSteps) return 'over';
-  if (step < EARLIEST * totalSteps) return 'early';
-  const start = Math.max(firstStep - 1, warmupSteps, Math.floor(FIRST_FALL * step));
+export function predictEnd(run: SeenRun): EndPrediction | Silence {
+  const silence = silenceOf(run);
+  if (silence !== null) return silence;
+  const { lossNats, totalSteps, rateOf } = run;
+  const { step, start, first } = spanOf(run);
   const seen = step - start;
-  if (seen < FEWEST_STEPS) return 'few steps';
-  // Index of the first step that counts.
-  const first = start + 1 - firstStep;
-  for (let i = first; i < lossNats.length; i++) if (!Number.isFinite(lossNats[i])) return 'not finite';
   const count = Math.min(STRETCHES, seen);
   const edges = Array.from({ length: count + 1 }, (_, k) => Math.floor((k * seen) / count));
   const stretches = edges.slice(1).map((to, k) => [edges[k] ?? 0, to] as const);

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../base/errors.ts';
 import { WorkerError, type WorkerPort } from '../../worker/client.ts';
-import { isFitEvent, type FitCommand, type FitOutcome, type FitRequest, type FitStep } from './fit-protocol.ts';
+import type { EndPredictor } from '../ends/asked-end.ts';
+import { isFitEvent, type FitCommand, type FitEvent, type FitOutcome, type FitRequest, type FitStep } from './fit-protocol.ts';
 
 export interface FitWatch {
   readonly onProgress?: (progress: FitStep) => void;
@@ -9,7 +10,8 @@ export interface FitWatch {
 }
 
 interface Pending {
-  readonly resolve: (outcome: FitOutcome) => void;
+  /** Takes the last event of this request. */
+  readonly resolve: (event: FitEvent) => void;
   readonly reject: (error: unknown) => void;
   readonly onProgress: ((progress: FitStep) => void) | undefined;
   readonly end: () => void;
@@ -46,10 +48,21 @@ export class FitClient {
       };
       const end = (): void => signal?.removeEventListener('abort', abort);
       port.postMessage({ type: 'fit', id, request } satisfies FitCommand, []);
-      this.#pending.set(id, { resolve, reject, onProgress, end });
+      const done = (event: FitEvent): void => void (event.type === 'done' && resolve(event.outcome));
+      this.#pending.set(id, { resolve: done, reject, onProgress, end });
       signal?.addEventListener('abort', abort, { once: true });
     });
   }
+
+  /** Predicts where a run ends in the worker; the losses go there. @throws as {@link fit} does. */
+  readonly predictEnd: EndPredictor = (asked) =>
+    new Promise((resolve, reject) => {
+      const port = (this.#port ??= this.#open());
+      const id = this.#nextId++;
+      port.postMessage({ type: 'predict', id, asked } satisfies FitCommand, [asked.lossNats.buffer]);
+      const done = (event: FitEvent): void => void (event.type === 'end' && resolve(event.end));
+      this.#pending.set(id, { resolve: done, reject, onProgress: undefined, end: () => {} });
+    });
 
   /** Ends the worker and what it does; the next fit starts another. */
   close(): void {
@@ -81,8 +94,8 @@ export class FitClient {
       return;
     }
     const pending = this.#settle(data.id);
-    if (data.type === 'done') pending?.resolve(data.outcome);
-    else pending?.reject(new WorkerError(data.error));
+    if (data.type === 'failed') pending?.reject(new WorkerError(data.error));
+    else pending?.resolve(data);
   }
 
   #settle(id: number): Pending | undefined {

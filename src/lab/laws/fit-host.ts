@@ -14,6 +14,7 @@ import {
   type Points,
 } from '../../laws/index.ts';
 import { toWireError } from '../../worker/client.ts';
+import { askedEnd, type AskedEnd } from '../ends/asked-end.ts';
 import { isFitCommand, procedureOf, type FitEvent, type FitOutcome, type FitRequest, type FitStep } from './fit-protocol.ts';
 
 /** The worker's side of fits: each goes on in slices, so that others and an abort get their turn. */
@@ -41,6 +42,10 @@ export class FitHost {
       this.#running.get(id)?.abort();
       return;
     }
+    if (message.type === 'predict') {
+      this.#predict(id, message.asked);
+      return;
+    }
     const controller = new AbortController();
     this.#running.set(id, controller);
     try {
@@ -52,6 +57,15 @@ export class FitHost {
       this.#post({ type: 'failed', id, error: toWireError(error, 'fit') });
     } finally {
       this.#running.delete(id);
+    }
+  }
+
+  /** Some tens of milliseconds, in one piece. */
+  #predict(id: number, asked: AskedEnd): void {
+    try {
+      this.#post({ type: 'end', id, end: askedEnd(asked) });
+    } catch (error) {
+      this.#post({ type: 'failed', id, error: toWireError(error, 'predicted end') });
     }
   }
 }

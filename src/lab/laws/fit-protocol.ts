@@ -1,5 +1,7 @@
 import { LAWS, type Fit, type FitOptions, type FitProgress, type Optimum, type Points } from '../../laws/index.ts';
 import type { WireError } from '../../worker/protocol.ts';
+import type { AskedEnd } from '../ends/asked-end.ts';
+import type { EndPrediction, Silence } from '../ends/predict.ts';
 
 /** What page and fit worker say to each other. */
 
@@ -58,11 +60,14 @@ export interface FitStep extends Omit<FitProgress, 'stage'> {
 
 export type FitCommand =
   | { readonly type: 'fit'; readonly id: number; readonly request: FitRequest }
+  | { readonly type: 'predict'; readonly id: number; readonly asked: AskedEnd }
   | { readonly type: 'abort'; readonly id: number };
 
 export type FitEvent =
   | { readonly type: 'progress'; readonly id: number; readonly progress: FitStep }
   | { readonly type: 'done'; readonly id: number; readonly outcome: FitOutcome }
+  /** Where a run ends, or why that is not predicted. */
+  | { readonly type: 'end'; readonly id: number; readonly end: EndPrediction | Silence }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError };
 
 /** Laws whose fit is a procedure of its own. */
@@ -83,7 +88,11 @@ export const FITTED = LAWS.filter(({ id, model }) => model !== null || procedure
 
 export function isFitCommand(value: unknown): value is FitCommand {
   if (!isMessage(value)) return false;
-  return value.type === 'abort' || (value.type === 'fit' && hasObject(value, 'request'));
+  return (
+    value.type === 'abort' ||
+    (value.type === 'fit' && hasObject(value, 'request')) ||
+    (value.type === 'predict' && hasObject(value, 'asked'))
+  );
 }
 
 export function isFitEvent(value: unknown): value is FitEvent {
@@ -91,6 +100,7 @@ export function isFitEvent(value: unknown): value is FitEvent {
   return (
     (value.type === 'progress' && hasObject(value, 'progress')) ||
     (value.type === 'done' && hasObject(value, 'outcome')) ||
+    (value.type === 'end' && 'end' in value) ||
     (value.type === 'failed' && hasObject(value, 'error'))
   );
 }

@@ -1,4 +1,5 @@
 import { shouldPart, type SweepRun } from '../../spec/index.ts';
+import type { EndPredictor } from '../ends/asked-end.ts';
 import { toWireError, type Request, type WorkerEvent } from '../../worker/client.ts';
 import type { Replies, RunState, WireError } from '../../worker/protocol.ts';
 import { Run } from '../run.ts';
@@ -18,6 +19,8 @@ export interface TrainingPorts {
   /** Sends a command. @throws what the worker refuses it with. */
   readonly request: <R extends Request>(request: R) => Promise<Replies[R['type']]>;
   readonly recorder: RunRecorder;
+  /** Where its lanes' ends are predicted; this thread where it is left out. */
+  readonly predictEnd?: EndPredictor;
 }
 
 export interface TrainedGroup {
@@ -55,7 +58,7 @@ export class GroupTraining {
     const [first] = group.lanes;
     if (first === undefined) throw new TypeError('a group without runs');
     this.group = group;
-    this.run = new Run(group.programId, first.spec);
+    this.run = new Run(group.programId, first.spec, ports.predictEnd);
     this.#ports = ports;
     this.#watch = new LaneWatch(this.run);
     this.#over = new Promise((resolve) => (this.#end = resolve));
