@@ -29,12 +29,16 @@ function levelsOf(y: ArrayLike<number>): readonly Level[] {
 function take(level: Level, block: number, y: ArrayLike<number>, i: number): void {
   if (i < 0) return;
   const value = y[i] ?? Number.NaN;
-  const [lowest, highest, broken] = [level[3 * block] ?? -1, level[3 * block + 1] ?? -1, level[3 * block + 2] ?? -1];
-  if (!Number.isFinite(value)) level[3 * block + 2] = broken < 0 ? i : Math.min(broken, i);
-  else {
-    if (lowest < 0 || value < (y[lowest] ?? 0)) level[3 * block] = i;
-    if (highest < 0 || value > (y[highest] ?? 0)) level[3 * block + 1] = i;
+  const at = 3 * block;
+  if (!(Math.abs(value) < Infinity)) {
+    const broken = level[at + 2] ?? -1;
+    if (broken < 0 || i < broken) level[at + 2] = i;
+    return;
   }
+  const lowest = level[at] ?? -1;
+  const highest = level[at + 1] ?? -1;
+  if (lowest < 0 || value < (y[lowest] ?? 0)) level[at] = i;
+  if (highest < 0 || value > (y[highest] ?? 0)) level[at + 1] = i;
 }
 
 /**
