@@ -52,7 +52,7 @@ describe('the Runs page', () => {
 
     // Two curves over each other; the pointer on a row has its curve stand out.
     await (await lab.find('lab-runs-table >>> tbody tr')).hover();
-    await lab.appears('lab-runs-chart >>> lab-plot >>> .u-over svg path[d^="M"]');
+    await lab.appears('lab-runs-chart >>> lab-plot >>> .u-over canvas.highlight:not([hidden])');
 
     await mark(lab, 0);
     await lab.press('rename-run');
