@@ -174,7 +174,8 @@ export class LabPlot extends LitElement {
   /** Draws what is painted of a crowd, and paints on. */
   #paint(plot: uPlot): void {
     if (!isCrowded(this.#frame)) return;
-    this.#painter.work();
+    // The frame that draws axes has enough to do, as soon as there is a picture to be stretched.
+    if (!this.#painter.hasPicture) this.#painter.work();
     clipped(plot, (context) => {
       this.#painter.draw(context, this.#place(plot), plot.bbox.left, plot.bbox.top);
       drawDots(plot, context, this.#frame, (name) => this.#color(name));

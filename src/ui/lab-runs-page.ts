@@ -1,6 +1,15 @@
 import { css, html, nothing } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { RunsDesk, SHOWN_PATHS, shownColumns, shownRuns, sortRuns, type RunRecord, type RunsView } from '../lab/index.ts';
+import {
+  MOST_CURVES,
+  RunsDesk,
+  SHOWN_PATHS,
+  shownColumns,
+  shownRuns,
+  sortRuns,
+  type RunRecord,
+  type RunsView,
+} from '../lab/index.ts';
 import type { Address } from './address.ts';
 import { LabElement } from './lab-element.ts';
 import type { LabRunsChart } from './lab-runs-chart.ts';
@@ -72,9 +81,7 @@ export class LabRunsPage extends LabElement {
   );
   readonly #fileColumnsOf = memo((members: readonly RunRecord[]) => shownColumns(members, null));
   readonly #placesOf = memo((shown: readonly RunRecord[], _group: RunsView['group']) => placesOf(shown, this.address.runs));
-  readonly #chosenOf = memo((runs: readonly RunRecord[], chosen: ReadonlySet<string>) =>
-    runs.filter(({ id }) => chosen.has(id)),
-  );
+  readonly #chosenOf = memo((runs: readonly RunRecord[], chosen: ReadonlySet<string>) => runs.filter(({ id }) => chosen.has(id)));
   readonly #tally = memo((runs: readonly RunRecord[]) => tallyWords(runs.flatMap(({ predictions }) => predictions ?? [])));
   #ends: (() => void)[] = [];
 
@@ -147,9 +154,12 @@ export class LabRunsPage extends LabElement {
 
   #table(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[], view: RunsView): unknown {
     const left = runs.length - shown.length;
-    const places = this.#placesOf(shown, view.group);
-    return html`<lab-runs-chart .desk=${desk} .runs=${shown} .view=${view}></lab-runs-chart>
-      <lab-runs-parallel .runs=${shown} .view=${view} .chosen=${desk.chosen} .places=${places}></lab-runs-parallel>
+    const members = this.#members(runs);
+    const places = this.#placesOf(members, view.group);
+    // Another order of the table draws nothing anew where all of it is drawn.
+    const drawn = members.length <= MOST_CURVES ? members : shown;
+    return html`<lab-runs-chart .desk=${desk} .runs=${drawn} .view=${view}></lab-runs-chart>
+      <lab-runs-parallel .runs=${drawn} .view=${view} .chosen=${desk.chosen} .places=${places}></lab-runs-parallel>
       <section class="card rows" aria-label="Runs">
         <header class="bar">
           <h2>Runs <span class="muted">${shown.length}${left === 0 ? nothing : ` of ${runs.length}`}</span></h2>
@@ -184,7 +194,12 @@ export class LabRunsPage extends LabElement {
   }
 
   #files(desk: RunsDesk, runs: readonly RunRecord[], shown: readonly RunRecord[]): unknown {
-    return html`<lab-runs-files .desk=${desk} .all=${runs} .shown=${shown} .columns=${this.#fileColumnsOf(this.#members(runs))}></lab-runs-files>`;
+    return html`<lab-runs-files
+      .desk=${desk}
+      .all=${runs}
+      .shown=${shown}
+      .columns=${this.#fileColumnsOf(this.#members(runs))}
+    ></lab-runs-files>`;
   }
 
   #near(ids: readonly string[]): void {

@@ -64,9 +64,22 @@ export class LabRunsParallel extends LabRunsElement {
         pointer-events: none;
       }
       .line.chosen,
-      .line[data-near] {
+      .near .line {
         stroke-width: 3;
         opacity: 1;
+      }
+      .stack {
+        position: relative;
+      }
+      .stack > svg {
+        /* Hundreds of lines are not painted again when something beside or over them is. */
+        will-change: transform;
+      }
+      .near {
+        position: absolute;
+        top: 0;
+        left: 0;
+        pointer-events: none;
       }
       .logs {
         gap: 6px 14px;
@@ -110,19 +123,22 @@ export class LabRunsParallel extends LabRunsElement {
         role="region"
         aria-label="Parallel coordinates of the shown runs; the table below has their values"
       >
-        <svg
-          class="chart"
-          width=${width}
-          height=${HEIGHT}
-          viewBox=${`0 0 ${width} ${HEIGHT}`}
-          role="img"
-          aria-label=${`${runs.length} runs over ${axes.map(({ label }) => label).join(', ')}`}
-          @pointermove=${(event: PointerEvent): void => this.say('lab-runs-near', this.#under(event))}
-          @pointerleave=${(): void => this.say('lab-runs-near', [])}
-          @click=${(event: PointerEvent): void => this.#under(event).forEach((id) => this.mark(id, this.chosen))}
-        >
-          ${this.#lines.map((line) => this.#line(line))} ${axes.map((axis, i) => drawn(axis, xOf(i), yOf))}
-        </svg>
+        <div class="stack">
+          <svg
+            class="chart"
+            width=${width}
+            height=${HEIGHT}
+            viewBox=${`0 0 ${width} ${HEIGHT}`}
+            role="img"
+            aria-label=${`${runs.length} runs over ${axes.map(({ label }) => label).join(', ')}`}
+            @pointermove=${(event: PointerEvent): void => this.say('lab-runs-near', this.#under(event))}
+            @pointerleave=${(): void => this.say('lab-runs-near', [])}
+            @click=${(event: PointerEvent): void => this.#under(event).forEach((id) => this.mark(id, this.chosen))}
+          >
+            ${this.#lines.map((line) => this.#line(line))} ${axes.map((axis, i) => drawn(axis, xOf(i), yOf))}
+          </svg>
+          <svg class="chart near" width=${width} height=${HEIGHT} viewBox=${`0 0 ${width} ${HEIGHT}`} aria-hidden="true"></svg>
+        </div>
       </div>
       <div class="logs bar" role="group" aria-label="Logarithmic axes">
         <span>Log axes</span>
@@ -133,8 +149,14 @@ export class LabRunsParallel extends LabRunsElement {
 
   /** Makes the lines of these runs stand out. */
   highlight(ids: readonly string[]): void {
-    for (const line of this.renderRoot.querySelectorAll<SVGElement>('path[data-run]'))
-      line.toggleAttribute('data-near', ids.includes(line.dataset['run'] ?? ''));
+    const lines = ids.flatMap((id) => this.renderRoot.querySelector(`path[data-run="${CSS.escape(id)}"]`) ?? []);
+    this.renderRoot.querySelector('.near')?.replaceChildren(
+      ...lines.map((line) => {
+        const copy = line.cloneNode(true);
+        if (copy instanceof Element) copy.removeAttribute('data-run');
+        return copy;
+      }),
+    );
   }
 
   #line({ run, points }: RunLine): unknown {

@@ -49,7 +49,8 @@ export class LabRunsTable extends LabRunsElement {
 
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
   @property({ attribute: false }) columns: readonly ColumnId[] = [];
-  @property({ attribute: false, hasChanged: differsIn<RunsView>('sort', 'descending', 'group') }) view: RunsView = RUNS_VIEW_START;
+  @property({ attribute: false, hasChanged: differsIn<RunsView>('sort', 'descending', 'group') }) view: RunsView =
+    RUNS_VIEW_START;
   @property({ attribute: false }) baseline: RunRecord | null = null;
   @property({ attribute: false }) chosen: ReadonlySet<string> = new Set();
   @property({ attribute: false }) places: Places = new Map();
@@ -204,7 +205,9 @@ export class LabRunsTable extends LabRunsElement {
       data-run=${run.id}
       aria-rowindex=${number}
       class=${`${number % 2 === 0 ? '' : 'even'}${run.hidden ? ' hidden' : ''}`}
-      @mouseenter=${near} @focusin=${near}>
+      @mouseenter=${near}
+      @focusin=${near}
+    >
       <th scope="row" title=${run.note === '' ? title : `${title}: ${run.note}`}>
         <label
           ><input
@@ -233,7 +236,9 @@ export class LabRunsTable extends LabRunsElement {
   }
 }
 
-type Item = { readonly key: string; readonly row: Row; readonly place: number } | { readonly key: string; readonly room: RowStretch };
+type Item =
+  | { readonly key: string; readonly row: Row; readonly place: number }
+  | { readonly key: string; readonly room: RowStretch };
 
 function placed(rows: readonly Row[], stretch: RowStretch): Item[] {
   const { from, to, rendered } = stretch;

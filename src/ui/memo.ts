@@ -10,6 +10,8 @@ export function memo<A extends readonly unknown[], R>(make: (...args: A) => R): 
 }
 
 /** For a property of which an element reads these fields alone: whether one of them is another. */
-export function differsIn<T extends object>(...keys: readonly (keyof T)[]): (now: T | undefined, before: T | undefined) => boolean {
+export function differsIn<T extends object>(
+  ...keys: readonly (keyof T)[]
+): (now: T | undefined, before: T | undefined) => boolean {
   return (now, before) => now === undefined || before === undefined || keys.some((key) => now[key] !== before[key]);
 }

@@ -21,7 +21,10 @@ export class PlotHighlight {
     if (this.#raster?.width !== width || this.#raster.height !== height) this.#raster = new Raster(width, height);
     const raster = this.#raster;
     raster.clear();
-    for (const [name, thickness] of [['--surface', HALO], [color, LINE]] as const) {
+    for (const [name, thickness] of [
+      ['--surface', HALO],
+      [color, LINE],
+    ] as const) {
       trace(raster, x, y, place);
       raster.stroke({ rgb: rgbOf(name), alpha: 1, width: thickness * devicePixelRatio, dash: [] });
     }

@@ -120,7 +120,12 @@ export function clipped(plot: uPlot, paint: (context: CanvasRenderingContext2D, 
 }
 
 /** The points of curves that show them; the library draws those of its own curves. */
-export function drawDots(plot: uPlot, ctx: CanvasRenderingContext2D, { curves }: PlotFrame, colorOf: (name: string) => string): void {
+export function drawDots(
+  plot: uPlot,
+  ctx: CanvasRenderingContext2D,
+  { curves }: PlotFrame,
+  colorOf: (name: string) => string,
+): void {
   for (const { x, y, dots, dotSize = 5, color } of curves) {
     if (dots !== true) continue;
     ctx.fillStyle = colorOf(color);

@@ -53,7 +53,13 @@ export function trace(raster: Raster, x: ArrayLike<number>, y: ArrayLike<number>
 }
 
 /** Paints a frame's bands and curves curve by curve, so that it can be left and taken up again between any two. */
-function* painting(raster: Raster, { curves, bands = [] }: PlotFrame, place: Place, rgbOf: RgbOf, ratio: number): Generator<void> {
+function* painting(
+  raster: Raster,
+  { curves, bands = [] }: PlotFrame,
+  place: Place,
+  rgbOf: RgbOf,
+  ratio: number,
+): Generator<void> {
   raster.clear();
   const edge = ({ x }: PlotBand, y: ArrayLike<number>): Cover => {
     trace(raster, x, y, place);
@@ -90,7 +96,7 @@ interface Job {
 }
 
 /** Milliseconds of a frame that painting may take. */
-const SLICE_MS = 7;
+const SLICE_MS = 6;
 
 /**
  * Paints hundreds of curves without holding up the page: some milliseconds a frame, and until a picture is done the one before is shown,
@@ -102,6 +108,11 @@ export class CurvePainter {
   /** Of the job that is done next: the newest. */
   #next: (() => Job) | null = null;
   #raster: Raster | null = null;
+
+  /** True once a picture was done. */
+  get hasPicture(): boolean {
+    return this.#shown !== null;
+  }
 
   /** True while another {@link work} is needed. */
   get busy(): boolean {

@@ -99,7 +99,8 @@ export class RunsFrames {
   /** What a group comes to, kept until one of its lines is another. */
   #joined(label: string, lines: readonly Line[]): Joined {
     const known = this.#groups.get(label);
-    const same = known?.lines.length === lines.length && known.lines.every(({ x, y }, i) => x === lines[i]?.x && y === lines[i]?.y);
+    const same =
+      known?.lines.length === lines.length && known.lines.every(({ x, y }, i) => x === lines[i]?.x && y === lines[i]?.y);
     if (known !== undefined && same) return known;
     const { steps: joint, mean, low, high } = bandOf(lines.map(({ steps, y }) => ({ steps, lossNats: y })));
     const isStep = lines.every(({ x, steps }) => x === steps);
@@ -109,12 +110,7 @@ export class RunsFrames {
     return joined;
   }
 
-  #line(
-    run: RunRecord,
-    curves: Curves | undefined,
-    split: 'train' | 'validation',
-    { unit, smoothing }: RunsView,
-  ): Line[] {
+  #line(run: RunRecord, curves: Curves | undefined, split: 'train' | 'validation', { unit, smoothing }: RunsView): Line[] {
     if (curves === undefined) return [];
     const { steps, lossNats } = curves[split];
     const x = this.#kept(curves, `${split} ${unit}`, () => positions(run, curves, steps, unit));

@@ -22,15 +22,21 @@ it('shows where a run is to end while it trains, and on the Runs page how good t
   }
   const all = [...seen];
   expect(all[0]).toBe('The end is predicted once 20 % of the steps are done.');
-  expect(all).toContainEqual(expect.stringMatching(/^Ends at \d\.\d+ \(\d\.\d+\.\.\d\.\d+\), predicted from \d+ % of the steps\.$/));
-  const scored = /^Ended at \d\.\d{3}: (inside|outside) the interval predicted at 50 %, .* which was \d\.\d{3} nats too (low|high)\.$/;
+  expect(all).toContainEqual(
+    expect.stringMatching(/^Ends at \d\.\d+ \(\d\.\d+\.\.\d\.\d+\), predicted from \d+ % of the steps\.$/),
+  );
+  const scored =
+    /^Ended at \d\.\d{3}: (inside|outside) the interval predicted at 50 %, .* which was \d\.\d{3} nats too (low|high)\.$/;
   await expect.poll(() => words(lab, 'lab-loss-chart >>> .end'), { timeout: 20_000 }).toEqual([expect.stringMatching(scored)]);
 
   await lab.page.evaluate(() => void (location.hash = '#runs'));
   await lab.appears('lab-runs-table >>> tr[data-run]');
-  const tally = /^Predicted ends: 1 prediction made at half time (lay|did not lie) inside its 90 % interval, median error \d\.\d{3} nats\.$/;
+  const tally =
+    /^Predicted ends: 1 prediction made at half time (lay|did not lie) inside its 90 % interval, median error \d\.\d{3} nats\.$/;
   await expect.poll(() => words(lab, '[data-ends]'), { timeout: 20_000 }).toEqual([expect.stringMatching(tally)]);
-  expect(await words(lab, 'lab-runs-table >>> thead .sort')).toEqual(expect.arrayContaining(['End at 25 %', 'End at 50 %', 'End']));
+  expect(await words(lab, 'lab-runs-table >>> thead .sort')).toEqual(
+    expect.arrayContaining(['End at 25 %', 'End at 50 %', 'End']),
+  );
   // Computed beside the page, and kept with the run.
   expect(suite.build.requests.some((path) => path.includes('fit-worker'))).toBe(true);
   await lab.page.reload();

@@ -17,7 +17,9 @@ function line(raster: Raster, points: readonly (readonly [number, number])[], in
 
 /** Opacity of each pixel, row by row. */
 function alphas({ pixels, width, height }: Raster): number[][] {
-  return Array.from({ length: height }, (_, row) => Array.from({ length: width }, (_unused, column) => pixels[4 * (row * width + column) + 3] ?? 0));
+  return Array.from({ length: height }, (_, row) =>
+    Array.from({ length: width }, (_unused, column) => pixels[4 * (row * width + column) + 3] ?? 0),
+  );
 }
 
 describe('a raster', () => {

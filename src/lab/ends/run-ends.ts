@@ -145,12 +145,7 @@ export class RunEnds {
     return true;
   }
 
-  #ask(
-    request: AskedEnd,
-    stale: () => boolean,
-    take: (found: EndPrediction | Silence) => void,
-    drop: () => void,
-  ): void {
+  #ask(request: AskedEnd, stale: () => boolean, take: (found: EndPrediction | Silence) => void, drop: () => void): void {
     this.#waiting = true;
     // A copy: what was seen grows, and goes to another thread. Where no other predicts, this one does.
     const own = (): AskedEnd => ({ ...request, lossNats: kept.slice() });

@@ -18,7 +18,18 @@ const HELP = `npm run bench:charts -- [options]: how long a frame takes while th
 `;
 
 /** What is done once a round. */
-const ACTIONS = ['zoom in', 'zoom out', 'log y', 'smoothing', 'unit', 'hover a row', 'hover the chart', 'sort', 'filter', 'all'] as const;
+const ACTIONS = [
+  'zoom in',
+  'zoom out',
+  'log y',
+  'smoothing',
+  'unit',
+  'hover a row',
+  'hover the chart',
+  'sort',
+  'filter',
+  'all',
+] as const;
 
 const PATIENCE_MS = 120_000;
 const INSTALLED = 'Is dist/ there? npm run build makes it.';
@@ -63,7 +74,8 @@ export async function main(args: readonly string[]): Promise<number> {
       for (const action of ACTIONS) samples.get(action)?.push(await measure(page, action, round));
     for (const problem of problems) process.stderr.write(`page: ${problem}\n`);
     const environment = { browser: await browser.version(), cpu: cpus()[0]?.model, cores: cpus().length, load: loadavg()[0] };
-    if (values.json) process.stdout.write(`${JSON.stringify({ environment, ...values, samples: Object.fromEntries(samples) })}\n`);
+    if (values.json)
+      process.stdout.write(`${JSON.stringify({ environment, ...values, samples: Object.fromEntries(samples) })}\n`);
     else print(samples, `${values.runs} runs x ${values.steps} steps, density ${values.density}; ${JSON.stringify(environment)}`);
     return 0;
   } finally {
