@@ -102,7 +102,7 @@ export class LabRunsTable extends LabRunsElement {
       room.style.height = `${Number(room.dataset['rows']) * this.#rowPx}px`;
     this.highlight(this.#near);
     if (!isWindowed(this.#rowsOf(this.runs, this.view.group).length)) return;
-    if (changed.has('columns')) this.#forgetWidths();
+    if (changed.has('columns') || changed.has('runs') || changed.has('view')) this.#forgetWidths();
     this.#look();
     this.#keepWidths();
   }
