@@ -43,8 +43,8 @@ export function startCompiling(gpu: Gpu, plan: Plan): void {
     for (const dispatch of step.dispatches) {
       try {
         compiling(gpu, plan, step, dispatch);
-      } catch {
-        continue;
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
       }
     }
   }

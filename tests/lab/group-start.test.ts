@@ -61,12 +61,23 @@ describe('a group that has a checkpoint', () => {
     expect(startFrom({ ...withFirst(parts, { program: elsewhere, step: 20 }), left })).toEqual({ lanes: left, note: null });
   });
 
-  it('begins anew where the checkpoint lacks a run that is left', () => {
+  it('promise 7: goes on with the lanes that the checkpoint has, and says which runs come after them', () => {
     const parts = group();
     const two = { ...parts.kept, lanes: parts.members.slice(0, 2).map(({ id }) => id) };
-    expect(startFrom({ ...parts, kept: two })).toEqual({ lanes: null, why: 'its checkpoint was of other runs' });
-    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(1) }).lanes).toBeNull();
-    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(0, 1) }).lanes).toHaveLength(1);
+    expect(startFrom({ ...parts, kept: two })).toEqual({
+      lanes: parts.members.slice(0, 2),
+      note: 'goes on from its checkpoint at step 10; 1 of its runs is not in it and trained afterwards',
+    });
+    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(1) }).lanes).toEqual(parts.members.slice(1, 2));
+  });
+
+  it('begins anew where the checkpoint has no run that is left', () => {
+    const parts = group();
+    const two = { ...parts.kept, lanes: parts.members.slice(0, 2).map(({ id }) => id) };
+    expect(startFrom({ ...parts, kept: two, left: parts.members.slice(2) })).toEqual({
+      lanes: null,
+      why: 'its checkpoint was of other runs',
+    });
     expect(startFrom({ ...parts, kept: { ...parts.kept, lanes: [] } }).lanes).toBeNull();
   });
 

@@ -366,6 +366,23 @@ describe('SweepDesk, when things go wrong', () => {
     expect(page.lab.messages.notices.map(({ text }) => text)).toContain(said);
   });
 
+  it('all lanes go on together where the worker does not part them, and stop when they are stopped later', async () => {
+    let refusing = true;
+    const divergesAt = ({ optimizer }: RunSpec): number | null => (optimizer.lr > 0.001 ? 4 : null);
+    const { page, id } = await kept({ divergesAt, refusesStop: () => refusing });
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.save();
+    for (const steps of [6, 2]) page.worker.host.train(steps);
+    await vi.waitFor(() => expect(page.desk.run?.step).toBe(8));
+    expect(sent(page, 'stop')).toHaveLength(1);
+    refusing = false;
+    await page.desk.skip(id, groupAt(page, id, 0).id, true);
+    await training(page, 2);
+    expect(sent(page, 'stop')).toHaveLength(2);
+    expect(states(page, id)).toEqual(['skipped', 'running']);
+  });
+
   it('a group whose lanes have all diverged ends early, is kept, and the queue goes on', async () => {
     const { page, id, site } = await kept({ divergesAt: ({ model }) => (model.width === 16 ? 3 : null) });
     await page.desk.start(id);

@@ -43,6 +43,8 @@ export interface FakeOptions {
   readonly divergesAt?: (spec: RunSpec) => number | null;
   /** Why a start is refused; null: it is not. */
   readonly refuses?: (specs: readonly RunSpec[]) => string | null;
+  /** Whether it refuses to stop. */
+  readonly refusesStop?: () => boolean;
   /** Bytes of these specs as lanes; throws where they do not fit. */
   readonly memory?: (specs: readonly RunSpec[]) => number;
   /** False: its checkpoints do not say which runs their lanes are, as those of earlier builds. */
@@ -158,6 +160,10 @@ export class FakeHost {
         reply(null);
         break;
       case 'stop':
+        if (this.#options.refusesStop?.() === true) {
+          refuse('ProtocolError', 'run', 'run: it does not stop.');
+          break;
+        }
         this.#keep();
         this.#to('stopped');
         reply(null);

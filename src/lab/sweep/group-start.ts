@@ -13,7 +13,7 @@ export interface GroupParts {
   readonly kept: CheckpointReport;
 }
 
-/** The lanes that go on from a checkpoint and what is to be said of that, or why none can. */
+/** The lanes that go on from a checkpoint, runs that it lacks being trained after them, and what is to be said of that; or why none can. */
 export type GroupStart =
   | { readonly lanes: readonly SweepRun[]; readonly note: string | null }
   | { readonly lanes: null; readonly why: string };
@@ -22,19 +22,22 @@ export type GroupStart =
 export function startFrom(parts: GroupParts): GroupStart {
   const { records, kept } = parts;
   const lanes = lanesOf(parts);
-  if (lanes === null) return { lanes, why: 'its checkpoint was of other runs' };
+  if (lanes.length === 0) return { lanes: null, why: 'its checkpoint was of other runs' };
   const missed = lanes.some(({ id }) => (records.get(id)?.step ?? 0) < kept.step);
   if (missed && kept.step >= kept.totalSteps && lanes.some(({ spec }) => !holdsOut(spec)))
     return { lanes: null, why: 'its checkpoint is of its end, and its last losses were not stored' };
-  const note = `goes on from its checkpoint at step ${kept.step}; not all that was measured up to there is stored`;
-  return { lanes, note: missed ? note : null };
+  const others = parts.left.length - lanes.length;
+  const notes = [
+    ...(missed ? ['not all that was measured up to there is stored'] : []),
+    ...(others > 0 ? [`${others} of its runs ${others === 1 ? 'is' : 'are'} not in it and trained afterwards`] : []),
+  ];
+  return { lanes, note: notes.length === 0 ? null : [`goes on from its checkpoint at step ${kept.step}`, ...notes].join('; ') };
 }
 
-/** Those lanes of the checkpoint that have not ended; null where it lacks one, as one that begins anew cannot join them. */
-function lanesOf({ programId, left, records, kept }: GroupParts): readonly SweepRun[] | null {
+/** Those lanes of the checkpoint that have not ended. */
+function lanesOf({ programId, left, records, kept }: GroupParts): readonly SweepRun[] {
   const ids = kept.lanes ?? recordedLanes(programId, left, records);
-  const lanes = ids.flatMap((id) => left.find((run) => run.id === id) ?? []);
-  return lanes.length > 0 && lanes.length === left.length ? lanes : null;
+  return ids.flatMap((id) => left.find((run) => run.id === id) ?? []);
 }
 
 /** The lanes of a checkpoint that an earlier build stored, which does not name them: those that the store says were its program's. */

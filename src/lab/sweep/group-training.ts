@@ -10,8 +10,8 @@ import { LaneWatch } from './lane-watch.ts';
 import type { LiveGroup } from './queue.ts';
 
 /**
- * `diverged`: in every lane; `parted`: the lanes that train on are to go on from the checkpoint without those that diverged; `failed`: with an error of its own, `refused`: before its first step; `unavailable`: the worker does something
- * else; `crashed`: the worker is gone.
+ * `diverged`: in every lane; `parted`: some lanes diverged, and the others are to go on from the checkpoint without them; `failed`: with an
+ * error of its own, `refused`: before its first step; `unavailable`: the worker does something else; `crashed`: the worker is gone.
  */
 export type Outcome = 'finished' | 'diverged' | 'parted' | 'stopped' | 'failed' | 'refused' | 'unavailable' | 'crashed';
 
@@ -47,6 +47,8 @@ export class GroupTraining {
   #ended = false;
   #crashed = false;
   #stopping = false;
+  /** It was asked to part from lanes that have diverged, and it does. */
+  #asked = false;
   #parting = false;
   #pausing = false;
   #turned: Promise<void> = Promise.resolve();
@@ -134,15 +136,26 @@ export class GroupTraining {
     const { run, group } = this;
     const { state, step, totalSteps: steps, savedStep } = run;
     // Where storage takes no checkpoint, what was trained would be lost.
-    if (state !== 'running' || savedStep === null) return false;
+    if (state !== 'running' || savedStep === null || this.#asked) return false;
     return shouldPart({ lanes: group.lanes.length, diverged: this.#watch.diverged.size, step, steps });
   }
 
-  /** Ends it with a checkpoint, and frees the GPU. */
+  /** Asks once; where the worker refuses, all lanes go on together. */
+  #part(): void {
+    [this.#asked, this.#parting] = [true, true];
+    this.stop().catch(() => (this.#parting = false));
+  }
+
+  /** Ends it with a checkpoint, and frees the GPU. @throws what the worker refuses it with; it goes on then. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.#begun) await this.#command('stop');
+    try {
+      if (this.#begun) await this.#command('stop');
+    } catch (error) {
+      this.#stopping = false;
+      throw error;
+    }
   }
 
   /** Takes an event in where it is about this run; `nowMs` is the page's clock. @returns whether it was. */
@@ -152,10 +165,7 @@ export class GroupTraining {
     run.apply(event, nowMs);
     if (event.type === 'metrics') {
       this.#watch.look();
-      if (!this.#stopping && this.#shouldPart) {
-        this.#parting = true;
-        this.stop().catch(() => (this.#parting = false));
-      }
+      if (this.#shouldPart) this.#part();
     }
     if (event.type === 'state' && OVER.includes(event.state)) this.#finish();
     return true;
