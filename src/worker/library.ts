@@ -127,8 +127,7 @@ export class Library {
       const file = (): Promise<never> => Promise.reject(noFile());
       return { dataset: await openDataset(data, { corpus, file }, options), fileKey: null };
     }
-    for await (const file of this.candidates(wanted)) {
-      if (fileHash !== undefined && file.key !== `${FILES}${fileHash}`) continue;
+    for await (const file of this.candidates(wanted, fileHash)) {
       const dataset = await openDataset(data, { corpus, file: () => Promise.resolve(file) }, options);
       if (wanted === undefined || dataset.contentHash === wanted.dataHash) return { dataset, fileKey: file.key };
       if (fileHash !== undefined) throw ofAnotherFile(file.name);
@@ -137,10 +136,11 @@ export class Library {
     throw noFile(wanted === undefined ? undefined : 'The run was trained on a file that is no longer kept: add that file again.');
   }
 
-  /** The user's files in the order in which they should be tried. */
-  private async *candidates(wanted: OpenOptions['wanted']): AsyncGenerator<UserFile> {
-    if (this.file !== null) yield this.file;
-    const kept = await this.vault.list(FILES).catch((): Entry[] => []);
+  /** The user's files in the order in which they should be tried; bytes of no other are read. */
+  private async *candidates(wanted: OpenOptions['wanted'], fileHash: string | undefined): AsyncGenerator<UserFile> {
+    const fits = ({ key }: { readonly key: string }): boolean => fileHash === undefined || key === `${FILES}${fileHash}`;
+    if (this.file !== null && fits(this.file)) yield this.file;
+    const kept = (await this.vault.list(FILES).catch((): Entry[] => [])).filter(fits);
     const first = kept.filter(({ key }) => key === wanted?.fileKey);
     for (const { key } of [...first, ...kept.filter((entry) => !first.includes(entry))]) {
       const found = key === this.file?.key ? null : await this.vault.get(key);

@@ -52,11 +52,11 @@ export type Command =
   /** The user's files that are at hand: the one added last, then those that storage keeps, newest first. Replies {@link FileReport}[]. */
   | { readonly type: 'files'; readonly id: number }
   /**
-   * Loads data, builds, compiles and trains. One spec per lane; they may differ in laneable fields only. Replies {@link RunReport}
-   * once the first step can run. With `checkpoint` (safetensors, transferred) or `stored` (resume what storage holds of `runId`)
-   * it continues exactly where that stands. With `fileHash` the `file` source is the user's file of that hash and no other: refused where it
-   * is not at hand, and where the checkpoint is of another. `hold` leaves the run paused before its first step; a `silent` one samples no text until it is
-   * told how to.
+   * Loads data, builds, compiles and trains. One spec per lane; they may differ in laneable fields only. Replies
+   * {@link RunReport} once the first step can run. With `checkpoint` (safetensors, transferred) or `stored` (resume what storage
+   * holds of `runId`) it continues exactly where that stands. With `fileHash` the `file` source is the user's file of that hash and
+   * no other: refused where it is not at hand, and where the checkpoint is of another. `hold` leaves the run paused before its
+   * first step; a `silent` one samples no text until it is told how to.
    */
   | {
       readonly type: 'start';

@@ -121,6 +121,30 @@ describe('a sweep on the user’s own file', () => {
     expect((await recordsOf(page)).map(({ data }) => data?.name)).toEqual(Array(4).fill('a.txt'));
   });
 
+  it('after a reload, goes on with the file that was trained on last, whatever was said since of a run on the one before', async () => {
+    const { site, page, id } = await reloaded();
+    site.browser.now += 1000;
+    await add(page, 'b.txt');
+    const second = queueOf(page, id).groups[1]?.id ?? '';
+    await page.desk.skip(id, second, true);
+    await page.desk.start(id);
+    await training(page, 1);
+    page.worker.host.train(20);
+    await until(page, id, ['done', 'skipped']);
+    await vi.waitFor(() => expect(page.desk.busy).toBe(false));
+    await page.leave();
+    site.browser.now += 1000;
+    const later = await site.page();
+    await vi.waitFor(() => expect(states(later, id)).toEqual(['done', 'skipped']));
+    const change = { name: 'mine', tags: ['x'], hidden: true, note: 'good', baseline: true };
+    expect(await later.store.edit([second], change)).toEqual([second]);
+    await later.desk.skip(id, second, false);
+    expect(queueOf(later, id)).toMatchObject({ runsDone: 2, files: { counted: { name: 'b.txt' } } });
+    await later.desk.start(id);
+    await training(later, 1);
+    expect(sent(later, 'start')[0]?.fileHash).toBe(site.files.find(({ name }) => name === 'b.txt')?.hash);
+  });
+
   it('asks for the file again where a run is left and the browser has it no more', async () => {
     const { site, page, id } = await reloaded();
     site.files.length = 0;

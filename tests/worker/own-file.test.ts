@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { runIdOf } from '../../src/spec/index.ts';
 import { isReply } from '../../src/worker/event-check.ts';
+import { Library } from '../../src/worker/library.ts';
 import { storedReport } from '../../src/worker/reports.ts';
+import { Vault } from '../../src/worker/storage.ts';
 import { Harness, tinySpec, tinyText } from './harness.ts';
 import { MemoryFiles } from './memory-files.ts';
 
@@ -42,6 +44,19 @@ describe('the user’s files in the worker', { timeout: 120_000 }, () => {
     await expect(h.ask({ ...start, fileHash: 'f00' })).rejects.toThrow(
       'The file that the run is to be trained on is no longer kept: add that file again.',
     );
+  });
+
+  it('bytes of no file are read but of the one that is asked for', async () => {
+    const files = new MemoryFiles();
+    let ms = 0;
+    const open = (): Library => new Library({ vault: new Vault(files), wallClock: () => ++ms, notice: () => {} });
+    const first = open();
+    await first.addFile('letters.txt', new Uint8Array(tinyText()));
+    await first.addFile('other.txt', new Uint8Array(otherText()));
+    const read = vi.spyOn(files, 'read');
+    const { dataset } = await open().open(tinySpec().data, { fileHash: LETTERS });
+    expect(dataset).toMatchObject({ name: 'letters.txt', fileHash: LETTERS });
+    expect(read.mock.calls.filter(([name]) => name.endsWith('.bin'))).toHaveLength(1);
   });
 
   it('a checkpoint does not go on with another file than the one that is asked for: one sentence says so', async () => {

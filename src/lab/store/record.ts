@@ -88,9 +88,11 @@ export interface RunRecord {
   readonly sweep: SweepPlace | null;
   /** The program that it was a lane of; its checkpoint is kept under this name. */
   readonly program: { readonly id: string; readonly lane: number; readonly lanes: number };
-  /** Milliseconds since the epoch, all three; removed ones can be restored until their time is over. */
+  /** Milliseconds since the epoch, all three. */
   readonly createdAt: number;
+  /** When it was trained last, as far as that is stored: what the user changes leaves it alone. */
   readonly updatedAt: number;
+  /** It can be restored until its time is over. */
   readonly removedAt: number | null;
   readonly state: KeptState;
   readonly step: number;

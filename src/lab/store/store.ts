@@ -226,7 +226,7 @@ export class RunStore extends Observable<StoreTopic> {
 
   /** Changes what is the user's own of runs. A baseline takes the place of the one before. @returns the runs that were there. */
   async edit(ids: readonly string[], change: RunEdit): Promise<readonly string[]> {
-    return this.#change(ids, (run) => ({ ...run, ...change, updatedAt: this.#ports.now() }), change.baseline === true);
+    return this.#change(ids, (run) => ({ ...run, ...change }), change.baseline === true);
   }
 
   /** Removes runs; {@link restore} undoes it, to the bit, for {@link RESTORABLE_MS}. @returns the runs that were there. */
