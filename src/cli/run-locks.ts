@@ -32,7 +32,7 @@ interface Held {
 export interface LockTimes {
   /** Between two signs of life. */
   readonly beatMs: number;
-  /** A holder on another machine that gave none for so long is gone. */
+  /** A holder of which nothing else tells whether it is there, as one on another machine, is gone after so long without any. */
   readonly silentMs: number;
 }
 
@@ -46,7 +46,8 @@ const TRIES = 5;
  * train the same run at once, whatever shards they were given.
  *
  * A lock is made so that only one process can have made it. It outlives a process that was killed; on its own machine that is seen by the
- * process being gone, on others by the lock's time, which a living process renews. Whoever was silent for so long that another took its
+ * process being gone, elsewhere, and where the system does not tell processes of one number apart, by the lock's time, which a living
+ * process renews. Whoever was silent for so long that another took its
  * run over finds that out before it writes again.
  */
 export class RunLocks {
@@ -79,6 +80,13 @@ export class RunLocks {
       if (this.takeOver(id, path, there, text)) return { kind: 'own', after: holderWords(claim) };
     }
     return { kind: 'held', by: holderWords(claimIn(readTextIfAny(path) ?? '')) };
+  }
+
+  /** Whether somebody who is alive has a run. @throws SpecError where the folder cannot be written. */
+  isHeld(id: string): boolean {
+    const path = join(this.folder, `${id}.lock`);
+    const there = readTextIfAny(path);
+    return there !== null && this.isAlive(path, claimIn(there));
   }
 
   /** Gives a run back. */
@@ -144,7 +152,7 @@ export class RunLocks {
     });
   }
 
-  /** Puts this process's claim in the place of a dead one. @returns false where somebody else was faster. */
+  /** Puts this process's claim in the place of a dead one. @returns false where somebody else was faster, or it is not dead at all. */
   private takeOver(id: string, path: string, dead: string, text: string): boolean {
     const guard = `${path}.take`;
     const guarding = created(guard);
@@ -152,26 +160,33 @@ export class RunLocks {
       if (this.ageMs(guard) > TAKEOVER_MS) rmSync(guard, { force: true });
       return false;
     }
+    const draft = `${path}.${randomUUID()}`;
+    let drafted: number | null = null;
     try {
-      if (readTextIfAny(path) !== dead) return false;
-      const draft = `${path}.${randomUUID()}`;
+      onFile(guard, () => writeSync(guarding, text));
       const file = onFile(draft, () => openSync(draft, 'wx'));
-      onFile(draft, () => {
-        writeSync(file, text, 0);
-        renameSync(draft, path);
-      });
+      drafted = file;
+      onFile(draft, () => writeSync(file, text, 0));
+      // At the last moment: whoever stalled here may have lost the guard to others, and the holder may have woken up.
+      if (readTextIfAny(guard) !== text || readTextIfAny(path) !== dead || this.isAlive(path, claimIn(dead))) return false;
+      onFile(path, () => renameSync(draft, path));
+      drafted = null;
       this.keep(id, path, text, file);
       return true;
     } finally {
+      if (drafted !== null) {
+        closeSync(drafted);
+        rmSync(draft, { force: true });
+      }
       closeSync(guarding);
-      rmSync(guard, { force: true });
+      if (readTextIfAny(guard) === text) rmSync(guard, { force: true });
     }
   }
 
   private isAlive(path: string, claim: Claim | null): boolean {
     const own = newClaim();
-    if (claim !== null && claim.host === own.host && claim.space === own.space) return isRunning(claim);
-    return this.ageMs(path) <= this.times.silentMs;
+    const near = claim !== null && claim.host === own.host && claim.space === own.space;
+    return (near ? isRunning(claim) : null) ?? this.ageMs(path) <= this.times.silentMs;
   }
 
   /** How long ago a file was written, by the clock of the machine that keeps it; infinite where it is gone. */
@@ -232,8 +247,8 @@ function holderWords(claim: Claim | null): string {
   return claim === null ? 'another process' : `process ${claim.pid} on ${claim.host}`;
 }
 
-/** Whether the process that made a claim on this machine is still there, and no later one of its number. */
-function isRunning({ pid, began }: Claim): boolean {
+/** Whether the process that made a claim on this machine is still there; null where that may be a later one of its number. */
+function isRunning({ pid, began }: Claim): boolean | null {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -242,7 +257,8 @@ function isRunning({ pid, began }: Claim): boolean {
   }
   const now = statusOf(pid);
   // One that has ended and that nobody has asked for its status still has its number.
-  return !['Z', 'X'].includes(now.state) && (began === '' || now.began === '' || began === now.began);
+  if (now.state === 'Z' || now.state === 'X') return false;
+  return began === '' || now.began === '' ? null : began === now.began;
 }
 
 /** State and start of a process, as Linux tells them (proc(5), fields 3 and 22 of stat); empty on other systems. */

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, fstatSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,30 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RunLocks } from '../../src/cli/run-locks.ts';
 import { expandSweep, parseSweep } from '../../src/spec/index.ts';
 import { Scratch, TEXT } from './run-cli.ts';
+
+/** What happens once, when a process that takes a lock over has opened its draft, and before that takes its place. */
+const meanwhile: { opened: ((file: number) => void) | null; renamed: (() => void) | null } = { opened: null, renamed: null };
+
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const once = (name: 'opened' | 'renamed', file: number): void => {
+    const act = meanwhile[name];
+    meanwhile[name] = null;
+    act?.(file);
+  };
+  return {
+    ...fs,
+    openSync: (path: string, ...rest: [string]) => {
+      const file = fs.openSync(path, ...rest);
+      if (/\.lock\.[\da-f-]{36}$/.test(path)) once('opened', file);
+      return file;
+    },
+    renameSync: (from: string, to: string) => {
+      if (to.endsWith('.lock')) once('renamed', 0);
+      fs.renameSync(from, to);
+    },
+  };
+});
 
 /** A folder, and what makes processes that train in it. */
 function folder(): { scratch: Scratch; locks: (times?: ConstructorParameters<typeof RunLocks>[1]) => RunLocks } {
@@ -75,6 +99,15 @@ describe('locks of the runs of a folder', () => {
     expect(locks().take('a')).toEqual(told ? { kind: 'own', after: HERE } : { kind: 'held', by: HERE });
   });
 
+  it('of a process that the system does not tell from a later one of its number are believed for minutes only', () => {
+    const { scratch, locks } = folder();
+    locks().take('a');
+    leave(scratch, { began: '' }, 4 * MINUTE);
+    expect(locks().take('a')).toEqual({ kind: 'held', by: HERE });
+    leave(scratch, { began: '' }, 6 * MINUTE);
+    expect(locks().take('a')).toEqual({ kind: 'own', after: HERE });
+  });
+
   it.each([
     ['another machine', { host: 'elsewhere', pid: 1 }, 'process 1 on elsewhere'],
     ['another container of this one', { space: 'other', pid: 1 }, `process 1 on ${hostname()}`],
@@ -109,6 +142,50 @@ describe('locks of the runs of a folder', () => {
     expect(() => slow.check()).toThrow('another process has taken its run over');
     slow.release('a');
     expect(existsSync(scratch.at('a.lock'))).toBe(true);
+  });
+
+  it('are not taken from a holder that gives a sign of life while they are taken over', () => {
+    const { scratch, locks } = folder();
+    locks().take('a');
+    leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
+    const before = readFileSync(scratch.at('a.lock'), 'utf8');
+    meanwhile.opened = () => leave(scratch, { host: 'elsewhere', pid: 7 });
+    expect(locks().take('a')).toEqual({ kind: 'held', by: 'process 7 on elsewhere' });
+    expect(readFileSync(scratch.at('a.lock'), 'utf8')).toBe(before);
+    expect(readdirSync(scratch.path)).toEqual(['a.lock']);
+  });
+
+  it('are not taken by one that stalled while others took them over, and it leaves what guards those alone', () => {
+    const { scratch, locks } = folder();
+    locks().take('a');
+    leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
+    const dead = readFileSync(scratch.at('a.lock'), 'utf8');
+    const guard = scratch.at('a.lock.take');
+    // Another has found its guard too old, and is about to put its own claim there.
+    meanwhile.opened = () => writeFileSync(guard, 'of another');
+    expect(locks().take('a').kind).toBe('held');
+    expect(readFileSync(scratch.at('a.lock'), 'utf8')).toBe(dead);
+    expect(readFileSync(guard, 'utf8')).toBe('of another');
+    rmSync(guard);
+    // Another has done so.
+    meanwhile.opened = () => leave(scratch, { host: 'faster', pid: 8, token: 'faster' });
+    expect(locks().take('a')).toEqual({ kind: 'held', by: 'process 8 on faster' });
+    expect(readdirSync(scratch.path)).toEqual(['a.lock']);
+  });
+
+  it('that cannot be put in place leave neither a draft nor an open file', () => {
+    const { scratch, locks } = folder();
+    locks().take('a');
+    leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
+    const opened: number[] = [];
+    meanwhile.opened = (file) => opened.push(file);
+    meanwhile.renamed = () => {
+      throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+    };
+    expect(() => locks().take('a')).toThrow('the disk is full');
+    expect(readdirSync(scratch.path)).toEqual(['a.lock']);
+    expect(opened).toHaveLength(1);
+    for (const file of opened) expect(() => fstatSync(file)).toThrow('EBADF');
   });
 
   it('refuse a folder that cannot be written to in words', () => {
