@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 /** What a command has of the world around it, so that a test can stand in for it. */
 export interface Io {
   /** Writes to stdout as it stands. */
@@ -8,6 +10,8 @@ export interface Io {
   stdin(): Promise<string>;
   /** Milliseconds since the epoch: what checkpoints are dated with. */
   now(): number;
+  /** Resolves after so many milliseconds, and at once when the signal is aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
   /**
    * Runs `body` with a signal that is aborted when the user or a scheduler asks the process to stop; the reason is the exit status.
    * Asked twice, the process ends at once.
@@ -38,6 +42,7 @@ export function processIo(): Io {
       return Buffer.concat(parts).toString('utf8');
     },
     now: () => Date.now(),
+    wait: (ms, signal) => setTimeout(ms, undefined, { signal }).catch(() => undefined),
     interruptible: async (body) => {
       const asked = new AbortController();
       const handlers = Object.entries(STATUS).map(([name, status]) => {

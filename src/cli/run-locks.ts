@@ -36,7 +36,9 @@ export interface LockTimes {
   readonly silentMs: number;
 }
 
-const TIMES: LockTimes = { beatMs: 15_000, silentMs: 300_000 };
+/** How long a holder of a run may be silent. */
+export const SILENT_MS = 300_000;
+const TIMES: LockTimes = { beatMs: 15_000, silentMs: SILENT_MS };
 /** Taking over takes milliseconds; who began to so long ago is gone. */
 const TAKEOVER_MS = 30_000;
 const TRIES = 5;

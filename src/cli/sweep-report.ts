@@ -133,6 +133,12 @@ export class SweepReport {
     this.io.err(`${this.group}: ${plural(runs, 'run')} of it ${are(runs)} being trained by ${holder}, and left to that\n`);
   }
 
+  /** Nothing else is left to do. */
+  waits(runs: number, mostMs: number): void {
+    const said = 'left to other processes: waiting until they end or are free';
+    this.io.err(`${plural(runs, 'run')} ${are(runs)} ${said}, ${duration(mostMs)} at most\n`);
+  }
+
   /** @param left runs that other processes train, and that have not ended. */
   finish(interrupted: boolean, left: number): void {
     const { ended, total, io } = this;

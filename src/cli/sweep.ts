@@ -25,8 +25,9 @@ import { adapterName, withGpu } from './adapter.ts';
 import type { Command } from './command.ts';
 import { loadDataset } from './data.ts';
 import { readText } from './files.ts';
+import { duration } from './format.ts';
 import type { Io } from './io.ts';
-import { RunLocks } from './run-locks.ts';
+import { RunLocks, SILENT_MS } from './run-locks.ts';
 import { parseJson, specName } from './spec-file.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import type { Environment } from './sweep-folder.ts';
@@ -48,6 +49,10 @@ const FLAGS = {
 const MAX_SHARDS = 10_000;
 /** `EX_TEMPFAIL` of sysexits.h: nothing is wrong, and the same command may do more later. */
 const LEFT_TO_OTHERS = 75;
+/** Between two looks at runs that others train. */
+const LOOK_MS = 5000;
+/** By then a lock whose holder was gone when the wait began has fallen silent. */
+const PATIENCE_MS = SILENT_MS + LOOK_MS;
 
 interface Request {
   readonly shard: Shard;
@@ -79,7 +84,8 @@ export const sweep: Command = {
 
 A run whose loss or gradient is not finite is stopped, kept and marked as diverged; the others go on. Ctrl-C finishes the step, saves
 and exits with status 130. A run that another process trains in the same folder is left to it, as ID.lock beside its folder says; a lock
-whose process is gone is taken over. Where all else is done and such runs have not ended, the status is ${LEFT_TO_OTHERS}: start the command again.`,
+whose process is gone is taken over. Where all else is done, the command waits for such runs, and takes up what is left of them. If all
+of their processes still live after ${duration(PATIENCE_MS)}, the status is ${LEFT_TO_OTHERS}: start the command again.`,
   run: async (argv, io) => {
     const words = readWords(argv, FLAGS, ['SWEEP.json']);
     const lanes = words.value('lanes');
@@ -147,6 +153,12 @@ interface Shared {
   readonly environment: Environment;
 }
 
+/** What is known of the device. */
+interface Known {
+  readonly verdicts: KnownVerdicts;
+  readonly choices: Choices;
+}
+
 /** The runs of a shard on one device. */
 class Sweeping {
   private readonly setting: Setting;
@@ -162,10 +174,9 @@ class Sweeping {
     const folder = request.out === undefined ? null : new SweepFolder(request.out, request);
     const ended = new Map<string, RunResult>();
     for (const run of runs) {
-      const result = folder?.resultOf(run) ?? null;
+      if (folder === null) break;
+      const result = request.plan ? folder.resultOf(run) : await this.resultOf(run, folder);
       if (result === null) continue;
-      // What a file holds, the spec does not say.
-      if (readsFile(run) && !request.plan) folder?.requireData(run, result, await this.dataset(run.spec));
       ended.set(run.id, result);
       // What another adapter took says nothing of this one.
       if (result.adapter === adapterName(gpu.report) && result.software === gpu.report.software)
@@ -192,17 +203,14 @@ class Sweeping {
     const locks = new RunLocks(request.out ?? '');
     let left: readonly SweepRun[];
     try {
-      left = await this.train(plan, { folder, locks, report, environment }, { verdicts, choices });
+      left = await this.trainAll(plan, { folder, locks, report, environment }, { verdicts, choices });
     } finally {
       locks.close();
     }
     folder.writeIndex();
-    // They may have ended meanwhile.
-    const open = left.filter((run) => folder.resultOf(run) === null);
-    report.endedElsewhere(left.length - open.length);
-    report.finish(signal.aborted, open.length);
+    report.finish(signal.aborted, left.length);
     if (signal.aborted) return Number(signal.reason);
-    return open.length === 0 ? 0 : LEFT_TO_OTHERS;
+    return left.length === 0 ? 0 : LEFT_TO_OTHERS;
   }
 
   private plan(runs: readonly SweepRun[], choices: Choices): SweepPlan {
@@ -217,12 +225,49 @@ class Sweeping {
     });
   }
 
+  /** What came of a run; null where it has not ended. @throws SpecError where that was on other data than are at hand. */
+  private async resultOf(run: SweepRun, folder: SweepFolder): Promise<RunResult | null> {
+    const result = folder.resultOf(run);
+    // What a file holds, the spec does not say.
+    if (result !== null && readsFile(run)) folder.requireData(run, result, await this.dataset(run.spec));
+    return result;
+  }
+
+  /**
+   * Trains what is free, then what other processes let go of. The lock of one that died on another machine falls silent only after a
+   * while, so it is waited for: a scheduler that starts a failed shard elsewhere, at once, would find nothing to do.
+   *
+   * @returns the runs that others still train.
+   */
+  private async trainAll(plan: SweepPlan, shared: Shared, known: Known): Promise<readonly SweepRun[]> {
+    const { io, signal } = this.setting;
+    const { locks, report } = shared;
+    let left = await this.open(await this.train(plan, shared, known), shared);
+    if (left.length > 0 && !signal.aborted) report.waits(left.length, PATIENCE_MS);
+    let waitedMs = 0;
+    while (left.length > 0 && waitedMs < PATIENCE_MS && !signal.aborted) {
+      await io.wait(LOOK_MS, signal);
+      waitedMs += LOOK_MS;
+      left = await this.open(left, shared);
+      const free = left.filter(({ id }) => !locks.isHeld(id));
+      if (free.length === 0) continue;
+      const again = await this.train(this.plan(free, known.choices), shared, known);
+      left = await this.open([...left.filter((run) => !free.includes(run)), ...again], shared);
+      waitedMs = 0;
+    }
+    return left;
+  }
+
+  /** Those of some runs of other processes that have not ended. */
+  private async open(runs: readonly SweepRun[], { folder, report }: Shared): Promise<readonly SweepRun[]> {
+    const open: SweepRun[] = [];
+    for (const run of runs) if ((await this.resultOf(run, folder)) === null) open.push(run);
+    report.endedElsewhere(runs.length - open.length);
+    return open;
+  }
+
   /** @returns the runs that were left to other processes. */
-  private async train(
-    { groups }: SweepPlan,
-    shared: Shared,
-    known: { verdicts: KnownVerdicts; choices: Choices },
-  ): Promise<readonly SweepRun[]> {
+  private async train({ groups }: SweepPlan, shared: Shared, known: Known): Promise<readonly SweepRun[]> {
     const { gpu, io, signal } = this.setting;
     const { report, locks } = shared;
     const left: SweepRun[] = [];
@@ -230,7 +275,7 @@ class Sweeping {
       const [first] = group.runs;
       if (first === undefined || signal.aborted) break;
       report.beginGroup(i, groups.length, group);
-      const { mine, others } = this.take(group.runs, shared);
+      const { mine, others } = await this.take(group.runs, shared);
       left.push(...others);
       if (mine.length === 0) continue;
       await trainGroup(
@@ -260,10 +305,10 @@ class Sweeping {
   }
 
   /** Takes the runs that nobody else trains, and of which nobody has come to the end since the sweep was planned. */
-  private take(
+  private async take(
     runs: readonly SweepRun[],
     { folder, locks, report }: Shared,
-  ): { readonly mine: readonly SweepRun[]; readonly others: readonly SweepRun[] } {
+  ): Promise<{ readonly mine: readonly SweepRun[]; readonly others: readonly SweepRun[] }> {
     const mine: SweepRun[] = [];
     const others = new Map<string, SweepRun[]>();
     let ended = 0;
@@ -274,7 +319,7 @@ class Sweeping {
         continue;
       }
       if (taken.after !== null) report.takenOver(run.id, taken.after);
-      if (folder.resultOf(run) === null) mine.push(run);
+      if ((await this.resultOf(run, folder)) === null) mine.push(run);
       else {
         locks.release(run.id);
         ended += 1;

@@ -148,6 +148,7 @@ describe('isoflop fit', () => {
       err: (text) => void (said += text),
       stdin: () => Promise.resolve(''),
       now: () => 0,
+      wait: () => Promise.resolve(),
       interruptible: (body) => {
         const asked = new AbortController();
         setTimeout(() => asked.abort(130), 20);

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
@@ -20,10 +21,15 @@ export interface Around {
   readonly stdin?: string;
   /** Asked after each write to stdout; true is Ctrl-C. */
   readonly interrupt?: (out: string) => boolean;
+  /** What happens while the command waits so many milliseconds; default: they pass. */
+  readonly wait?: (ms: number) => Promise<void>;
 }
 
 /** Runs `isoflop` in this process, at a fixed time. */
-export async function isoflop(argv: readonly string[], { stdin = '', interrupt }: Around = {}): Promise<Said> {
+export async function isoflop(
+  argv: readonly string[],
+  { stdin = '', interrupt, wait = (ms) => setTimeout(ms) }: Around = {},
+): Promise<Said> {
   let [out, err] = ['', ''];
   const asked = new AbortController();
   const io: Io = {
@@ -34,6 +40,7 @@ export async function isoflop(argv: readonly string[], { stdin = '', interrupt }
     err: (text) => void (err += text),
     stdin: () => Promise.resolve(stdin),
     now: () => 1_700_000_000_000,
+    wait,
     interruptible: (body) => body(asked.signal),
   };
   const status = await main(argv, io);

@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -164,16 +164,96 @@ describe('isoflop sweep', () => {
     const both = await Promise.all([isoflop(twice), isoflop(twice)]);
     const ids = both.flatMap(({ out }) => resultsOf(out).map(({ id }) => id));
     expect(ids.toSorted()).toEqual(RUNS.map(({ id }) => id).toSorted());
-    // Whoever was through while the other still trained has said so.
-    for (const { status, err } of both)
-      expect([status, /runs? (is|are) being trained by other processes/.test(err)]).toEqual(
-        status === 0 ? [0, false] : [75, true],
-      );
-    expect(both.map(({ status }) => status)).toContain(0);
+    // Whoever was through while the other still trained has waited for it.
+    for (const { status, err } of both) expect([status, err.endsWith('\n2 of 2 runs done\n')]).toEqual([0, true]);
     expect(readdirSync(scratch.at('out')).filter((name) => name.endsWith('.lock'))).toEqual([]);
     expect(contents(scratch.at('out'))).toEqual(contents(shared.at('whole')));
     const index = JSON.parse(readFileSync(scratch.at('out/index.json'), 'utf8')) as { runs: Result[] };
     expect(index.runs).toHaveLength(2);
+  });
+
+  describe('where another machine has the last runs', () => {
+    const MINUTE = 60_000;
+    const claim = { host: 'elsewhere', space: 'other', pid: 7, began: '1', token: 'other', at: '' };
+    const [first, second] = [RUNS[0]?.id ?? '', RUNS[1]?.id ?? ''];
+
+    /** The whole sweep but for runs that a process on another machine has; it gave a sign of life just now. */
+    function held(...ids: readonly string[]): { scratch: Scratch; ageMs: (ms: number) => void; end: () => void } {
+      const scratch = new Scratch();
+      cpSync(shared.at('whole'), scratch.at('out'), { recursive: true });
+      const lock = (id: string): string => scratch.at(`out/${id}.lock`);
+      for (const id of ids) {
+        rmSync(scratch.at(`out/${id}`), { recursive: true });
+        writeFileSync(lock(id), JSON.stringify(claim));
+      }
+      return {
+        scratch,
+        ageMs: (ms) => {
+          const then = new Date(Date.now() - ms);
+          for (const id of ids) if (existsSync(lock(id))) utimesSync(lock(id), then, then);
+        },
+        end: () => {
+          cpSync(shared.at('whole'), scratch.at('out'), { recursive: true });
+          for (const id of ids) rmSync(lock(id), { force: true });
+        },
+      };
+    }
+
+    it('promise 7: waits until that is silent for too long, and takes up what it left', async () => {
+      const { scratch, ageMs } = held(first);
+      let waitedMs = 0;
+      const wait = (ms: number): Promise<void> => Promise.resolve(ageMs((waitedMs += ms)));
+      const said = await isoflop([...words, '--out', scratch.at('out')], { wait });
+      expect([said.status, resultsOf(said.out).map(({ id }) => id)], said.err).toEqual([0, [first]]);
+      expect(said.err).toContain('1 run is left to other processes: waiting until they end or are free, 5 min 5 s at most\n');
+      expect(said.err).toContain(`run ${first} is taken over from process 7 on elsewhere, which is gone\n`);
+      expect(said.err).toMatch(/\n2 of 2 runs done\n$/);
+      expect(waitedMs).toBeGreaterThanOrEqual(5 * MINUTE);
+      expect(contents(scratch.at('out'))).toEqual(contents(shared.at('whole')));
+    });
+
+    it('ends with status 75 only if that lives on for longer', async () => {
+      const { scratch, ageMs } = held(first, second);
+      let waitedMs = 0;
+      const wait = (ms: number): Promise<void> => {
+        waitedMs += ms;
+        // One of them is given back, and is nobody's.
+        if (waitedMs === MINUTE) rmSync(scratch.at(`out/${second}.lock`));
+        return Promise.resolve(ageMs(0));
+      };
+      const said = await isoflop([...words, '--out', scratch.at('out')], { wait });
+      expect([said.status, resultsOf(said.out).map(({ id }) => id)], said.err).toEqual([75, [second]]);
+      expect(said.err).toContain('1 of 2 runs done; 1 run is being trained by other processes: start the same command again');
+      expect(waitedMs).toBe(6 * MINUTE + 5000);
+    });
+
+    it('is done when those end, as soon as they have', async () => {
+      const { scratch, end } = held(first, second);
+      const said = await isoflop([...words, '--out', scratch.at('out')], { wait: () => Promise.resolve(end()) });
+      expect([said.status, said.out], said.err).toEqual([0, '']);
+      expect(said.err).toMatch(/\n2 of 2 runs done\n$/);
+    });
+
+    it('takes no run for its own that ended on other data, whether it was waiting for that or about to train it', async () => {
+      const other = ['sweep', words[1] ?? '', '--json', '--data', shared.put('other.txt', TEXT.toUpperCase())];
+      const { scratch, end } = held(first, second);
+      const waited = await isoflop([...other, '--out', scratch.at('out')], { wait: () => Promise.resolve(end()) });
+      const refused = 'its run is finished on other data, and not on this: got "other.txt"';
+      expect([waited.status, waited.out]).toEqual([1, '']);
+      expect(waited.err).toContain(refused);
+
+      const meanwhile = scratch.at('meanwhile');
+      const trained = await isoflop([...other, '--lanes', '1', '--out', meanwhile], {
+        interrupt: (out) => {
+          const left = [first, second].find((id) => !out.includes(id)) ?? '';
+          cpSync(shared.at(`whole/${left}`), join(meanwhile, left), { recursive: true });
+          return false;
+        },
+      });
+      expect([trained.status, resultsOf(trained.out).length]).toEqual([1, 1]);
+      expect(trained.err).toContain(refused);
+      expect(readdirSync(meanwhile).filter((name) => name.endsWith('.lock'))).toEqual([]);
+    });
   });
 
   it('writes over no result of a later build', async () => {
