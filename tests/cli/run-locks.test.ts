@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type * as Fs from 'node:fs';
-import { existsSync, fstatSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, fstatSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,26 +12,29 @@ import { Scratch, TEXT } from './run-cli.ts';
 /** What happens once, when a process that takes a lock over has opened its draft, and before that takes its place. */
 const meanwhile: { opened: ((file: number) => void) | null; renamed: (() => void) | null } = { opened: null, renamed: null };
 
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof Fs>();
-  const once = (name: 'opened' | 'renamed', file: number): void => {
-    const act = meanwhile[name];
-    meanwhile[name] = null;
-    act?.(file);
+/** Lets {@link meanwhile} happen, for the length of a test. */
+function watchFiles(): void {
+  const { openSync, renameSync } = fs;
+  fs.openSync = (path, ...rest) => {
+    const file = openSync(path, ...rest);
+    if (/\.lock\.[\da-f-]{36}$/.test(String(path))) {
+      const { opened } = meanwhile;
+      meanwhile.opened = null;
+      opened?.(file);
+    }
+    return file;
   };
-  return {
-    ...fs,
-    openSync: (path: string, ...rest: [string]) => {
-      const file = fs.openSync(path, ...rest);
-      if (/\.lock\.[\da-f-]{36}$/.test(path)) once('opened', file);
-      return file;
-    },
-    renameSync: (from: string, to: string) => {
-      if (to.endsWith('.lock')) once('renamed', 0);
-      fs.renameSync(from, to);
-    },
+  fs.renameSync = (from, to) => {
+    if (String(to).endsWith('.lock')) meanwhile.renamed?.();
+    renameSync(from, to);
   };
-});
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    Object.assign(fs, { openSync, renameSync });
+    Object.assign(meanwhile, { opened: null, renamed: null });
+    syncBuiltinESMExports();
+  });
+}
 
 /** A folder, and what makes processes that train in it. */
 function folder(): { scratch: Scratch; locks: (times?: ConstructorParameters<typeof RunLocks>[1]) => RunLocks } {
@@ -146,6 +149,7 @@ describe('locks of the runs of a folder', () => {
   });
 
   it('are not taken from a holder that gives a sign of life while they are taken over', () => {
+    watchFiles();
     const { scratch, locks } = folder();
     locks().take('a');
     leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
@@ -157,6 +161,7 @@ describe('locks of the runs of a folder', () => {
   });
 
   it('are not taken by one that stalled while others took them over, and it leaves what guards those alone', () => {
+    watchFiles();
     const { scratch, locks } = folder();
     locks().take('a');
     leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
@@ -175,6 +180,7 @@ describe('locks of the runs of a folder', () => {
   });
 
   it('that cannot be put in place leave neither a draft nor an open file', () => {
+    watchFiles();
     const { scratch, locks } = folder();
     locks().take('a');
     leave(scratch, { host: 'elsewhere', pid: 7 }, 6 * MINUTE);
