@@ -102,6 +102,7 @@ export {
   holdText,
   LAWS_VIEW_START,
   lawsQuery,
+  linkHolds,
   lawsViewOf,
   REACHES,
   sweepLawsView,

@@ -190,10 +190,13 @@ function placesIn(query: URLSearchParams, key: Key, length: number): readonly nu
 /** Characters of left out points that a link has room for. */
 const MOST_OUT = 2000;
 
-/** Nothing where there are too many: then only this browser remembers them. */
+/** Whether a link has room for points that are left out; where it has not, only this browser remembers them. */
+export function linkHolds(keys: readonly string[]): boolean {
+  return keys.map(encodeURIComponent).join(',').length <= MOST_OUT;
+}
+
 function outText(keys: readonly string[]): string {
-  const text = keys.map(encodeURIComponent).join(',');
-  return text.length <= MOST_OUT ? text : '';
+  return linkHolds(keys) ? keys.map(encodeURIComponent).join(',') : '';
 }
 
 /** @throws SpecError for text that is no list of keys. */

@@ -109,6 +109,7 @@ export class LabLawsPage extends LabElement {
         .view=${view.plan}
         .own=${this.#own(desk.fit, desk.frontiers)}
         .optima=${desk.own}
+        .stale=${desk.stale}
         .counting=${view.counting}
         .runs=${desk.runs ?? NO_RUNS}
       ></lab-planner>

@@ -1,12 +1,12 @@
 import { css, html, nothing } from 'lit';
 import { customElement, query } from 'lit/decorators.js';
-import { pointsCsv, REACHES, type LawFit, type LawPoints } from '../lab/index.ts';
+import { linkHolds, pointsCsv, REACHES, type LawFit, type LawPoints } from '../lab/index.ts';
 import { findColumn } from '../laws/index.ts';
 import { LabLawsElement } from './lab-laws-element.ts';
 import type { LabLawChart } from './lab-law-chart.ts';
 import type { LawChart } from './law-chart.ts';
 import { axisWords, columnAlong, columnsAlong, pointsChart, predictionsOf, residualsChart, signed } from './law-curves.ts';
-import { valueWords } from './law-words.ts';
+import { leftOutWords, valueWords } from './law-words.ts';
 import { typed } from './number-input.ts';
 import { pictureButtons } from './picture-buttons.ts';
 import { saveFile, type PictureKind } from './save.ts';
@@ -77,14 +77,15 @@ export class LabLawsPoints extends LabLawsElement {
     if (points === null || points.rows.length === 0) return nothing;
     const [chart, residuals] = this.#drawn(points);
     const columns = columnsAlong(law);
-    const out = points.rows.filter(({ key }) => desk.excluded.has(key)).length;
+    const { excluded } = desk;
+    const out = points.rows.filter(({ key }) => excluded.has(key)).length;
     return html`<section
       class="card"
       aria-label="Points and curves"
       @lab-law-point=${(event: CustomEvent<string>): void => desk.toggle(event.detail)}
     >
       <header>
-        <h2>Points <span class="muted">${points.rows.length}${out === 0 ? nothing : `, ${out} left out`}</span></h2>
+        <h2>Points <span class="muted">${points.rows.length}${leftOutWords(out, linkHolds(desk.linked.out))}</span></h2>
         <span class="push bar">
           ${out === 0 ? nothing : html`<button type="button" class="quiet" data-action="include-all" @click=${(): void => desk.includeAll()}>Take all in</button>`}
           <button
@@ -192,6 +193,7 @@ export class LabLawsPoints extends LabLawsElement {
 
   #table(points: LawPoints): unknown {
     const { desk } = this;
+    const { excluded } = desk;
     const fit = desk.fit?.points === points && desk.fit.law.model !== null ? desk.fit : null;
     const predicted = fit === null ? null : predictionsOf(fit);
     const names = [...new Set([...desk.law.columns.filter(({ raw }) => raw !== true).map(({ name }) => name), desk.law.target])];
@@ -216,7 +218,7 @@ export class LabLawsPoints extends LabLawsElement {
           </thead>
           <tbody>
             ${rows.map(({ key, label }, row) => {
-              const isOut = desk.excluded.has(key);
+              const isOut = excluded.has(key);
               const measured = columns.at(-1)?.values?.[row] ?? NaN;
               return html`<tr class=${isOut ? 'out' : ''}>
                 <th scope="row">${label}</th>

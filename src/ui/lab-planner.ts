@@ -137,7 +137,9 @@ export class LabPlanner extends LabElement {
   @property({ attribute: false }) own: readonly PlanLaw[] = [];
   /** What one's own sweeps found best. */
   @property({ attribute: false }) optima: OwnOptima = NO_OPTIMA;
-  /** What the N of one's own fits counts. */
+  /** One's own fits are being made anew. */
+  @property({ type: Boolean }) stale = false;
+  /** What N counts where a law does not say. */
   @property({ attribute: false }) counting: Pick<Counting, 'parameters'> = COUNT_ALL;
   /** Kept runs, whose speeds on this adapter tell what minutes buy. */
   @property({ attribute: false }) runs: readonly RunRecord[] = [];
@@ -184,6 +186,7 @@ export class LabPlanner extends LabElement {
     return html`<section class="card" aria-label="Planner">
       <header>
         <h2>Planner <span class="muted">what a budget buys</span></h2>
+        <span class="push small muted">${this.stale && this.own.length > 0 ? 'By the fit before; fitting…' : ''}</span>
       </header>
       <div class="bar settings">${this.#budget()} ${this.#law(laws, law)} ${this.#rates()} ${this.#inference()}</div>
       <div class="plan">${law === undefined ? nothing : this.#plan(law)}</div>
@@ -325,7 +328,7 @@ export class LabPlanner extends LabElement {
             </p>`
           : nothing
       }
-      ${run === null ? html`<p>No model of a lab is near that size.</p>` : this.#run(plan, run)}
+      ${run === null ? html`<p>No model of a lab is near that size.</p>` : this.#run(plan, run, law)}
       ${
         warnings.length === 0
           ? nothing
@@ -337,7 +340,7 @@ export class LabPlanner extends LabElement {
       <p class="small muted">N and D: ${law.provenance} ${certaintyWords(allocation, law)}</p>`;
   }
 
-  #run({ estimatedMs }: Planned, run: NonNullable<Planned['run']>): unknown {
+  #run({ estimatedMs }: Planned, run: NonNullable<Planned['run']>, law: PlanLaw): unknown {
     const [fault] = run.faults;
     const took = estimatedMs === null ? '' : `, about ${duration(estimatedMs)} here`;
     return html`<p data-plan="run">
@@ -355,12 +358,12 @@ export class LabPlanner extends LabElement {
         >
           Use this run
         </button>
-        ${fault === undefined ? this.#ladder(run) : nothing}
+        ${fault === undefined ? this.#ladder(run, law) : nothing}
       </div>`;
   }
 
-  #ladder(run: NonNullable<Planned['run']>): unknown {
-    const href = this.#ladderLink(run, this.counting.parameters);
+  #ladder(run: NonNullable<Planned['run']>, { counted }: PlanLaw): unknown {
+    const href = this.#ladderLink(run, counted ?? this.counting.parameters);
     return href === null
       ? html`<span class="small muted">No ladder of five sizes and three budgets fits around it.</span>`
       : html`<a class="button" data-action="ladder" href=${href}>Ladder around it</a>`;

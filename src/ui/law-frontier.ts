@@ -146,29 +146,19 @@ const UNSURE: Pick<Frontier, 'replicates' | 'shares'> = { replicates: [], shares
 
 /** Frontiers that others have published; Kaplan's by the two laws of the table. */
 export function publishedFrontiers(): readonly Frontier[] {
-  const chinchilla = lawNamed('chinchilla').constants.map(({ name, params }, i): Frontier => ({
-    name,
-    place: 3 + i,
-    published: true,
-    optimum: computeOptimal,
-    params,
-    ...UNSURE,
-    exponent: ratio,
-  }));
   const [size, data] = [lawNamed('kaplan-model'), lawNamed('kaplan-data-of-compute')];
   const [N, D] = [size.constants[0]?.params ?? {}, data.constants[0]?.params ?? {}];
-  return [
-    ...chinchilla,
-    {
-      name: FRONTIERS.at(-1) ?? '',
-      place: 6,
-      published: true,
+  return FRONTIERS.map((name, i): Frontier => {
+    const shown = { name, place: 3 + i, published: true, ...UNSURE };
+    const chinchilla = lawNamed('chinchilla').constants.find((set) => set.name === name);
+    if (chinchilla !== undefined) return { ...shown, optimum: computeOptimal, params: chinchilla.params, exponent: ratio };
+    return {
+      ...shown,
       optimum: (_, C) => ({ N: size.predict(N, { C }), D: data.predict(D, { C }) }),
       params: N,
-      ...UNSURE,
       exponent: (params) => params['m'] ?? NaN,
-    },
-  ];
+    };
+  });
 }
 
 /** N_opt or D_opt against the budget. */

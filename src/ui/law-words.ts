@@ -11,6 +11,12 @@ export function valueWords(column: string, value: number): string {
   return value >= 1e3 ? si(value, '') : short(value);
 }
 
+/** `, 3 left out`, and where those are too many for a link, that they are. */
+export function leftOutWords(count: number, linked: boolean): string {
+  if (count === 0) return '';
+  return `, ${count} left out${linked ? '' : ': too many for a link, kept in this browser only'}`;
+}
+
 /** `1.2e15`. */
 export function flops(value: number): string {
   return value >= 1e4 ? value.toExponential(1).replace('.0e', 'e').replace('e+', 'e') : figure(value);

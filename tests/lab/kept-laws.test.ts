@@ -10,15 +10,19 @@ function items(kept = new Map<string, string>()): NonNullable<ConstructorParamet
 }
 
 describe('what the Laws page remembers', () => {
-  it('is there for the next visit, and what another tab wrote of other sources stays', () => {
+  it('is there for the next visit, and what another tab wrote meanwhile of other sources stays', () => {
     const storage = items();
+    new KeptLaws(storage).exclude('known', new Set(['at first']));
     const [one, other] = [new KeptLaws(storage), new KeptLaws(storage)];
     one.exclude('a', new Set(['x', 'y']));
     other.exclude('b', new Set(['z']));
+    other.exclude('known', new Set(['by the other']));
+    other.exclude('a', new Set(['x']));
     one.exclude('c', new Set(['w']));
     one.exclude('c', new Set());
     const next = new KeptLaws(storage);
-    expect(['a', 'b', 'c'].map((source) => [...next.excluded(source)])).toEqual([['x', 'y'], ['z'], []]);
+    for (const kept of [next, one, other])
+      expect(['known', 'a', 'b', 'c'].map((source) => [...kept.excluded(source)])).toEqual([['by the other'], ['x'], ['z'], []]);
     expect(one.keepFile({ name: 'p.csv', text: 'N,loss\n' })).toBe(true);
     expect(next.file).toEqual({ name: 'p.csv', text: 'N,loss\n' });
   });

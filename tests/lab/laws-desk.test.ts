@@ -238,17 +238,51 @@ describe('LawsDesk from visit to visit', () => {
     expect(desk.fit?.outcome.points).toBe(19);
   });
 
+  it('a link of another source, or one that is looked at, overwrites nothing that is remembered', async () => {
+    const browser = new FakeBrowser();
+    await browser.tab().import(ladder());
+    const [a = '', b = '', c = ''] = ladder().map(({ record }) => record.id);
+    const kept = new KeptLaws(items());
+    kept.exclude('sweep  tag ', new Set([a]));
+    const { desk, said } = stage({ ...QUICK, file: 'friend.csv', out: ['row 3', 'row 4'] }, browser.tab(), kept);
+    expect(said.join()).toContain('"friend.csv" is not kept in this browser');
+    expect([...desk.excluded]).toEqual([a]);
+    desk.look({ ...QUICK, out: [b] });
+    expect([...desk.excluded]).toEqual([b]);
+    expect([...kept.excluded('sweep  tag ')]).toEqual([a]);
+    desk.toggle(c);
+    expect([...kept.excluded('sweep  tag ')]).toEqual([b, c]);
+    await settled(desk, 20);
+    expect(desk.fit?.outcome.points).toBe(18);
+  });
+
+  it('a file of the same name with other rows has none of the other’s left out, and the first has them again', async () => {
+    const { desk } = stage();
+    desk.import(CSV, 'p.csv');
+    await settled(desk);
+    desk.toggle(desk.points?.rows[2]?.key ?? '');
+    await settled(desk);
+    const [head, ...rows] = CSV.split('\n');
+    desk.import([head, ...rows.toReversed()].join('\n'), 'p.csv');
+    expect(desk.excluded.size).toBe(0);
+    await settled(desk);
+    desk.import(CSV, 'p.csv');
+    await settled(desk);
+    expect(desk.fit?.outcome.points).toBe(8);
+  });
+
   it('a file of points is there after a reload, and fitted where the link names it', async () => {
     const storage = items();
     const first = stage(QUICK, new FakeBrowser().tab(), new KeptLaws(storage));
     first.desk.import(CSV, 'p.csv');
     await settled(first.desk);
-    expect(first.desk.linked.file).toBe('p.csv');
+    const { file } = first.desk.linked;
+    expect(file).toMatch(/^p\.csv-\w+$/);
 
     const other = stage(QUICK, new FakeBrowser().tab(), new KeptLaws(storage));
     await settled(other.desk, 0);
     expect([other.desk.file?.name, other.desk.fromFile]).toEqual(['p.csv', false]);
-    const { desk, said } = stage({ ...QUICK, file: 'p.csv' }, new FakeBrowser().tab(), new KeptLaws(storage));
+    const { desk, said } = stage({ ...QUICK, file }, new FakeBrowser().tab(), new KeptLaws(storage));
     await settled(desk, 0);
     expect([desk.fromFile, desk.fit?.outcome.points, said]).toEqual([true, 9, []]);
   });
@@ -278,6 +312,9 @@ describe('LawsDesk and what own sweeps found best', () => {
     await settled(desk);
     expect([desk.error, desk.fit?.outcome.points]).toEqual([null, 6]);
     expect(desk.points?.notes.join(' ')).toContain('Points are the best learning rate of each size and number of tokens');
+    desk.toggle(desk.points?.rows[1]?.key ?? '');
+    await settled(desk);
+    expect([desk.fit?.outcome.points, desk.points?.rows.length, desk.own.rates?.rows.length]).toEqual([5, 6, 5]);
   });
 
   it('runs of one model with several batches give its critical batch', async () => {
@@ -303,6 +340,32 @@ describe('LawsDesk and curves', () => {
     expect([desk.error, desk.fit?.outcome.points]).toEqual([null, 20]);
     expect(desk.frontiers['chinchilla-envelope']).toBeNull();
     expect(said).toContain('Error: the disk is gone');
+  });
+
+  it('frontiers are of the runs and the counting of now, whatever law is fitted', async () => {
+    const { desk, store } = stage({ ...QUICK, law: 'step-law' });
+    await store.import(ladder());
+    await settled(desk, 20);
+    const before = desk.frontiers['chinchilla-envelope'];
+    expect(before?.counting?.parameters).toBe('all');
+    desk.look({ ...QUICK, law: 'step-law', counting: { ...QUICK.counting, parameters: 'non-embedding' } });
+    await settled(desk);
+    const after = desk.frontiers['chinchilla-envelope'];
+    expect(after?.counting?.parameters).toBe('non-embedding');
+    expect(after?.optima?.[0]?.N).toBeLessThan(before?.optima?.[0]?.N ?? 0);
+  });
+
+  it('runs that have not changed stay the records that they were when another ends', async () => {
+    const { desk, store } = stage({ ...QUICK, law: 'power-n' });
+    await store.import(ladder().slice(0, 6));
+    await settled(desk, 6);
+    const before = new Set(desk.runs);
+    await store.import(ladder().slice(6, 7));
+    await settled(desk, 7);
+    expect(desk.runs?.filter((run) => before.has(run))).toHaveLength(6);
+    const [first] = desk.runs ?? [];
+    await store.edit([first?.id ?? ''], { note: 'odd' });
+    await vi.waitFor(() => expect(desk.runs?.[0]?.note).toBe('odd'));
   });
 
   it('whole curves are read a few at a time and once for all that read as much of them', async () => {

@@ -87,6 +87,45 @@ describe('points of runs', () => {
     ]);
   });
 
+  it('are counted once for a choice of counting, however often they are asked for', () => {
+    const run = ladderRun(32, 100).record;
+    let read = 0;
+    const { model } = run.spec;
+    const spied = {
+      ...run,
+      spec: {
+        ...run.spec,
+        get model(): typeof model {
+          read += 1;
+          return model;
+        },
+      },
+    };
+    const first = pointsOf([spied], SIX_N).points.columns;
+    const once = read;
+    expect(once).toBeGreaterThan(0);
+    expect(pointsOf([spied], { ...SIX_N }).points.columns).toEqual(first);
+    expect(read).toBe(once);
+    expect(pointsOf([spied], { ...SIX_N, parameters: 'blocks' }).points.columns['N']).not.toEqual(first['N']);
+  });
+
+  it('know which runs differ in no more than rate, batch, length and seed', () => {
+    const recipes = (...runs: KeptRun[]): number =>
+      new Set(
+        pointsOf(
+          runs.map(({ record }) => record),
+          SIX_N,
+        ).rows.map(({ recipe }) => recipe),
+      ).size;
+    const one = ladderRun(32, 100);
+    const { record } = one;
+    const { optimizer, schedule } = record.spec;
+    const decayed = { ...record, spec: { ...record.spec, optimizer: { ...optimizer, weightDecay: 0.3 } } };
+    const warmed = { ...record, spec: { ...record.spec, schedule: { ...schedule, warmupSteps: 3 } } };
+    expect(recipes(one, ladderRun(32, 200, 2, 1e-2), { ...one, record: warmed })).toBe(1);
+    expect(recipes(one, { ...one, record: decayed })).toBe(2);
+  });
+
   it('the training loss stands for all where one run has nothing held out', () => {
     const other = ladderRun(48, 100);
     const without = { ...other.record, summary: { ...other.record.summary, validationNats: null } };

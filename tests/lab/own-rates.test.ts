@@ -68,6 +68,31 @@ describe('best learning rates', () => {
     expect(points.columns['B']?.[0]).toBeCloseTo(512, 6);
   });
 
+  it('are none where the best batch has its best rate at an edge: a worse one is no stand-in', () => {
+    const [N, D] = PLACES[0];
+    const worse = sweep(N, D).map((made) => ({ ...made, B: 4096, loss: made.loss + 1 }));
+    const few = { N, D, B: 256, lr: 1e-3, loss: 2 };
+    const at = (made: readonly Made[]): readonly number[] => {
+      const { rows, edges, short } = optimalRates(pointsOf(made));
+      return [rows.length, edges, short];
+    };
+    expect(at(worse)).toEqual([1, 0, 0]);
+    expect(at([...worse, ...sweep(N, D, 40)])).toEqual([0, 1, 0]);
+    expect(at([...worse, few])).toEqual([0, 0, 1]);
+  });
+
+  it('of runs that differ in more than rate, batch and seed are sweeps of their own, each with its key', () => {
+    const [N, D] = PLACES[0];
+    const made = [...sweep(N, D), ...sweep(N + 1, D), ...sweep(N, D).map(({ lr, ...rest }) => ({ ...rest, lr: 4 * lr }))];
+    const whole = pointsOf(made);
+    const rows = whole.rows.map((row, i) => ({ ...row, recipe: i < 20 ? 'one' : 'other' }));
+    const found = optimalRates({ ...whole, rows });
+    expect([found.rows.length, found.mixed]).toEqual([3, 1]);
+    expect(new Set(found.rows.map(({ key }) => key)).size).toBe(3);
+    const [one, other] = found.points.columns['lr'] ?? [];
+    expect((other ?? NaN) / (one ?? NaN)).toBeCloseTo(4, 6);
+  });
+
   it('at an edge of what was swept, or of two rates, are left out and counted', () => {
     const [a, b, c] = PLACES;
     const { rows, edges, short, notes } = optimalRates(
@@ -111,10 +136,28 @@ describe('the learning rate by one’s own sweeps', () => {
     const made = [1e5, 3e5, 1e6].flatMap((N) => sweep(N, 20 * N));
     const { learningRate, warnings } = own(made, 6e5, 1.2e7);
     expect(learningRate.value / trueRate(6e5, 1.2e7)).toBeCloseTo(1, 6);
-    expect(warnings).toHaveLength(1);
+    expect(warnings.some((warning) => warning.includes('tokens a parameter'))).toBe(false);
     expect(own(made, 6e5, 6e6).warnings[0]).toBe(
       'All your best rates are at 20 tokens a parameter and the plan has 10: how the rate moves with D apart from N is not measured.',
     );
+  });
+
+  it('says what sweeps it leaves out, and that it is of other batches than the plan’s', () => {
+    const made = [...PLACES.flatMap(([N, D]) => sweep(N, D)), ...sweep(2e5, 1e6, 40), ...sweep(2e5, 9e6).slice(0, 4)];
+    const said = own(made, 4e5, 5e6).warnings;
+    expect(said).toContain('Your best rates leave out 1 sweep with the best at an edge and 1 sweep of fewer than 3 values.');
+    const { context } = defaultSpec.data;
+    const planned = defaultSpec.data.batch * context;
+    const other = (B: number): string | undefined =>
+      own(
+        made.map((each) => ({ ...each, B })),
+        4e5,
+        5e6,
+      ).warnings.find((warning) => warning.includes('batches of about'));
+    expect(other(planned / 1.9)).toBeUndefined();
+    expect(other(1.9 * planned)).toBeUndefined();
+    expect(other(100)).toMatch(/^Your best rates were found at batches of about 100 tokens and the plan has [\d,]+: /);
+    expect(other(1e6)).toBeDefined();
   });
 
   it('promise 6: without enough of them stays as it is set, and says what is missing', () => {
@@ -160,6 +203,32 @@ describe('the batch by one’s own sweeps', () => {
     expect(Math.abs(batch.value - rows)).toBeLessThanOrEqual(4);
     expect(batch.interval).not.toBeNull();
     expect(words.join()).toMatch(/Batch: B = \S+ D\^0\.5\d+, through 4 best batches of your own sweeps/);
+  });
+
+  it('needs three best batches, and says where all are of one length or of one learning rate', () => {
+    const at = (places: readonly (readonly [number, number])[]): Rates =>
+      own(
+        places.flatMap(([N, D]) => batches(N, D)),
+        2e5,
+        1e6,
+      );
+    const two = at([
+      [1e5, 1e6],
+      [2e5, 1e6],
+    ]);
+    expect(two.batch).toEqual({ value: defaultSpec.data.batch, interval: null, none: 'as it is set' });
+    const { warnings } = at([
+      [1e5, 1e6],
+      [2e5, 1e6],
+      [4e5, 1e6],
+    ]);
+    expect(warnings).toContain('All your best batches are at one number of tokens: how the batch moves with D is not measured.');
+    const untuned = '3 of your best batches are of batches that were not all tried with 3 learning rates around the best';
+    expect(warnings.find((warning) => warning.startsWith(untuned))).toBeDefined();
+    const tuned = [1e6, 4e6, 1.6e7]
+      .flatMap((D) => batches(2e5, D))
+      .flatMap((made) => [-1, 0, 1].map((step) => ({ ...made, lr: made.lr * 2 ** step, loss: made.loss + 0.1 * step ** 2 })));
+    expect(own(tuned, 2e5, 4e6).warnings.join()).not.toContain('tried with 3 learning rates');
   });
 
   it('is else the critical batch that was measured nearest', () => {

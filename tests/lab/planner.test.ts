@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FitOutcome } from '../../src/lab/laws/fit-protocol.ts';
+import type { OwnFit } from '../../src/lab/laws/fit-protocol.ts';
 import { NO_OPTIMA } from '../../src/lab/laws/optima.ts';
 import { ownLaws, publishedLaws, rangeOf, type PlanLaw } from '../../src/lab/planner/law.ts';
 import { allocate } from '../../src/lab/planner/plan.ts';
@@ -9,7 +9,7 @@ import { ladderAround, runOf } from '../../src/lab/planner/runs.ts';
 import { nearestSize } from '../../src/lab/planner/size.ts';
 import { budgetOfMinutes, nearestSpeed, peakSpeed, speedsOf, type Speed } from '../../src/lab/planner/speed.ts';
 import { newRecord, type RunRecord } from '../../src/lab/store/record.ts';
-import { defaultSpec, expandSweep, parameterCount, parseSpec, specFaults, sweepToHash } from '../../src/spec/index.ts';
+import { COUNT_ALL, defaultSpec, expandSweep, parameterCount, parseSpec, specFaults, sweepToHash } from '../../src/spec/index.ts';
 import { forecastOf } from '../support/fake-reports.ts';
 import { DEVICE } from '../support/fake-worker.ts';
 
@@ -31,15 +31,13 @@ describe('a plan by a published law', () => {
     expect(unrounded.certainty.none).toMatch(/^No interval published that is of use/);
   });
 
-  it('has the interval that its exponent was published with, and none for what no interval is published for', () => {
+  it('has no interval where none is published for N and D; an exponent’s error is said', () => {
     const besiroglu = lawCalled('Besiroglu');
-    const { N, D, lossNats } = allocate(besiroglu, 1e12);
-    const times = (1e12 / (6 * Math.sqrt(70e6 * 16e9 * 5e9 * 500e9))) ** (1.645 * 0.02);
-    expect(N.interval?.[0]).toBeCloseTo(N.value * times, 6);
-    expect(N.interval?.[1]).toBeCloseTo(N.value / times, 6);
-    expect((D.interval?.[0] ?? 0) < D.value && D.value < (D.interval?.[1] ?? 0)).toBe(true);
-    expect(lossNats.interval).toBeNull();
-    expect(allocate(besiroglu, 1e12, 1e6).N.interval).toBeNull();
+    for (const C of [1e12, 3.175e20]) {
+      const { N, D, lossNats } = allocate(besiroglu, C);
+      expect([N.interval, D.interval, lossNats.interval]).toEqual([null, null, null]);
+    }
+    expect(besiroglu.certainty.none).toMatch(/^No interval published for N and D: .* standard error of 0\.02/);
   });
 
   it.each([
@@ -77,7 +75,7 @@ describe('a plan by a published law', () => {
 });
 
 const NO_FRONTIERS = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
-const ownLaw = (fit: FitOutcome | null, range: PlanLaw['range']): PlanLaw | null => ownLaws(fit, NO_FRONTIERS, range)[0] ?? null;
+const ownLaw = (fit: OwnFit | null, range: PlanLaw['range']): PlanLaw | null => ownLaws(fit, NO_FRONTIERS, range)[0] ?? null;
 
 describe('a plan by one’s own fit', () => {
   const outcome = {
@@ -89,6 +87,7 @@ describe('a plan by one’s own fit', () => {
     level: 0.9,
     starts: { total: 10, agree: 9 },
     points: 40,
+    counting: COUNT_ALL,
     warnings: [],
     condition: 1,
     r2: 1,
@@ -113,11 +112,15 @@ describe('a plan by one’s own fit', () => {
     const params = { k_N: 0.3, a: 0.5, k_D: 0.5, b: 0.5 };
     const optima = [1e10, 1e12].map((C) => ({ C, N: 0.3 * C ** 0.5, D: 0.5 * C ** 0.5, loss: 3 }));
     const replicates = Array.from({ length: 101 }, (_, i) => ({ ...params, k_N: 0.25 + i / 1000 }));
-    const isoflop: FitOutcome = { ...outcome, lawId: 'chinchilla-isoflop', params, replicates, optima };
+    const isoflop: OwnFit = { ...outcome, lawId: 'chinchilla-isoflop', params, replicates, optima };
     const laws = ownLaws(outcome, { ...NO_FRONTIERS, 'chinchilla-isoflop': isoflop }, null);
     expect(laws.map(({ id }) => id)).toEqual(['own', 'own-isoflop']);
     const [, law] = laws;
     if (law === undefined) throw new Error('no law');
+    expect(law.provenance).toBe(
+      'Your own fit to 40 points, through the best sizes of 2 budgets. N counts all parameters, C counts every matmul with attention and ' +
+        'with the last layer. The budget is C as these points have it.',
+    );
     const { N, D, C, lossNats, warnings } = allocate(law, 4e12);
     expect([N.value, D.value, C]).toEqual([0.3 * 4e12 ** 0.5, 0.5 * 4e12 ** 0.5, 4e12]);
     expect(N.interval?.[0]).toBeCloseTo(0.255 * 4e12 ** 0.5, 6);
@@ -140,6 +143,21 @@ describe('a plan by one’s own fit', () => {
     expect(law?.title).toBe('Your own fit (kaplan-nd)');
     expect((6 * N.value * D.value) / 1e12).toBeCloseTo(1, 9);
     expect(law?.certainty.none).toBe('No interval: the bootstrap is switched off.');
+  });
+
+  it('counts N as its points did, whatever the page counts now', () => {
+    const law = ownLaw({ ...outcome, counting: { ...COUNT_ALL, parameters: 'non-embedding' } }, null);
+    if (law === null) throw new Error('no law');
+    const settings: PlanSettings = { unit: 'flops', flops: 1e14, minutes: 1, inferenceTokens: 0, rates: 'settings' };
+    const sizeBy = (counted: PlanContext['counted'], by: PlanLaw): number | undefined => {
+      const plan = makePlan(settings, { base: defaultSpec, law: by, counted, own: NO_OPTIMA, speeds: [], peak: null });
+      return plan === UNMEASURED ? undefined : plan.run?.flops;
+    };
+    expect(sizeBy('all', law)).toBe(sizeBy('non-embedding', law));
+    const file = ownLaw({ ...outcome, counting: null }, null);
+    if (file === null) throw new Error('no law');
+    expect(file.provenance).toContain('N and C are those of the file.');
+    expect(sizeBy('all', file)).not.toBe(sizeBy('non-embedding', file));
   });
 
   it('says so where many resamples give no size', () => {
@@ -208,6 +226,12 @@ describe('learning rate and batch', () => {
       'N is 210 times smaller than the smallest that Step Law was fitted on. That far, the law is a guess.',
       'D is 40 times smaller than the smallest that Step Law was fitted on. That far, the law is a guess.',
     ]);
+  });
+
+  it('that ask for more rows than a run takes are the most it takes, without an interval, and say so', () => {
+    const { batch, warnings } = ratesFor('critical-batch', defaultSpec, 1e12, 1e13, NO_OPTIMA);
+    expect(batch).toEqual({ value: 4096, interval: null, none: 'the most that a run takes' });
+    expect(warnings.at(-1)).toMatch(/^A batch of \S+ rows is asked for, and a run takes 4,100 at most\.$/);
   });
 
   it('by the critical batch are its rows and the rate that is set', () => {

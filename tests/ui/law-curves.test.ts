@@ -22,7 +22,13 @@ describe('curves of a fitted law', () => {
     );
     // Of a constant, every point of the ribbon is the interval of that parameter.
     const replicates = fit.replicates.map(({ E = NaN }) => ({ E, A: 1e-300, alpha: 0.4 }));
-    const own: LawFit = { law, outcome: { ...fit, replicates, lawId: law.id }, points, excluded: new Set(), options: {} };
+    const own: LawFit = {
+      law,
+      outcome: { ...fit, replicates, lawId: law.id, counting: null },
+      points,
+      excluded: new Set(),
+      options: {},
+    };
     const [ribbon] = pointsChart(law, points, new Set(), own, LAWS_VIEW_START).ribbons;
     const [low, high] = fit.intervals['E'] ?? [];
     expect(ribbon?.low[0]).toBeCloseTo(low ?? NaN, 3);

@@ -106,8 +106,8 @@ export function schedulePointsOf(runs: readonly RunRecord[], digestOf: DigestsBy
 }
 
 /**
- * From `fine` digests, the steps that each batch size takes to one loss: the highest of the lowest losses that the runs reached, so that all have reached it. For
- * `critical-batch`.
+ * From `fine` digests, the steps that each batch size takes to one loss: the highest of the lowest losses that the runs reached, so that
+ * all have reached it. For `critical-batch`.
  */
 export function targetPointsOf(
   runs: readonly RunRecord[],

@@ -1,11 +1,38 @@
-import { filterPoints, findColumn, readPoints, type ForeignPoints, type Law, type Points } from '../../laws/index.ts';
+import { hashName } from '../../base/random.ts';
+import {
+  filterPoints,
+  findColumn,
+  pointsFromCsv,
+  readPoints,
+  type ForeignPoints,
+  type Law,
+  type Points,
+} from '../../laws/index.ts';
 import type { LawPoints } from './run-points.ts';
 
 /** A file of points, as it was read; its text is kept for laws that read it otherwise. */
 export interface PointsFile {
   readonly name: string;
   readonly text: string;
+  /** Its name and a hash of its text: points that are left out go by their lines, which are others in another text. */
+  readonly id: string;
   readonly points: ForeignPoints;
+}
+
+/** @throws SpecError for text without points. */
+export function pointsFile(name: string, text: string): PointsFile {
+  return { name, text, id: `${name}-${hashName(text).toString(36)}`, points: pointsFromCsv(text, name) };
+}
+
+/** What was read of a file, in a sentence. @param kept whether it is there at the next visit. */
+export function readWords({ name, points: { runs, faults, ignored } }: PointsFile, kept: boolean): string {
+  const parts = [
+    `${name}: ${runs.length} ${runs.length === 1 ? 'point' : 'points'}`,
+    ...(faults.length === 0 ? [] : [`${faults.length} ${faults.length === 1 ? 'row is' : 'rows are'} left out`]),
+    ...(ignored.length === 0 ? [] : [`columns that hold no numbers: ${ignored.filter((column) => column !== '').join(', ')}`]),
+    ...(kept ? [] : ['it is kept only until this page closes']),
+  ];
+  return `${parts.join('; ')}.`;
 }
 
 /**

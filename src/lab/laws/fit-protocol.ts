@@ -1,4 +1,5 @@
 import { LAWS, type Fit, type FitOptions, type FitProgress, type Optimum, type Points } from '../../laws/index.ts';
+import type { CountingChoice } from './run-points.ts';
 import type { WireError } from '../../worker/protocol.ts';
 import type { AskedEnd } from '../ends/asked-end.ts';
 import type { EndPrediction, Silence } from '../ends/predict.ts';
@@ -51,6 +52,11 @@ export interface FitOutcome extends Omit<Fit, 'law'> {
   readonly heldOut?: HeldOut;
   /** Why nothing was held out although that was asked, in words. */
   readonly heldOutReason?: string;
+}
+
+/** A fit, and what N and C of its points count; null where a file has them. */
+export interface OwnFit extends FitOutcome {
+  readonly counting: CountingChoice | null;
 }
 
 /** `hold-out` is the fit below the limit. */

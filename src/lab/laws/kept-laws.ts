@@ -16,25 +16,26 @@ export interface KeptFile {
 /** What the Laws page remembers from visit to visit: points that were left out by hand, and the file of points. Storage that refuses costs only this. */
 export class KeptLaws {
   readonly #storage: KeyValue | null;
-  readonly #excluded: Map<string, ReadonlySet<string>>;
+  /** What storage had no room for. */
+  readonly #unkept = new Map<string, ReadonlySet<string>>();
 
   constructor(storage: KeyValue | null) {
     this.#storage = storage;
-    this.#excluded = readExcluded(this.#read(EXCLUDED));
   }
 
-  /** Keys of points that are left out, of a source. */
+  /** Keys of points that are left out, of a source; those that another tab left out meanwhile too. */
   excluded(source: string): ReadonlySet<string> {
-    return this.#excluded.get(source) ?? new Set();
+    return this.#unkept.get(source) ?? readExcluded(this.#read(EXCLUDED)).get(source) ?? new Set();
   }
 
+  /** Replaces what is remembered of this source alone. */
   exclude(source: string, keys: ReadonlySet<string>): void {
-    this.#excluded.delete(source);
-    this.#excluded.set(source, keys);
-    // Another tab may have written meanwhile, of other sources.
-    const others = [...readExcluded(this.#read(EXCLUDED))].filter(([name]) => !this.#excluded.has(name));
-    const all = [...others, ...this.#excluded].filter(([, own]) => own.size > 0);
-    this.#write(EXCLUDED, JSON.stringify(all.slice(-MOST_SOURCES).map(([name, own]) => [name, [...own]])));
+    const all = readExcluded(this.#read(EXCLUDED));
+    all.delete(source);
+    if (keys.size > 0) all.set(source, keys);
+    const kept = this.#write(EXCLUDED, JSON.stringify([...all].slice(-MOST_SOURCES).map(([name, own]) => [name, [...own]])));
+    if (kept) this.#unkept.delete(source);
+    else this.#unkept.set(source, keys);
   }
 
   get file(): KeptFile | null {

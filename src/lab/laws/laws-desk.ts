@@ -1,23 +1,23 @@
 import { SpecError } from '../../base/errors.ts';
-import { lawNamed, pointsFromCsv, type FitOptions, type Law } from '../../laws/index.ts';
+import { lawNamed, type FitOptions, type Law } from '../../laws/index.ts';
 import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
-import type { PointsFile } from './file-points.ts';
+import { pointsFile, readWords, type PointsFile } from './file-points.ts';
 import type { FitClient } from './fit-client.ts';
 import {
   PROCEDURES,
   procedureOf,
   signatureOf,
-  type FitOutcome,
   type FitRequest,
   type FitStep,
+  type OwnFit,
   type Procedure,
 } from './fit-protocol.ts';
 import type { KeptFile, KeptLaws } from './kept-laws.ts';
-import { NO_OPTIMA, type Optima, type OwnOptima } from './optima.ts';
-import { optimaFor, PointsSource, type Source } from './points-source.ts';
+import { NO_OPTIMA, type OwnOptima } from './optima.ts';
+import { ownOptima, PointsSource, type Source } from './points-source.ts';
 import { rowsOut, type LawPoints } from './run-points.ts';
 import { SideFits } from './side-fits.ts';
 
@@ -37,7 +37,7 @@ export interface LawsPorts {
 /** A fit, and what it was made of. */
 export interface LawFit {
   readonly law: Law;
-  readonly outcome: FitOutcome;
+  readonly outcome: OwnFit;
   readonly points: LawPoints;
   /** Rows that were left out by hand. */
   readonly excluded: ReadonlySet<number>;
@@ -56,7 +56,7 @@ export interface KeptSweep {
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
 /** Beside the fit itself, both procedures make a frontier. */
-const NO_FRONTIERS: Readonly<Record<Procedure, FitOutcome | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
+const NO_FRONTIERS: Readonly<Record<Procedure, OwnFit | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
 
 /**
  * Points and the law that is fitted to them, live: it fits again when runs end, when a point is left out, or when a choice changes, and keeps
@@ -78,12 +78,14 @@ export class LawsDesk extends Observable<LawsTopic> {
   /** Of the fit under way; null while none is. */
   progress: FitStep | null = null;
   /** Power laws through the best sizes of budgets, by procedure; null where the points give none. */
-  frontiers: Readonly<Record<Procedure, FitOutcome | null>> = NO_FRONTIERS;
+  frontiers: Readonly<Record<Procedure, OwnFit | null>> = NO_FRONTIERS;
   /** The best learning rates and batches of the same runs. */
   own: OwnOptima = NO_OPTIMA;
   readonly #ports: LawsPorts;
   readonly #points: PointsSource;
   readonly #side: SideFits;
+  /** What is left out of the source of this name: of a link, else what is remembered. */
+  #out: { readonly name: string; readonly keys: ReadonlySet<string> } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #under: AbortController | null = null;
   #done = '';
@@ -154,16 +156,19 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** Keys of the points of this source that are left out by hand. */
   get excluded(): ReadonlySet<string> {
-    return this.#ports.kept.excluded(this.#name);
+    const name = this.#name;
+    const out = this.#out?.name === name ? this.#out : { name, keys: this.#ports.kept.excluded(name) };
+    this.#out = out;
+    return out.keys;
   }
 
   /** What a link says of the points that are fitted. */
   get linked(): Pick<LawsView, 'file' | 'out'> {
-    return { file: this.fromFile ? (this.file?.name ?? '') : '', out: [...this.excluded] };
+    return { file: this.fromFile ? (this.file?.id ?? '') : '', out: [...this.excluded] };
   }
 
   get #name(): string {
-    return this.fromFile ? `file ${this.file?.name}` : `sweep ${this.view.sweep} tag ${this.view.tag}`;
+    return this.fromFile ? `file ${this.file?.id}` : `sweep ${this.view.sweep} tag ${this.view.tag}`;
   }
 
   get #source(): Source {
@@ -177,9 +182,10 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.view = view;
     const moved = before.sweep !== view.sweep || before.tag !== view.tag;
     if (moved || before.file !== view.file) this.#takeFrom(view.file, moved);
-    // A link that leaves nothing out says nothing of what was left out here.
-    const told = view.out.length > 0 && view.out.join() !== before.out.join() && view.out.join() !== [...this.excluded].join();
-    if (told) this.#ports.kept.exclude(this.#name, new Set(view.out));
+    // A link that leaves nothing out says nothing of what was left out here, nor does one of points that are not here.
+    const asked = view.out.length > 0 && view.file === this.linked.file && (moved || view.out.join() !== before.out.join());
+    const told = asked && view.out.join() !== [...this.excluded].join();
+    if (told) this.#out = { name: this.#name, keys: new Set(view.out) };
     if (this.runs === null && !this.fromFile) return;
     if (fittedOf(before) === fittedOf(view) && !told) return;
     if (before.law !== view.law) this.fit = null;
@@ -188,7 +194,7 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** Has the points from the file that a link names, or from runs where it names none. */
   #takeFrom(file: string, moved: boolean): void {
-    if (file !== '' && file !== this.file?.name)
+    if (file !== '' && file !== this.file?.id)
       this.#ports.report(
         new SpecError({
           where: 'URL',
@@ -197,7 +203,7 @@ export class LawsDesk extends Observable<LawsTopic> {
         }),
         'URL',
       );
-    const fromFile = file !== '' && file === this.file?.name;
+    const fromFile = file !== '' && file === this.file?.id;
     if (fromFile === this.fromFile && !moved) return;
     this.fromFile = fromFile;
     this.#forget();
@@ -215,6 +221,7 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   #exclude(keys: ReadonlySet<string>): void {
+    this.#out = { name: this.#name, keys };
     this.#ports.kept.exclude(this.#name, keys);
     this.emit('points');
     this.#soon(true);
@@ -223,22 +230,12 @@ export class LawsDesk extends Observable<LawsTopic> {
   /** Takes points of a file in, and fits them from now on. What the file cannot give is reported; the points before it stay. */
   import(text: string, name: string): void {
     try {
-      const points = pointsFromCsv(text, name);
-      this.file = { name, text, points };
+      this.file = pointsFile(name, text);
       const kept = this.#ports.kept.keepFile({ name, text });
       this.fromFile = true;
       this.#forget();
       this.#soon(true);
-      const { faults, ignored } = points;
-      const parts = [
-        `${name}: ${points.runs.length} ${points.runs.length === 1 ? 'point' : 'points'}`,
-        ...(faults.length === 0 ? [] : [`${faults.length} ${faults.length === 1 ? 'row is' : 'rows are'} left out`]),
-        ...(ignored.length === 0
-          ? []
-          : [`columns that hold no numbers: ${ignored.filter((column) => column !== '').join(', ')}`]),
-        ...(kept ? [] : ['it is kept only until this page closes']),
-      ];
-      this.#ports.notice(`${parts.join('; ')}.`);
+      this.#ports.notice(readWords(this.file, kept));
     } catch (error) {
       this.#ports.report(error, name);
     }
@@ -267,7 +264,7 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.#changedAsleep = false;
     const { store, report } = this.#ports;
     try {
-      this.runs = store === null ? [] : await store.list();
+      this.runs = store === null ? [] : this.#points.known(await store.list());
     } catch (error) {
       this.runs ??= [];
       report(error, 'laws');
@@ -304,18 +301,18 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.#under = controller;
     this.#again = false;
     const current = (): boolean => this.#under === controller;
+    const source = this.#source;
     try {
-      const points = await this.#points.of(this.law, this.#source);
+      const points = await this.#points.of(this.law, source);
       if (!current()) return;
       this.points = points;
-      const optima = (law: string): Optima => optimaFor(lawNamed(law), this.#source);
-      this.own = { ...this.own, rates: optima('step-law'), batches: optima('step-law-batch') };
+      this.own = { ...this.own, ...ownOptima(source) };
       this.emit('points');
       // What cannot be fitted is no reason to have no frontier.
-      await this.#fitLaw(points, controller.signal).catch((error: unknown) => {
+      await this.#fitLaw(points, countedIn(source), controller.signal).catch((error: unknown) => {
         if (current()) this.#failed(error);
       });
-      await this.#fitBeside(points, controller.signal);
+      await this.#fitBeside(source, controller.signal);
     } catch (error) {
       if (current()) this.#failed(error);
     } finally {
@@ -329,15 +326,14 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 
   /** Frontiers and critical batches, where the points give any. */
-  async #fitBeside(points: LawPoints, signal: AbortSignal): Promise<void> {
-    const { law } = this;
-    const asked = { source: this.#source, bootstrap: this.view.bootstrap ? BOOTSTRAP : 0, signal };
-    const sized = law.target === 'loss' && !law.columns.some(({ name }) => name === 'S1');
-    for (const id of sized ? PROCEDURES : []) {
-      const own = procedureOf(law.id) === id;
-      const found = own ? (this.fit?.outcome ?? null) : await this.#side.frontier(id, { law, points }, asked);
+  async #fitBeside(source: Source, signal: AbortSignal): Promise<void> {
+    const asked = { source, bootstrap: this.view.bootstrap ? BOOTSTRAP : 0, signal };
+    const counting = countedIn(source);
+    for (const id of PROCEDURES) {
+      const own = procedureOf(this.law.id) === id;
+      const found = own ? (this.fit?.outcome ?? null) : await this.#side.frontier(id, asked);
       if (signal.aborted) return;
-      this.frontiers = { ...this.frontiers, [id]: found };
+      this.frontiers = { ...this.frontiers, [id]: found && { ...found, counting } };
     }
     const critical = await this.#side.critical(asked);
     if (!signal.aborted) this.own = { ...this.own, critical };
@@ -349,9 +345,9 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.emit('fit');
   }
 
-  async #fitLaw(points: LawPoints, signal: AbortSignal): Promise<void> {
+  async #fitLaw(points: LawPoints, counting: OwnFit['counting'], signal: AbortSignal): Promise<void> {
     const { law, view } = this;
-    const excluded = this.#rowsOut(points);
+    const excluded = rowsOut(points, this.excluded);
     const procedure = procedureOf(law.id) !== null;
     const options: FitOptions = {
       bootstrap: view.bootstrap ? BOOTSTRAP : 0,
@@ -365,7 +361,7 @@ export class LawsDesk extends Observable<LawsTopic> {
       options,
       ...(view.hold > 0 && !procedure ? { holdOut: { column: 'C', limit: view.hold } } : {}),
     };
-    const asked = signatureOf(request);
+    const asked = JSON.stringify([signatureOf(request), counting]);
     if (asked === this.#done && this.fit !== null) return;
     const outcome = await this.#ports.fits.fit(request, {
       signal,
@@ -375,23 +371,24 @@ export class LawsDesk extends Observable<LawsTopic> {
       },
     });
     this.#done = asked;
-    this.fit = { law, outcome, points, excluded, options };
+    this.fit = { law, outcome: { ...outcome, counting }, points, excluded, options };
     this.error = null;
     this.emit('fit');
-  }
-
-  #rowsOut(points: LawPoints): ReadonlySet<number> {
-    return rowsOut(points, this.excluded);
   }
 }
 
 /** A file that was kept, as one that was imported; null where this build cannot read it. */
 function readFile({ name, text }: KeptFile): PointsFile | null {
   try {
-    return { name, text, points: pointsFromCsv(text, name) };
+    return pointsFile(name, text);
   } catch {
     return null;
   }
+}
+
+/** What N and C of a source count; a file has them as they are. */
+function countedIn({ file, counting }: Source): OwnFit['counting'] {
+  return file === null ? counting : null;
 }
 
 /** A view without what only the drawing minds. */

@@ -1,4 +1,4 @@
-import { findColumn, predictCurve, type FitReport } from '../../laws/index.ts';
+import { findColumn, predictCurve, type FitReport, type Law } from '../../laws/index.ts';
 import { csv, type Cell } from '../csv.ts';
 import { hasInterval, type FitOutcome } from './fit-protocol.ts';
 import type { LawFit } from './laws-desk.ts';
@@ -36,7 +36,7 @@ export function pointsCsv({ law, outcome, points, excluded }: LawFit): string {
 }
 
 /** The table of parameters, how good the fit is, and its warnings. */
-export function fitMarkdown({ law, outcome }: Pick<LawFit, 'law' | 'outcome'>): string {
+export function fitMarkdown({ law, outcome }: { readonly law: Law; readonly outcome: FitOutcome }): string {
   const { params, intervals, level, warnings } = outcome;
   const percent = Math.round(100 * level);
   const digits = (value: number): string => String(Number(value.toPrecision(7)));

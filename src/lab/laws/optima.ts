@@ -3,12 +3,23 @@ import type { LawPoints, PointRow } from './run-points.ts';
 
 /** Best learning rates and best batches, interpolated between those that were swept. */
 
-/** Points of optima: N, D and what is best there, with the loss that it gives. */
-export interface Optima extends LawPoints {
+/** Sweeps that give no optimum, or one to be minded. */
+export interface SweepCounts {
   /** Groups of runs that differ in what is swept, and whose least loss lies at an end of it, or that have less than three values. */
   readonly edges: number;
   readonly short: number;
+  /** Best batches among batches that were not all tried with three learning rates around their best. */
+  readonly untuned: number;
+  /** Sizes and lengths at which runs differ in more than learning rate, batch and seed: those are sweeps of their own. */
+  readonly mixed: number;
 }
+
+export const NO_SWEEPS: SweepCounts = { edges: 0, short: 0, untuned: 0, mixed: 0 };
+
+/** Points of optima: N, D and what is best there, with the loss that it gives. */
+export interface Optima extends LawPoints, SweepCounts {}
+
+type Counts = { -readonly [K in keyof SweepCounts]: number };
 
 /** What own runs say of learning rate and batch; null where there are no points. */
 export interface OwnOptima {
@@ -54,17 +65,18 @@ const SAME_LENGTH = 0.03;
 
 /**
  * The learning rate of each size and number of tokens at which the loss is least, on the parabola in ln lr through the best mean over seeds
- * and its two neighbours; of several batches that of the lowest loss. Columns N, D, B, lr, loss.
+ * and its two neighbours, at the batch of the lowest mean: where that one has no optimum, a worse batch stands in for none. Columns N, D, B,
+ * lr, loss.
  */
 export function optimalRates(whole: LawPoints): Optima {
-  const counted = { edges: 0, short: 0 };
-  const found = bySizeAndLength(readRows(whole, ['N', 'D', 'lr', 'loss'])).flatMap((rows) => {
-    const best = groups(rows, ({ B }) => B).flatMap((own) => {
-      const least = leastOver(own, ({ lr }) => lr, counted);
-      return least === null ? [] : [{ ...least, own }];
-    });
-    best.sort((a, b) => a.loss - b.loss);
-    return best.slice(0, 1);
+  const counted = { ...NO_SWEEPS };
+  const found = sweepsOf(readRows(whole, ['N', 'D', 'lr', 'loss']), counted).flatMap((rows) => {
+    const batches = groups(rows, ({ B }) => B);
+    const [own] = batches.toSorted((a, b) => mean(atBestRate(a)) - mean(atBestRate(b)));
+    if (own === undefined || batches.every((one) => groups(one, ({ lr }) => lr).length < 2)) return [];
+    const least = leastOver(own, ({ lr }) => lr);
+    count(least, counted);
+    return typeof least === 'string' ? [] : [{ ...least, own }];
   });
   return optima(
     whole,
@@ -76,11 +88,16 @@ export function optimalRates(whole: LawPoints): Optima {
 
 /** The same of batches: each counts with the best learning rate that was tried at it. Columns N, D, B, lr, loss. */
 export function optimalBatches(whole: LawPoints): Optima {
-  const counted = { edges: 0, short: 0 };
-  const found = bySizeAndLength(readRows(whole, ['N', 'D', 'B', 'loss'])).flatMap((rows) => {
-    const tuned = groups(rows, ({ B }) => B).flatMap(atBestRate);
-    const least = leastOver(tuned, ({ B }) => B, counted);
-    return least === null ? [] : [{ own: tuned, B: least.x, lr: middle(tuned, ({ lr }) => lr), loss: least.loss }];
+  const counted = { ...NO_SWEEPS };
+  const found = sweepsOf(readRows(whole, ['N', 'D', 'B', 'loss']), counted).flatMap((rows) => {
+    const batches = groups(rows, ({ B }) => B);
+    if (batches.length < 2) return [];
+    const tuned = batches.flatMap(atBestRate);
+    const least = leastOver(tuned, ({ B }) => B);
+    count(least, counted);
+    if (typeof least === 'string') return [];
+    if (batches.some((own) => typeof leastOver(own, ({ lr }) => lr) === 'string')) counted.untuned += 1;
+    return [{ own: tuned, B: least.x, lr: middle(tuned, ({ lr }) => lr), loss: least.loss }];
   });
   return optima(whole, found, 'B', counted);
 }
@@ -94,17 +111,18 @@ function atBestRate(rows: readonly Row[]): readonly Row[] {
 function leastOver(
   rows: readonly Row[],
   of: (row: Row) => number,
-  counted: { edges: number; short: number },
-): { readonly x: number; readonly loss: number } | null {
+): { readonly x: number; readonly loss: number } | 'edges' | 'short' {
   const places = groups(rows, of)
     .map((own) => ({ x: of(own[0] ?? NO_ROW), mean: mean(own) }))
     .toSorted((a, b) => a.x - b.x);
-  if (places.length < 2) return null;
+  if (places.length < FEWEST) return 'short';
   const none = { runs: [], losses: [], low: NaN, high: NaN, diverged: 0, open: 0 };
-  const least = places.length < FEWEST ? null : optimumOf(places.map((place) => ({ ...none, ...place })));
-  if (least === null) counted.short += 1;
-  else if (least.kind === 'edge') counted.edges += 1;
-  return least?.kind === 'inside' ? least : null;
+  const least = optimumOf(places.map((place) => ({ ...none, ...place })));
+  return least?.kind === 'inside' ? least : 'edges';
+}
+
+function count(least: ReturnType<typeof leastOver>, counted: Counts): void {
+  if (typeof least === 'string') counted[least] += 1;
 }
 
 const NO_ROW: Row = { N: NaN, D: NaN, B: NaN, lr: NaN, loss: NaN, row: { key: '', runId: null, label: '' } };
@@ -116,12 +134,17 @@ interface Found {
   readonly loss: number;
 }
 
-function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', counted: Pick<Optima, 'edges' | 'short'>): Optima {
+function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', counted: SweepCounts): Optima {
   const sized = found.map((each) => ({ ...each, N: each.own[0]?.N ?? NaN, D: middle(each.own, ({ D }) => D) }));
   const what = over === 'lr' ? 'learning rate' : 'batch';
+  const keys = new Set<string>();
   const rows = sized.map(({ N, D, own }): PointRow => {
     const place = `N ${short(N)}, D ${short(D)}`;
-    return { key: `best ${over} ${place}`, runId: null, label: `best ${what} of ${own.length} runs at ${place}` };
+    // Lengths that are apart differ in three digits, sizes need not; recipes share both.
+    let key = `best ${over} N ${N}, D ${short(D)}`;
+    while (keys.has(key)) key += ' again';
+    keys.add(key);
+    return { key, runId: null, label: `best ${what} of ${own.length} runs at ${place}` };
   });
   const column = (of: (each: (typeof sized)[number]) => number): Float64Array => Float64Array.from(sized, of);
   const left = (count: number, one: string, many: string): string[] =>
@@ -168,6 +191,15 @@ function readRows({ points, rows }: LawPoints, needed: readonly string[]): reado
   });
 }
 
+/** Rows of one size, number of tokens and recipe. */
+function sweepsOf(rows: readonly Row[], counted: Counts): readonly (readonly Row[])[] {
+  return bySizeAndLength(rows).flatMap((own) => {
+    const recipes = groups(own, ({ row }) => row.recipe);
+    if (recipes.length > 1) counted.mixed += 1;
+    return recipes;
+  });
+}
+
 function bySizeAndLength(rows: readonly Row[]): readonly (readonly Row[])[] {
   return groups(rows, ({ N }) => N).flatMap((sized) => {
     const sorted = sized.toSorted((a, b) => a.D - b.D);
@@ -182,8 +214,8 @@ function bySizeAndLength(rows: readonly Row[]): readonly (readonly Row[])[] {
 }
 
 /** Rows by a value, those that lack it together. */
-function groups(rows: readonly Row[], of: (row: Row) => number): readonly (readonly Row[])[] {
-  const found = new Map<number, Row[]>();
+function groups(rows: readonly Row[], of: (row: Row) => number | string | undefined): readonly (readonly Row[])[] {
+  const found = new Map<number | string | undefined, Row[]>();
   for (const row of rows) {
     const own = found.get(of(row));
     if (own === undefined) found.set(of(row), [row]);

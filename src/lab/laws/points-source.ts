@@ -12,7 +12,7 @@ import {
   type DigestsById,
 } from './curve-points.ts';
 import { filePoints, type PointsFile } from './file-points.ts';
-import { optimalBatches, optimalRates, type Optima } from './optima.ts';
+import { NO_SWEEPS, optimalBatches, optimalRates, type Optima, type OwnOptima } from './optima.ts';
 import { pointsOf, type CountingChoice, type LawPoints } from './run-points.ts';
 
 /** Where points come from, and the choices that make them. */
@@ -40,15 +40,28 @@ export class PointsSource {
     rates: new Map(),
   };
 
+  /** Finished runs as they were read last. */
+  readonly #runs = new Map<string, RunRecord>();
+
   constructor(store: RunStore | null) {
     this.#store = store;
   }
 
+  /** Runs that were read anew, those that have not changed since as they were: what was counted of a record is kept by it. */
+  known(runs: readonly RunRecord[]): readonly RunRecord[] {
+    return runs.map((run) => {
+      const before = this.#runs.get(run.id);
+      if (before?.state === run.state && before.updatedAt === run.updatedAt) return before;
+      if (run.state === 'finished') this.#runs.set(run.id, run);
+      return run;
+    });
+  }
+
   /** What was read of these runs is old; of none: of all. */
   forget(ids: readonly string[]): void {
-    for (const digests of Object.values(this.#digests)) {
-      if (ids.length === 0) digests.clear();
-      for (const id of ids) digests.delete(id);
+    for (const known of [this.#runs, ...Object.values(this.#digests)]) {
+      if (ids.length === 0) known.clear();
+      for (const id of ids) known.delete(id);
     }
   }
 
@@ -63,10 +76,8 @@ export class PointsSource {
     return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
   }
 
-  /** Ends of runs for isoFLOP curves; `points` are those of the law that is chosen. */
-  ends(law: Law, points: LawPoints, source: Source): LawPoints {
-    // Of a file, other rows may have what this law reads.
-    if (source.file === null && alongCurves(law) === null) return points;
+  /** Ends of runs for isoFLOP curves. */
+  ends(source: Source): LawPoints {
     const whole = endsOf(lawNamed('chinchilla-isoflop'), source);
     return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
   }
@@ -105,10 +116,19 @@ function endsOf(law: Law, { runs, file, counting }: Source): LawPoints {
 }
 
 /** The best learning rates or the best batches; a file without losses has them as its points. */
-export function optimaFor(law: Law, source: Source): Optima {
-  const whole = endsOf(law, source);
-  if (whole.points.columns['loss'] === undefined) return { ...whole, edges: 0, short: 0 };
+function optimaFor(law: Law, source: Source, whole = endsOf(law, source)): Optima {
+  if (whole.points.columns['loss'] === undefined) return { ...whole, ...NO_SWEEPS };
   return (law.target === 'lr' ? optimalRates : optimalBatches)(without(whole, source.excluded));
+}
+
+/** The best learning rates and batches, but for those that are left out by hand. */
+export function ownOptima(source: Source): Pick<OwnOptima, 'rates' | 'batches'> {
+  const ends = source.file === null ? pointsOf(source.runs, source.counting) : undefined;
+  const of = (law: string): Optima => {
+    const found = optimaFor(lawNamed(law), source, ends);
+    return { ...found, ...without(found, source.excluded) };
+  };
+  return { rates: of('step-law'), batches: of('step-law-batch') };
 }
 
 /** Points without those of such keys. */

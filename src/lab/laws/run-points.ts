@@ -1,5 +1,14 @@
 import type { Points } from '../../laws/index.ts';
-import { COUNTED_WORDS, countRun, runIdOf, type Counting } from '../../spec/index.ts';
+import {
+  COUNTED_WORDS,
+  countRun,
+  defaultSpec,
+  getField,
+  runIdOf,
+  SPEC_PATHS,
+  type Counting,
+  type SpecPath,
+} from '../../spec/index.ts';
 import { recordTitle } from '../runs-view.ts';
 import { isActive, type RunRecord } from '../store/record.ts';
 
@@ -13,6 +22,8 @@ export interface PointRow {
   /** Null for a point that was imported. */
   readonly runId: string | null;
   readonly label: string;
+  /** Equal for runs that differ in no more than learning rate, batch, length and seed; left out where that is not known. */
+  readonly recipe?: string;
 }
 
 /** Points of a law, what each row is, and what was left out or chosen on the way, in sentences. */
@@ -50,7 +61,12 @@ export function pointsOf(runs: readonly RunRecord[], counting: CountingChoice): 
     return loss === null ? [] : [{ ...run, loss }];
   });
   const column = (of: (run: (typeof used)[number]) => number): Float64Array => Float64Array.from(used, of);
-  const rows = used.map(({ record }): PointRow => ({ key: record.id, runId: record.id, label: recordTitle(record) }));
+  const rows = used.map(({ record }): PointRow => ({
+    key: record.id,
+    runId: record.id,
+    label: recordTitle(record),
+    recipe: recipeOf(record),
+  }));
   return {
     points: {
       columns: {
@@ -94,6 +110,7 @@ export function finishedOf(
   counting: CountingChoice,
 ): { readonly counted: readonly CountedRun[]; readonly notes: readonly string[] } {
   const counted: CountedRun[] = [];
+  const choice = JSON.stringify(counting);
   const left = { diverged: 0, training: 0, unfinished: 0, uncounted: 0, repeated: 0 };
   const seen = new Set<string>();
   for (const record of runs) {
@@ -102,13 +119,15 @@ export function finishedOf(
     else if (isActive(state)) left.training += 1;
     else if (state !== 'finished') left.unfinished += 1;
     else {
-      const own = data === null || counts === null ? null : countOne(record, counting, data);
+      const known = COUNTED.get(record);
+      const own = known?.choice === choice ? known.run : data && counts && countOne(record, counting, data);
+      COUNTED.set(record, { choice, run: own });
       if (own === null) {
         left.uncounted += 1;
         continue;
       }
       // The same run again has the same loss to the bit: one measurement.
-      const twin = `${runIdOf(record.spec)} ${data?.contentHash} ${record.step}`;
+      const twin = measurementOf(record);
       if (seen.has(twin)) left.repeated += 1;
       else counted.push(own);
       seen.add(twin);
@@ -129,6 +148,30 @@ export function finishedOf(
       ...said(left.repeated, 'that repeats another, seed and all,', 'that repeat others, seeds and all,'),
       ...said(left.uncounted, 'whose spec this build cannot count', 'whose specs this build cannot count'),
     ],
+  };
+}
+
+/** What the last counting made of a record: every fit counts all runs several times. */
+const COUNTED = new WeakMap<RunRecord, { readonly choice: string; readonly run: CountedRun | null }>();
+
+/** Equal for the same run of the same data. */
+const measurementOf = perRecord(({ spec, data, step }) => `${runIdOf(spec)} ${data?.contentHash} ${step}`);
+
+/** What runs of a sweep of rates or batches differ in, and what says nothing of their loss. */
+const SWEPT = /^(name|seed\.|budget\.|eval\.|fusion|data\.(batch|gradAccum)$|optimizer\.lr$|schedule\.warmupSteps$)/;
+const RECIPE: readonly SpecPath[] = SPEC_PATHS.filter((path) => !SWEPT.test(path));
+
+const recipeOf = perRecord(({ spec, data }) =>
+  JSON.stringify([data?.contentHash, ...RECIPE.map((path) => getField(spec, path) ?? getField(defaultSpec, path))]),
+);
+
+/** Records do not change: what follows from one is made once. */
+function perRecord(make: (record: RunRecord) => string): (record: RunRecord) => string {
+  const known = new WeakMap<RunRecord, string>();
+  return (record) => {
+    const text = known.get(record) ?? make(record);
+    known.set(record, text);
+    return text;
   };
 }
 

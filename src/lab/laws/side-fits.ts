@@ -1,10 +1,10 @@
-import type { Law } from '../../laws/index.ts';
+import { WorkerError } from '../../worker/client.ts';
 import { batchSweeps, criticalBatchOf } from './critical-batch.ts';
 import type { FitClient } from './fit-client.ts';
 import { signatureOf, type FitOutcome, type FitRequest, type Procedure } from './fit-protocol.ts';
 import type { CriticalBatch } from './optima.ts';
 import { without, type PointsSource, type Source } from './points-source.ts';
-import { rowsOut, type LawPoints } from './run-points.ts';
+import { rowsOut } from './run-points.ts';
 
 /** What a fit beside the chosen one is asked for. */
 export interface Asked {
@@ -33,12 +33,11 @@ export class SideFits {
   }
 
   /** Best sizes of budgets, from the ends of runs or from their curves; null where these give none. */
-  async frontier(
-    id: Procedure,
-    { law, points }: { readonly law: Law; readonly points: LawPoints },
-    { source, bootstrap, signal }: Asked,
-  ): Promise<FitOutcome | null> {
-    const made = id === 'chinchilla-envelope' ? await this.#envelope(source) : this.#points.ends(law, points, source);
+  async frontier(id: Procedure, { source, bootstrap, signal }: Asked): Promise<FitOutcome | null> {
+    const made =
+      id === 'chinchilla-envelope'
+        ? await this.#told(this.#points.envelope(source), 'envelope of training curves')
+        : this.#points.ends(source);
     if (made === null) return null;
     const options = { bootstrap, excluded: [...rowsOut(made, source.excluded)] };
     const request: FitRequest = { law: id, points: made.points, options };
@@ -52,7 +51,7 @@ export class SideFits {
     const before = this.#critical;
     const found: Done<CriticalBatch>[] = [];
     for (const sweep of source.file === null ? batchSweeps(source.runs, source.counting) : []) {
-      const steps = await this.#points.steps(sweep.runs, source).catch(() => null);
+      const steps = await this.#told(this.#points.steps(sweep.runs, source), 'steps of training curves');
       if (steps === null) continue;
       const { points } = without(steps, source.excluded);
       const options = { loss: 'ls-log', starts: 20, bootstrap };
@@ -75,19 +74,23 @@ export class SideFits {
   ): Promise<Done<T>> {
     const asked = signatureOf(request);
     if (known?.asked === asked) return known;
-    const outcome = await this.#ports.fits.fit(request, { signal }).catch((error: unknown) => {
+    try {
+      return { asked, result: read(await this.#ports.fits.fit(request, { signal })) };
+    } catch (error) {
       if (signal.aborted) throw error;
-      return null;
-    });
-    return { asked, result: outcome === null ? null : read(outcome) };
+      // Points that give no such fit give none the next time either; what broke is told, and tried again.
+      if (error instanceof WorkerError && error.name === 'SpecError') return { asked, result: null };
+      this.#ports.report(error, `fit of ${request.law}`);
+      return { asked: '', result: null };
+    }
   }
 
-  async #envelope(source: Source): Promise<LawPoints | null> {
+  /** What a fit beside lacks is no reason to have no fit. */
+  async #told<T>(made: Promise<T>, what: string): Promise<T | null> {
     try {
-      return await this.#points.envelope(source);
+      return await made;
     } catch (error) {
-      // What a frontier lacks is no reason to have no fit.
-      this.#ports.report(error, 'envelope of training curves');
+      this.#ports.report(error, what);
       return null;
     }
   }

@@ -1,5 +1,7 @@
 import { allocatorOf, findColumn, lawNamed, type Optimum, type Params, type Points, type Shares } from '../../laws/index.ts';
-import type { FitOutcome, Procedure } from '../laws/fit-protocol.ts';
+import type { ParametersCounted } from '../../spec/index.ts';
+import type { OwnFit, Procedure } from '../laws/fit-protocol.ts';
+import { countingWords } from '../laws/run-points.ts';
 import { endsOf } from './beyond.ts';
 
 /** What a law was fitted on: smallest and largest. */
@@ -24,8 +26,8 @@ export interface PlanLaw {
   readonly shares: Shares;
   /** null where that is not known. */
   readonly range: LawRange | null;
-  /** A published law's exponent of N_opt: half of its interval, and the budget in FLOPs that it turns about; null where none is of use. */
-  readonly exponent: { readonly half: number; readonly about: number } | null;
+  /** Which parameters its N counts; null where nobody says. */
+  readonly counted: ParametersCounted | null;
   /** Where an interval comes from; why there is none where there is none, in a few words and in a sentence. */
   readonly certainty: { readonly interval: string; readonly brief: string; readonly none: string };
 }
@@ -36,44 +38,26 @@ const RESAMPLED = '90 % intervals, from resamples of the runs that were fitted.'
 
 /** Hoffmann et al., arXiv 2203.15556, abstract: over 400 models of 70 million to over 16 billion parameters on 5 to 500 billion tokens. Besiroglu et al. fit points that they read from its figure. */
 const HOFFMANN_RANGE: LawRange = { N: [70e6, 16e9], D: [5e9, 500e9] };
-/** FLOPs in the middle of what that range spans. */
-const HOFFMANN_MIDDLE = 6 * Math.sqrt(70e6 * 16e9 * 5e9 * 500e9);
-/** Besiroglu et al., arXiv 2404.10102: the exponent of N_opt is 0.513 with a standard error of 0.02; 90 % of a normal lie within 1.645. */
-const BESIROGLU_HALF = 1.645 * 0.02;
 
 /** What publications say of how sure they are, by the beginning of their name. */
-const PUBLISHED: readonly (readonly [name: string, half: number | null, certainty: PlanLaw['certainty']])[] = [
+const PUBLISHED: readonly (readonly [name: string, none: string])[] = [
   [
     'Besiroglu',
-    BESIROGLU_HALF,
-    {
-      interval:
-        'The published standard error of its exponent, 0.02, as a 90 % interval about the middle of the budgets that ' +
-        'were fitted. Its other constants have errors too, whose correlations are not published: in truth it is less sure.',
-      brief: UNPUBLISHED,
-      none: 'No interval published for a budget that pays for inference too.',
-    },
+    'No interval published for N and D: the exponent of N_opt, 0.513, has a standard error of 0.02, its other constants have errors whose ' +
+      'correlations are not published.',
   ],
   [
     'Hoffmann',
-    null,
-    {
-      interval: '',
-      brief: UNPUBLISHED,
-      none:
-        'No interval published that is of use: 0.454 to 0.455 for an exponent of 0.46 does not hold the exponent itself ' +
-        '(Besiroglu et al. say why).',
-    },
+    'No interval published that is of use: 0.454 to 0.455 for an exponent of 0.46 does not hold the exponent itself (Besiroglu et al. say why).',
   ],
 ];
-const NOTHING_PUBLISHED: PlanLaw['certainty'] = { interval: '', brief: UNPUBLISHED, none: 'No interval published.' };
 
 /** The published ones. Rounded exponents mislead, so that those as printed come last. */
 export function publishedLaws(): readonly PlanLaw[] {
   const { id: lawId, constants, source } = lawNamed('chinchilla');
   const exactFirst = constants.toSorted((a, b) => Number(a.name.endsWith(PRINTED)) - Number(b.name.endsWith(PRINTED)));
   return exactFirst.map(({ name, params, provenance }) => {
-    const [, half = null, certainty = NOTHING_PUBLISHED] = PUBLISHED.find(([begins]) => name.startsWith(begins)) ?? [];
+    const [, none = 'No interval published.'] = PUBLISHED.find(([begins]) => name.startsWith(begins)) ?? [];
     return {
       id: slug(name),
       title: name,
@@ -83,8 +67,8 @@ export function publishedLaws(): readonly PlanLaw[] {
       replicates: [],
       shares: [0, 1],
       range: HOFFMANN_RANGE,
-      exponent: half === null ? null : { half, about: HOFFMANN_MIDDLE },
-      certainty,
+      counted: null,
+      certainty: { interval: '', brief: UNPUBLISHED, none },
     };
   });
 }
@@ -125,8 +109,8 @@ const PROCEDURE_LAWS: readonly (readonly [procedure: Procedure, id: (typeof OWN_
  * @param range what the chosen fit was fitted on.
  */
 export function ownLaws(
-  fit: FitOutcome | null,
-  frontiers: Readonly<Record<Procedure, FitOutcome | null>>,
+  fit: OwnFit | null,
+  frontiers: Readonly<Record<Procedure, OwnFit | null>>,
   range: LawRange | null,
 ): readonly PlanLaw[] {
   const isProcedure = PROCEDURE_LAWS.some(([procedure]) => procedure === fit?.lawId);
@@ -142,19 +126,22 @@ export function ownLaws(
   return [...chosen, ...lines.toSorted((a, b) => Number(b.lawId === fit?.lawId) - Number(a.lawId === fit?.lawId))];
 }
 
-function ownLaw(fit: FitOutcome, id: string, title: string, range: LawRange | null): PlanLaw {
+function ownLaw(fit: OwnFit, id: string, title: string, range: LawRange | null): PlanLaw {
   const runs = fit.points === 1 ? '1 point' : `${fit.points} points`;
   const through = fit.optima === undefined ? `loss ${fit.loss}` : `through the best sizes of ${fit.optima.length} budgets`;
+  const { counting } = fit;
+  const said = counting === null ? 'N and C are those of the file.' : countingWords(counting);
+  const budget = fit.optima === undefined ? '' : ' The budget is C as these points have it.';
   return {
     id,
     title,
-    provenance: `Your own fit to ${runs}, ${through}.`,
+    provenance: `Your own fit to ${runs}, ${through}. ${said}${budget}`,
     lawId: fit.lawId,
     params: fit.params,
     replicates: fit.replicates,
     shares: fit.shares,
     range,
-    exponent: null,
+    counted: counting?.parameters ?? null,
     certainty: {
       interval: RESAMPLED,
       brief: 'no interval',

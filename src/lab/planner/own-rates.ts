@@ -23,6 +23,8 @@ const ONE = 0.03;
 const VAGUE = 100;
 /** Tokens a parameter that differ by more from those of the optima are elsewhere. */
 const OTHER_RATIO = 1.5;
+/** Fewest best batches: the mean of two says nothing of how far off it is. */
+const FEWEST_BATCHES = 3;
 
 /** The learning rate by lr = c N^p D^q, Step Law's form, through the best rates of one's own sweeps. */
 export function ownRate(optima: Optima | null, at: Place): Found {
@@ -49,9 +51,9 @@ export function ownRate(optima: Optima | null, at: Place): Found {
 export function ownBatch({ batches, critical }: OwnOptima, at: Place): Found {
   const name = 'Batch';
   const needs =
-    'best batches at 3 lengths, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
+    'best batches at 3 lengths or sizes, each from 3 batches or more around the best, or one model that reached the same loss with 3 batches';
   const axes: Axis[] = batches !== null && designOf(batches).lengths ? ['D'] : [];
-  if (batches !== null && batches.rows.length >= axes.length + 2) return through(batches, 'B', axes, at, name, 'best batches');
+  if (batches !== null && batches.rows.length >= FEWEST_BATCHES) return through(batches, 'B', axes, at, name, 'best batches');
   const told = critical.filter(({ interval }) => interval === null || interval[1] < VAGUE * interval[0]);
   const vague = critical.length - told.length;
   const near = told.toSorted((a, b) => distance(a, at) - distance(b, at))[0];
@@ -79,13 +81,42 @@ function through(optima: Optima, of: 'lr' | 'B', axes: readonly Axis[], at: Plac
     words: `${name}: ${formula(symbol, fit, axes)}, through ${fit.points} ${what} of your own sweeps; 90 % interval by Student’s t.`,
     warnings: [
       ...beyondWords(of === 'B' ? { D: range.D } : range, at, `that your ${what} were measured at`),
-      ...(of === 'lr' && !lengths
-        ? [`All your ${what} are at one number of tokens: how the rate moves with D is not measured.`]
-        : []),
+      ...(lengths
+        ? []
+        : [
+            `All your ${what} are at one number of tokens: how the ${of === 'lr' ? 'rate' : 'batch'} moves with D is not measured.`,
+          ]),
       ...(of === 'lr' && !sizes ? [`All your ${what} are at one size: how the rate moves with N is not measured.`] : []),
       ...(of === 'lr' && sizes && lengths && !apart ? ratioWords(column('D'), column('N'), at, what) : []),
+      ...sweepWords(optima, what),
     ],
   };
+}
+
+/** What is to be minded of the sweeps that optima are of. */
+function sweepWords({ edges, short, untuned, mixed }: Optima, what: string): string[] {
+  const left = leftWords(edges, short);
+  return [
+    ...(left.length === 0 ? [] : [`Your ${what} leave out ${left.join(' and ')}.`]),
+    ...(untuned === 0
+      ? []
+      : [
+          `${untuned} of your ${what} ${untuned === 1 ? 'is' : 'are'} of batches that were not all tried with 3 learning rates around the best: another rate may make another batch the best.`,
+        ]),
+    ...(mixed === 0
+      ? []
+      : [
+          `At ${mixed} of your sizes and lengths, runs differ in more than learning rate, batch and seed, and ${what} of each kind count alike: choose a sweep or a tag.`,
+        ]),
+  ];
+}
+
+function leftWords(edges: number, short: number): string[] {
+  return [...some(edges, 'sweep', 'with the best at an edge'), ...some(short, 'sweep', 'of fewer than 3 values')];
+}
+
+function some(count: number, one: string, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${one}${count === 1 ? '' : 's'} ${what}`];
 }
 
 /** Optima on a line D = m N say nothing of what lies beside it. */
@@ -116,13 +147,7 @@ function designOf({ points: { columns } }: Optima): {
 
 function lacking(name: string, optima: Optima | null, needs: string, vague = 0): string {
   const { rows, edges, short } = optima ?? { rows: [], edges: 0, short: 0 };
-  const some = (count: number, one: string, what: string): string[] =>
-    count === 0 ? [] : [`${count} ${one}${count === 1 ? '' : 's'} ${what}`];
-  const beside = [
-    ...some(edges, 'sweep', 'with the best at an edge'),
-    ...some(short, 'sweep', 'of fewer than 3 values'),
-    ...some(vague, 'model', 'whose steps leave it open'),
-  ];
+  const beside = [...leftWords(edges, short), ...some(vague, 'model', 'whose steps leave it open')];
   const more = beside.length === 0 ? '' : `, beside ${beside.join(' and ')}`;
   return `${name}: your own fit needs ${needs}. These runs have ${rows.length === 0 ? 'none' : rows.length}${more}.`;
 }
@@ -142,7 +167,7 @@ function mean(values: readonly number[]): number {
 }
 
 /** Three digits: `0.0123`, `4,100`, `1.2e6`. */
-function figure(value: number): string {
+export function figure(value: number): string {
   const short = Number(value.toPrecision(3));
   return short >= 1e-3 && short < 1e6
     ? short.toLocaleString('en', { maximumSignificantDigits: 3 })

@@ -30,7 +30,7 @@ const LOST = 0.05;
 /**
  * The size and the tokens that reach the lowest loss for a budget of FLOPs, 6 N D for training (as the points count them where the law is a
  * power law through the best sizes of budgets) and 2 N a token of inference (Sardana et al., arXiv 2401.00448). Intervals are quantiles over
- * the law's resamples; of a published law what its exponent's interval makes of N and D.
+ * the law's resamples; a published law has none.
  *
  * @param inferenceTokens 0: the budget is for training alone.
  * @throws SpecError for parameters that a plan cannot be made of, and where the law cannot weigh inference.
@@ -58,24 +58,13 @@ export function allocate(law: PlanLaw, budget: number, inferenceTokens = 0): All
         ? null
         : derivedInterval({ shares: law.shares, replicates: resampled }, of),
   });
-  const turned = (value: number): Estimate => ({
-    value,
-    interval: inferenceTokens > 0 ? null : turnedInterval(law, budget, value),
-  });
-  const [N, D] = law.exponent === null ? [estimate((one) => one.N), estimate((one) => one.D)] : [turned(plan.N), turned(plan.D)];
+  const [N, D] = [estimate((one) => one.N), estimate((one) => one.D)];
   const warnings = law.range === null ? [] : beyondWords(law.range, { N: N.value, D: D.value }, 'that the law was fitted on');
   if (lost > LOST * law.replicates.length)
     warnings.push(
       `${lost} of ${law.replicates.length} resamples of the fit give no size at all: the intervals are wider than they look.`,
     );
   return { N, D, C: plan.C, lossNats: estimate((one) => one.loss), warnings };
-}
-
-/** N_opt with another exponent, the same at the budget that the interval turns about; D_opt = C / 6 N moves as much the other way. */
-function turnedInterval({ exponent }: PlanLaw, budget: number, value: number): readonly [number, number] | null {
-  if (exponent === null) return null;
-  const times = (budget / exponent.about) ** exponent.half;
-  return [value * Math.min(times, 1 / times), value * Math.max(times, 1 / times)];
 }
 
 function noAllocator({ title, lawId }: PlanLaw): never {

@@ -20,7 +20,7 @@ export interface PlanContext {
   /** What a run is besides its size, length, batch and learning rate. */
   readonly base: RunSpec;
   readonly law: PlanLaw;
-  /** Which parameters the law's N counts. */
+  /** Which parameters N counts where the law does not say. */
   readonly counted: ParametersCounted;
   readonly speeds: readonly Speed[];
   /** What one's own sweeps found best. */
@@ -57,7 +57,8 @@ export const UNMEASURED = 'unmeasured';
 
 /** @throws SpecError for a budget that is none, and for a law that gives no size. */
 export function makePlan(settings: PlanSettings, context: PlanContext): Planned | typeof UNMEASURED {
-  const { base, law, counted, own, speeds, peak } = context;
+  const { base, law, own, speeds, peak } = context;
+  const counted = law.counted ?? context.counted;
   const { inferenceTokens } = settings;
   checkPositive('budget', settings.unit === 'flops' ? settings.flops : settings.minutes, MOST_FLOPS);
   if (inferenceTokens !== 0) checkPositive('inference tokens', inferenceTokens, MOST_FLOPS);
@@ -71,7 +72,7 @@ export function makePlan(settings: PlanSettings, context: PlanContext): Planned 
     return { allocation, rates, run: runOf(base, at, chosen, counted) };
   };
   // On the way to a budget nothing needs intervals, which cost a plan for each resample.
-  const bare = { ...law, replicates: [], exponent: null };
+  const bare = { ...law, replicates: [] };
   const tried = new Map<number, Part>();
   const roughly = (budget: number): Part => {
     const part = tried.get(budget) ?? planFor(budget, bare);
