@@ -285,6 +285,9 @@ describe('LawsDesk from visit to visit', () => {
     const { desk, said } = stage({ ...QUICK, file }, new FakeBrowser().tab(), new KeptLaws(storage));
     await settled(desk, 0);
     expect([desk.fromFile, desk.fit?.outcome.points, said]).toEqual([true, 9, []]);
+    desk.look(QUICK);
+    await settled(desk, 0);
+    expect([desk.fromFile, desk.points?.rows.length]).toEqual([false, 0]);
   });
 
   it('promise 6: a file that is not kept here is asked for in words, and one too long to keep is told', async () => {

@@ -393,6 +393,6 @@ function countedIn({ file, counting }: Source): OwnFit['counting'] {
 
 /** A view without what only the drawing minds. */
 function fittedOf(view: LawsView): string {
-  const { x, reach, published, frontiers, plan, file, out } = LAWS_VIEW_START;
-  return lawsQuery({ ...view, x, reach, published, frontiers, plan, file, out }).toString();
+  const { x, reach, published, frontiers, plan, out } = LAWS_VIEW_START;
+  return lawsQuery({ ...view, x, reach, published, frontiers, plan, out }).toString();
 }
