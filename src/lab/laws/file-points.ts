@@ -8,6 +8,7 @@ import {
   type Law,
   type Points,
 } from '../../laws/index.ts';
+import type { KeptFile } from './kept-laws.ts';
 import type { LawPoints } from './run-points.ts';
 
 /** A file of points, as it was read; its text is kept for laws that read it otherwise. */
@@ -22,6 +23,15 @@ export interface PointsFile {
 /** @throws SpecError for text without points. */
 export function pointsFile(name: string, text: string): PointsFile {
   return { name, text, id: `${name}-${hashName(text).toString(36)}`, points: pointsFromCsv(text, name) };
+}
+
+/** A file that was kept, as one that was imported; null where this build cannot read it. */
+export function keptFile(file: KeptFile | null): PointsFile | null {
+  try {
+    return file && pointsFile(file.name, file.text);
+  } catch {
+    return null;
+  }
 }
 
 /** What was read of a file, in a sentence. @param kept whether it is there at the next visit. */

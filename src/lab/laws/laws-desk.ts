@@ -1,10 +1,11 @@
 import { SpecError } from '../../base/errors.ts';
+import { remembered } from '../../base/remembered.ts';
 import { lawNamed, type FitOptions, type Law } from '../../laws/index.ts';
 import { LAWS_VIEW_START, lawsQuery, type LawsView } from '../laws-view.ts';
 import { Observable } from '../observable.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
-import { pointsFile, readWords, type PointsFile } from './file-points.ts';
+import { keptFile, pointsFile, readWords, type PointsFile } from './file-points.ts';
 import type { FitClient } from './fit-client.ts';
 import {
   PROCEDURES,
@@ -15,9 +16,9 @@ import {
   type OwnFit,
   type Procedure,
 } from './fit-protocol.ts';
-import type { KeptFile, KeptLaws } from './kept-laws.ts';
+import type { KeptLaws } from './kept-laws.ts';
 import { NO_OPTIMA, type OwnOptima } from './optima.ts';
-import { ownOptima, PointsSource, type Source } from './points-source.ts';
+import { PointsSource, type Source } from './points-source.ts';
 import { rowsOut, type LawPoints } from './run-points.ts';
 import { SideFits } from './side-fits.ts';
 
@@ -55,6 +56,7 @@ export interface KeptSweep {
 
 const DELAY_MS = 120;
 const BOOTSTRAP = 200;
+const NO_RUNS: readonly RunRecord[] = [];
 /** Beside the fit itself, both procedures make a frontier. */
 const NO_FRONTIERS: Readonly<Record<Procedure, OwnFit | null>> = { 'chinchilla-envelope': null, 'chinchilla-isoflop': null };
 
@@ -84,6 +86,8 @@ export class LawsDesk extends Observable<LawsTopic> {
   readonly #ports: LawsPorts;
   readonly #points: PointsSource;
   readonly #side: SideFits;
+  /** The same list for as long as it is: what was counted of it is kept by it. */
+  readonly #chosen = remembered(runsOf);
   /** What is left out of the source of this name: of a link, else what is remembered. */
   #out: { readonly name: string; readonly keys: ReadonlySet<string> } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -99,8 +103,7 @@ export class LawsDesk extends Observable<LawsTopic> {
     this.#ports = ports;
     this.#points = new PointsSource(ports.store);
     this.#side = new SideFits(ports, this.#points);
-    const { file } = ports.kept;
-    this.file = file === null ? null : readFile(file);
+    this.file = keptFile(ports.kept.file);
   }
 
   open(): void {
@@ -148,10 +151,7 @@ export class LawsDesk extends Observable<LawsTopic> {
 
   /** The runs that the choice of a source names. */
   get chosen(): readonly RunRecord[] {
-    const { sweep, tag } = this.view;
-    const all = this.runs ?? [];
-    if (sweep !== '') return all.filter((run) => run.sweep?.id === sweep);
-    return all.filter((run) => !run.hidden && (tag === '' || run.tags.includes(tag)));
+    return this.#chosen(this.runs ?? NO_RUNS, this.view.sweep, this.view.tag);
   }
 
   /** Keys of the points of this source that are left out by hand. */
@@ -306,7 +306,7 @@ export class LawsDesk extends Observable<LawsTopic> {
       const points = await this.#points.of(this.law, source);
       if (!current()) return;
       this.points = points;
-      this.own = { ...this.own, ...ownOptima(source) };
+      this.own = { ...this.own, ...this.#points.own(source) };
       this.emit('points');
       // What cannot be fitted is no reason to have no frontier.
       await this.#fitLaw(points, countedIn(source), controller.signal).catch((error: unknown) => {
@@ -377,13 +377,9 @@ export class LawsDesk extends Observable<LawsTopic> {
   }
 }
 
-/** A file that was kept, as one that was imported; null where this build cannot read it. */
-function readFile({ name, text }: KeptFile): PointsFile | null {
-  try {
-    return pointsFile(name, text);
-  } catch {
-    return null;
-  }
+function runsOf(all: readonly RunRecord[], sweep: string, tag: string): readonly RunRecord[] {
+  if (sweep !== '') return all.filter((run) => run.sweep?.id === sweep);
+  return all.filter((run) => !run.hidden && (tag === '' || run.tags.includes(tag)));
 }
 
 /** What N and C of a source count; a file has them as they are. */

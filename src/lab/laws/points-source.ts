@@ -1,3 +1,4 @@
+import { remembered } from '../../base/remembered.ts';
 import { filterPoints, lawNamed, type Law } from '../../laws/index.ts';
 import type { RunRecord } from '../store/record.ts';
 import type { RunStore } from '../store/store.ts';
@@ -42,6 +43,8 @@ export class PointsSource {
 
   /** Finished runs as they were read last. */
   readonly #runs = new Map<string, RunRecord>();
+  /** One fit asks several times for the ends of the same runs. */
+  readonly #ofRuns = remembered(pointsOf);
 
   constructor(store: RunStore | null) {
     this.#store = store;
@@ -71,14 +74,32 @@ export class PointsSource {
     // Rates are as long as their runs: they are kept for the law that reads them alone.
     if (alongCurves(law)?.detail !== 'rates') this.#digests.rates.clear();
     if (along !== null) return this.#alongCurves(along, source);
-    if (law.target === 'lr' || law.target === 'B') return optimaFor(law, source);
-    const whole = endsOf(law, source);
-    return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
+    if (law.target === 'lr' || law.target === 'B') return optimaAmong(this.#endsOf(law, source), law, source);
+    return this.#endsBy(law, source);
   }
 
   /** Ends of runs for isoFLOP curves. */
   ends(source: Source): LawPoints {
-    const whole = endsOf(lawNamed('chinchilla-isoflop'), source);
+    return this.#endsBy(lawNamed('chinchilla-isoflop'), source);
+  }
+
+  /** The best learning rates and batches, but for those that are left out by hand. */
+  own(source: Source): Pick<OwnOptima, 'rates' | 'batches'> {
+    const of = (id: string): Optima => {
+      const law = lawNamed(id);
+      const found = optimaAmong(this.#endsOf(law, source), law, source);
+      return { ...found, ...without(found, source.excluded) };
+    };
+    return { rates: of('step-law'), batches: of('step-law-batch') };
+  }
+
+  /** A point for each run or row, at its end. */
+  #endsOf(law: Law, { runs, file, counting }: Source): LawPoints {
+    return file === null ? this.#ofRuns(runs, counting) : filePoints(file, law);
+  }
+
+  #endsBy(law: Law, source: Source): LawPoints {
+    const whole = this.#endsOf(law, source);
     return source.best ? bestAmong(whole, ['N', 'D'], 'lr') : whole;
   }
 
@@ -110,25 +131,10 @@ export class PointsSource {
   }
 }
 
-/** A point for each run or row, at its end. */
-function endsOf(law: Law, { runs, file, counting }: Source): LawPoints {
-  return file === null ? pointsOf(runs, counting) : filePoints(file, law);
-}
-
 /** The best learning rates or the best batches; a file without losses has them as its points. */
-function optimaFor(law: Law, source: Source, whole = endsOf(law, source)): Optima {
+function optimaAmong(whole: LawPoints, law: Law, { excluded }: Source): Optima {
   if (whole.points.columns['loss'] === undefined) return { ...whole, ...NO_SWEEPS };
-  return (law.target === 'lr' ? optimalRates : optimalBatches)(without(whole, source.excluded));
-}
-
-/** The best learning rates and batches, but for those that are left out by hand. */
-export function ownOptima(source: Source): Pick<OwnOptima, 'rates' | 'batches'> {
-  const ends = source.file === null ? pointsOf(source.runs, source.counting) : undefined;
-  const of = (law: string): Optima => {
-    const found = optimaFor(lawNamed(law), source, ends);
-    return { ...found, ...without(found, source.excluded) };
-  };
-  return { rates: of('step-law'), batches: of('step-law-batch') };
+  return (law.target === 'lr' ? optimalRates : optimalBatches)(without(whole, excluded));
 }
 
 /** Points without those of such keys. */
