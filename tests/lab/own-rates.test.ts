@@ -89,6 +89,16 @@ describe('best learning rates', () => {
     const found = optimalRates({ ...whole, rows });
     expect([found.rows.length, found.mixed]).toEqual([3, 1]);
     expect(new Set(found.rows.map(({ key }) => key)).size).toBe(3);
+    // The other way round, as more runs may make it, each is the same.
+    const turned = optimalRates({ ...pointsOf(made.toReversed()), rows: rows.toReversed() });
+    const rateOf = ({ points, rows: all }: typeof found): unknown =>
+      Object.fromEntries(all.map(({ key }, i) => [key, points.columns['lr']?.[i]?.toPrecision(8)]));
+    expect(rateOf(turned)).toEqual(rateOf(found));
+    const enough = pointsOf([...PLACES.flatMap(([N, D]) => sweep(N, D)), ...sweep(...PLACES[0])]);
+    const kinds = enough.rows.map((row, i) => ({ ...row, recipe: i < 60 ? 'one' : 'other' }));
+    const rates = optimalRates({ ...enough, rows: kinds });
+    const said = ratesFor('own', defaultSpec, 4e5, 5e6, { rates, batches: null, critical: [] }).warnings.join(' ');
+    expect(said).toContain('At 1 of your sizes and lengths, runs differ in more than learning rate, batch and seed');
     const [one, other] = found.points.columns['lr'] ?? [];
     expect((other ?? NaN) / (one ?? NaN)).toBeCloseTo(4, 6);
   });

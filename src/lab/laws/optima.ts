@@ -1,3 +1,4 @@
+import { hashName } from '../../base/random.ts';
 import { optimumOf } from '../sweep/views.ts';
 import type { LawPoints, PointRow } from './run-points.ts';
 
@@ -137,14 +138,16 @@ interface Found {
 function optima(whole: LawPoints, found: readonly Found[], over: 'lr' | 'B', counted: SweepCounts): Optima {
   const sized = found.map((each) => ({ ...each, N: each.own[0]?.N ?? NaN, D: middle(each.own, ({ D }) => D) }));
   const what = over === 'lr' ? 'learning rate' : 'batch';
-  const keys = new Set<string>();
   const rows = sized.map(({ N, D, own }): PointRow => {
     const place = `N ${short(N)}, D ${short(D)}`;
-    // Lengths that are apart differ in three digits, sizes need not; recipes share both.
-    let key = `best ${over} N ${N}, D ${short(D)}`;
-    while (keys.has(key)) key += ' again';
-    keys.add(key);
-    return { key, runId: null, label: `best ${what} of ${own.length} runs at ${place}` };
+    // Lengths that are apart differ in three digits, sizes need not.
+    const recipe = own[0]?.row.recipe;
+    const kind = recipe === undefined ? '' : `, ${hashName(recipe).toString(36)}`;
+    return {
+      key: `best ${over} N ${N}, D ${short(D)}${kind}`,
+      runId: null,
+      label: `best ${what} of ${own.length} runs at ${place}`,
+    };
   });
   const column = (of: (each: (typeof sized)[number]) => number): Float64Array => Float64Array.from(sized, of);
   const left = (count: number, one: string, many: string): string[] =>
