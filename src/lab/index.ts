@@ -118,7 +118,7 @@ export { ownLaws, publishedLaws, rangeOf, type PlanLaw } from './planner/law.ts'
 export { isBudget, PLAN_START, type PlanView } from './planner/plan-view.ts';
 export type { Allocation, Estimate } from './planner/plan.ts';
 export { makePlan, UNMEASURED, type Planned, type PlanSettings } from './planner/planner.ts';
-export { RATE_RULES, ruleFor, type RateRule } from './planner/rates.ts';
+export { RATE_RULES, type RateRule } from './planner/rates.ts';
 export { ladderAround } from './planner/runs.ts';
 export type { NearSize } from './planner/size.ts';
 export { peakSpeed, speedsOf, type Speed } from './planner/speed.ts';

@@ -12,7 +12,6 @@ import {
   PLAN_START,
   publishedLaws,
   RATE_RULES,
-  ruleFor,
   speedsOf,
   UNMEASURED,
   type Estimate,
@@ -51,8 +50,8 @@ const RATE_WORDS: { readonly [R in RateRule]: string } = {
 
 const PUBLISHED = publishedLaws();
 
-function settingsOf({ unit, flops, minutes, inference, inferenceTokens, rates }: PlanView, own: OwnOptima): PlanSettings {
-  return { unit, flops, minutes, inferenceTokens: inference ? inferenceTokens : 0, rates: ruleFor(rates, own) };
+function settingsOf({ unit, flops, minutes, inference, inferenceTokens, rates }: PlanView): PlanSettings {
+  return { unit, flops, minutes, inferenceTokens: inference ? inferenceTokens : 0, rates };
 }
 
 /** The link to a ladder around a run; null where none fits. */
@@ -161,7 +160,7 @@ export class LabPlanner extends LabElement {
       own: OwnOptima,
       speeds: readonly Speed[],
       peak: Speed | null,
-    ) => makePlan(settingsOf(view, own), { base, law, counted, own, speeds, peak }),
+    ) => makePlan(settingsOf(view), { base, law, counted, own, speeds, peak }),
   );
   readonly #ladderLink = remembered(ladderLink);
 
@@ -234,12 +233,11 @@ export class LabPlanner extends LabElement {
   }
 
   #rates(): unknown {
-    const rates = ruleFor(this.view.rates, this.optima);
-    const choose = (event: Event): void => this.#set({ rates: RATE_RULES.find((rule) => rule === typed(event)) ?? '' });
+    const choose = (event: Event): void => this.#set({ rates: RATE_RULES.find((rule) => rule === typed(event)) ?? 'own' });
     return html`<label
       >Learning rate and batch
       <select data-plan="rates" @change=${choose}>
-        ${RATE_RULES.map((rule) => html`<option value=${rule} .selected=${rule === rates}>${RATE_WORDS[rule]}</option>`)}
+        ${RATE_RULES.map((rule) => html`<option value=${rule} .selected=${rule === this.view.rates}>${RATE_WORDS[rule]}</option>`)}
       </select>
     </label>`;
   }

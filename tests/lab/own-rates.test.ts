@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { optimalBatches, optimalRates } from '../../src/lab/laws/optima.ts';
 import type { LawPoints } from '../../src/lab/laws/run-points.ts';
-import { ratesFor, ruleFor, type Rates } from '../../src/lab/planner/rates.ts';
+import { ratesFor, type Rates } from '../../src/lab/planner/rates.ts';
 import { defaultSpec } from '../../src/spec/index.ts';
 import { RandomSequence, STREAM } from '../../src/base/random.ts';
 
@@ -181,16 +181,6 @@ describe('the learning rate by one’s own sweeps', () => {
       'Learning rate: your own fit needs best rates at 3 sizes, each from 3 rates or more around the best. These runs have 2, beside 1 sweep with the best at an edge. It stays as it is set on the Train page.',
     );
     expect(own([], 4e5, 5e6).warnings[0]).toMatch(/best rates at 4 sizes and lengths, .* These runs have none\. It stays/);
-  });
-
-  it('is the rule where it can be told and none was chosen', () => {
-    const optima = (made: readonly Made[]): Parameters<typeof ruleFor>[1] => ({
-      rates: optimalRates(pointsOf(made)),
-      batches: null,
-      critical: [],
-    });
-    const enough = optima(PLACES.flatMap(([N, D]) => sweep(N, D)));
-    expect([ruleFor('', enough), ruleFor('', optima([])), ruleFor('settings', enough)]).toEqual(['own', 'step-law', 'settings']);
   });
 });
 

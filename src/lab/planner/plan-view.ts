@@ -1,14 +1,12 @@
 import { choiceIn, refusedSetting } from '../query-settings.ts';
 import { OWN_LAWS, publishedLaws } from './law.ts';
 import { MOST_FLOPS, type PlanSettings } from './planner.ts';
-import { RATE_RULES, type RateRule } from './rates.ts';
+import { RATE_RULES } from './rates.ts';
 
 /** What the planner is asked, as the page's link has it. */
-export interface PlanView extends Omit<PlanSettings, 'rates'> {
+export interface PlanView extends PlanSettings {
   /** The law's id; empty: the first that there is, one's own before others. */
   readonly law: string;
-  /** Empty: one's own sweeps where they tell a learning rate, else Step Law. */
-  readonly rates: RateRule | '';
   /** Whether the budget pays for inference too. */
   readonly inference: boolean;
 }
@@ -18,7 +16,7 @@ export const PLAN_START: PlanView = {
   flops: 1e12,
   minutes: 10,
   law: '',
-  rates: '',
+  rates: 'own',
   inference: false,
   inferenceTokens: 1e6,
 };
@@ -53,7 +51,7 @@ export function planViewOf(query: URLSearchParams, page: string): PlanView {
     flops: minutes ? PLAN_START.flops : amount,
     minutes: minutes ? amount : PLAN_START.minutes,
     law: choiceIn(page, query, 'by', laws, ''),
-    rates: choiceIn<RateRule | ''>(page, query, 'rates', ['', ...RATE_RULES], ''),
+    rates: choiceIn(page, query, 'rates', RATE_RULES, PLAN_START.rates),
     inference: inference !== '',
     inferenceTokens: tokens,
   };

@@ -110,12 +110,6 @@ function ownRates(
   };
 }
 
-/** The rule where none was chosen: own sweeps where they tell a learning rate, else Step Law. */
-export function ruleFor(chosen: RateRule | '', own: OwnOptima): RateRule {
-  if (chosen !== '') return chosen;
-  return ownRate(own.rates, { N: 1, D: 1 }).estimate === null ? 'step-law' : 'own';
-}
-
 function sure(value: number, none: string): Rate {
   return { value, interval: null, none };
 }
