@@ -3,11 +3,12 @@ import type { Gpu } from '../gpu/device.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Node, Value } from '../graph/types.ts';
 import { addOp } from '../ops/op.ts';
-import type { Caps, Op } from '../ops/op.ts';
+import type { Caps, Maxima, Op } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
 import { startCompiling } from './builder.ts';
 import { pullback } from './grad.ts';
-import { copyOf, fakeInputs, fillInputs, fillStates, statesOf } from './made-up.ts';
+import { copyOf, fakeInputs, fillInputs, fillStates, statesOf, unchanged } from './made-up.ts';
+import type { Change } from './made-up.ts';
 import { planProgram, variantsFor } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { Program } from './program.ts';
@@ -55,12 +56,23 @@ export function fastPaths(plan: Plan, probe: Graph, caps: Caps): readonly Case[]
   return [...cases.values()];
 }
 
-/** How a variant is tried that would compute `node` of a plan: on the node of `probe` at the same place where it serves that too. */
+/** How a variant is tried that would compute `node` of a plan: on the node of `probe` at the same place where all its kernels serve that too. */
 export function caseOf(node: Node, variant: string, probe: Graph | undefined, caps: Caps): Case {
   const small = probe?.nodes[node.id];
-  const serves = small?.op === node.op && variantsFor(small, caps, new Set()).some(({ name }) => name === variant);
-  const tried = serves ? { ...small, attrs: opOf(node.op).shrunk?.(node, small) ?? small.attrs } : node;
-  return { node: tried, variant, key: `${variant} ${signatureOf(tried)}` };
+  if (small?.op !== node.op) return caseAs(node, variant);
+  const shrunk = { ...small, attrs: opOf(node.op).shrunk?.(node, small) ?? small.attrs };
+  const tried = kernelsOf(shrunk, variant, caps);
+  return caseAs(kernelsOf(node, variant, caps).every((kernel) => tried.includes(kernel)) ? shrunk : node, variant);
+}
+
+function caseAs(node: Node, variant: string): Case {
+  return { node, variant, key: `${variant} ${signatureOf(node)}` };
+}
+
+/** What a node is computed by: its kernels and their templates; none where the variant does not serve it. */
+function kernelsOf(node: Node, name: string, caps: Caps): readonly string[] {
+  const variant = variantsFor(node, caps, new Set()).find((candidate) => candidate.name === name);
+  return (variant?.lower(node, caps) ?? []).map(({ kernel, template }) => `${kernel} ${JSON.stringify(template)}`);
 }
 
 /**
@@ -69,22 +81,29 @@ export function caseOf(node: Node, variant: string, probe: Graph | undefined, ca
  * ops of their own, and that variant is tried too. What does not compile, run or fit has failed, and so has what gives only zeros:
  * it was not put to the test.
  *
+ * @param known of the op within, by the keys of {@link Case}: believed; what is found of it is added.
  * @throws whatever a lost device raises: it says nothing about a kernel.
  */
-export async function tryPath(gpu: Gpu, path: Case): Promise<Verdict> {
+export async function tryPath(gpu: Gpu, path: Case, known = new Map<string, Verdict>()): Promise<Verdict> {
   const { node, variant, key } = path;
   let excess: number;
   try {
     const { want, got, wrapped } = trialsOf(gpu.caps, path);
-    const within = wrapped !== undefined && isFastPath(wrapped.node, wrapped.variant) ? await tryPath(gpu, wrapped) : undefined;
-    const isExact = opOf(node.op).exact === true || wrapped !== undefined;
-    excess = within?.excess ?? 0;
-    // Sums of what is huge or NaN would say nothing; casts are to be right over all of f32.
-    for (const change of wrapped !== undefined ? [undefined, spread] : isExact ? [spread] : [undefined]) {
-      const truth = await run(gpu, want, node, change);
-      for (const [i, result] of (await run(gpu, got, node, change)).entries())
-        excess = Math.max(excess, (isExact || result.words ? unlike : worst)(result, at(truth, i)));
+    excess = 0;
+    if (wrapped !== undefined && isFastPath(wrapped.node, wrapped.variant)) {
+      const within = known.get(wrapped.key) ?? (await tryPath(gpu, wrapped));
+      known.set(wrapped.key, within);
+      ({ excess } = within);
     }
+    const isExact = opOf(node.op).exact === true || wrapped !== undefined;
+    const changes = changesFor(node, isExact);
+    const truth = await run(gpu, want, node, changes);
+    const given = await run(gpu, got, node, changes);
+    for (const [draw, results] of given.entries()) {
+      for (const [i, result] of results.entries())
+        excess = Math.max(excess, (isExact || result.words ? unlike : worst)(result, at(at(truth, draw), i)));
+    }
+    if (isExact && !tellsParts(node, given.slice(1))) excess = Infinity;
   } catch (error) {
     if (!gpu.alive) throw error;
     excess = Infinity;
@@ -122,10 +141,11 @@ function trialsOf(caps: Caps, { node, variant }: Case): Trials {
   const plain = plainOf(node);
   const shared = plain?.outputs ?? node.outputs.length;
   const wrapped = wrappedBy(node, variant);
-  const truth = wrapped === undefined ? 'plain' : { [wrapped.node.op]: wrapped.variant };
+  const within = wrapped === undefined ? {} : { [wrapped.node.op]: wrapped.variant };
+  const truth = (graph: Graph): Record<string, string> => ({ ...plainVariantsOf(graph), ...within });
   return {
     want: trialOf(caps, node, plain?.build ?? copyOf(node), shared, truth),
-    got: trialOf(caps, node, copyOf(node), shared, { [node.op]: variant }),
+    got: trialOf(caps, node, copyOf(node), shared, () => ({ [node.op]: variant })),
     wrapped,
   };
 }
@@ -138,7 +158,7 @@ function wrappedBy(node: Node, variant: string): Case | undefined {
   const [made] = addOp(g, bare.op, opOf(bare.op), fakeInputs(g, node), bare.attrs, node.name);
   if (made === undefined) return undefined;
   const names = opOf(bare.op).variants.map(({ name }) => name);
-  return { node: made.node, variant: names.includes(variant) ? variant : plainName(opOf(bare.op)), key: bare.op };
+  return caseAs(made.node, names.includes(variant) ? variant : plainName(opOf(bare.op)));
 }
 
 /** Whether a node computed by `variant` has a plainer form to be held against. */
@@ -167,10 +187,18 @@ interface Result {
   readonly values: Float32Array;
   /** They are integers or packed codes: no difference is small. */
   readonly words: boolean;
+  /** Of maxima of parts: all of them, where `values` is what is compared. */
+  readonly parts?: Uint32Array;
 }
 
 /** The op's first `shared` outputs, and where it has a gradient the gradients of its first output's inputs. */
-function trialOf(caps: Caps, node: Node, build: Build, shared: number, variants: 'plain' | Record<string, string>): Trial {
+function trialOf(
+  caps: Caps,
+  node: Node,
+  build: Build,
+  shared: number,
+  variantsOf: (graph: Graph) => Record<string, string>,
+): Trial {
   const graph = new Graph();
   const inputs = fakeInputs(graph, node);
   const outputs = build(graph, inputs);
@@ -191,40 +219,73 @@ function trialOf(caps: Caps, node: Node, build: Build, shared: number, variants:
   return {
     graph,
     results,
-    plan: planProgram(graph, { caps, slots: 1, variants: variants === 'plain' ? plainVariantsOf(graph) : variants }),
+    plan: planProgram(graph, { caps, slots: 1, variants: variantsOf(graph) }),
   };
 }
 
-/** Runs it on made-up inputs. */
+/**
+ * What made-up inputs are changed by before each run. Sums of what is huge or NaN would say nothing; what is exact is to be right over all
+ * of f32, and is run on that first: what a kernel then leaves unwritten is not zero.
+ */
+function changesFor(node: Node, isExact: boolean): readonly Change[] {
+  if (!isExact) return [unchanged];
+  return [spread, ...(foldedOf(node) === undefined ? [unchanged] : WINDOWS)];
+}
+
+/** Runs it once for each change, on inputs of its own. */
 async function run(
   gpu: Gpu,
   { graph, results, plan }: Trial,
   node: Node,
-  change: typeof spread | undefined,
-): Promise<readonly Result[]> {
+  changes: readonly Change[],
+): Promise<readonly (readonly Result[])[]> {
   const store = new Store(gpu, 1);
   const program = await Program.create(store, plan);
   try {
-    fillInputs(program, graph, node, change);
-    fillStates(store, graph);
-    const reading = await program.run(1);
-    const maxima = opOf(node.op).maxima?.(node);
-    const given = results.map(({ type }, i): Result => {
-      const values = reading.get(`out${i}`, 0).slice();
-      return { values: i === maxima ? largestOf(values) : values, words: type.dtype !== 'f32' };
-    });
-    const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, graph, `in${i}`)));
-    return [...given, ...updated.flat()];
+    const draws: (readonly Result[])[] = [];
+    for (const [draw, change] of changes.entries()) {
+      fillInputs(program, graph, node, change, draw);
+      fillStates(store, graph, node, change);
+      const reading = await program.run(1);
+      const given = results.map(({ type }, i) => resultOf(node, i, reading.get(`out${i}`, 0).slice(), type.dtype !== 'f32'));
+      const updated = await Promise.all((opOf(node.op).updates ?? []).map((i) => readState(store, graph, `in${i}`)));
+      draws.push([...given, ...updated.flat()]);
+    }
+    return draws;
   } finally {
     program.destroy();
     store.destroy();
   }
 }
 
-/** The largest of partial maxima, which are words. A NaN is one whatever its other bits, which compilers choose. */
-function largestOf({ buffer }: Float32Array): Float32Array {
-  const largest = new Uint32Array(buffer).reduce((a, b) => Math.max(a, b), 0);
-  return new Float32Array(Uint32Array.of(Math.min(largest, INFINITY_BITS + 1)).buffer);
+function resultOf(node: Node, i: number, values: Float32Array, words: boolean): Result {
+  const maxima = opOf(node.op).maxima?.(node);
+  if (i !== maxima?.words) return { values, words };
+  const parts = magnitudes(values);
+  const compared = maxima.folded ? Uint32Array.of(parts.reduce((a, b) => Math.max(a, b), 0)) : parts;
+  return { values: new Float32Array(compared.buffer), words, parts };
+}
+
+/** Bits of magnitudes. A NaN is one whatever its other bits, which compilers choose. */
+function magnitudes({ buffer, byteOffset, length }: Float32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length).map((word) => Math.min(word & 0x7fffffff, INFINITY_BITS + 1));
+}
+
+function foldedOf(node: Node): Maxima | undefined {
+  const maxima = opOf(node.op).maxima?.(node);
+  return maxima?.folded === true ? maxima : undefined;
+}
+
+/** Whether each of the maxima that are folded is that of a part of the result: a magnitude in it always, and not always zero. */
+function tellsParts(node: Node, draws: readonly (readonly Result[])[]): boolean {
+  const maxima = foldedOf(node);
+  if (maxima === undefined) return true;
+  const told = draws.map((results) => at(results, maxima.words).parts ?? new Uint32Array());
+  const made = draws.map((results) => new Set(magnitudes(at(results, maxima.of).values)));
+  return (
+    told.every((parts, draw) => parts.every((word) => at(made, draw).has(word))) &&
+    at(told, 0).every((_, part) => told.some((parts) => (parts[part] ?? 0) > 0))
+  );
 }
 
 /** A matmul with an epilogue is made after gradients are taken, so it has none to compare. */
@@ -252,6 +313,15 @@ function spread(view: Float32Array): void {
   }
 }
 
+/** Twice a quarter of the rows and a quarter of the columns of all inputs: so the largest of what is made lies now here, now there. */
+const WINDOWS = [0, 1, 2, 3].map((quarter): Change => (view, columns) => {
+  const rows = view.length / columns;
+  for (const [i, value] of view.entries()) {
+    const [down, along] = [Math.floor(i / columns) / rows, (i % columns) / columns];
+    view[i] = value * [down, along].reduce((by, place) => (Math.floor(4 * place) === quarter ? 2 * by : by), 1);
+  }
+});
+
 async function readState(store: Store, g: Graph, name: string): Promise<readonly Result[]> {
   const states = statesOf(g).filter(({ arena }) => arena === name);
   const read = await Promise.all(states.map(({ arena }) => store.read(arena)));
@@ -264,7 +334,8 @@ function unlike(got: Result, want: Result): number {
   const [a, b] = [bits(got), bits(want)];
   const isSame = (word: number, i: number): boolean =>
     word === b[i] || (!got.words && Number.isNaN(got.values[i]) && Number.isNaN(want.values[i]));
-  return a.length === b.length && a.every(isSame) && a.some((word) => word !== 0) ? 0 : Infinity;
+  // Of NaN and Inf the largest that is finite is rightly none.
+  return a.length === b.length && a.every(isSame) && (got.parts !== undefined || a.some((word) => word !== 0)) ? 0 : Infinity;
 }
 
 /** The largest difference over what is allowed. Written so that NaN fails. */

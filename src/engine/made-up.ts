@@ -26,22 +26,30 @@ export function copyOf(node: Node): (g: Graph, inputs: readonly Value[]) => read
   return (g, inputs) => g.add(node.op, inputs, node.attrs, types, node.name);
 }
 
-/** Fills all inputs of a graph that were made up for `node`: normals, or what its op says. `change` sees those of floats that nothing is said of. */
-export function fillInputs(program: Program, g: Graph, node: Node, change?: (view: Float32Array) => void): void {
+/** Changes made-up floats that nothing is said of, the elements of a tensor whose last dimension is `columns`. */
+export type Change = (view: Float32Array, columns: number) => void;
+
+export const unchanged: Change = () => undefined;
+
+/** Fills all inputs of a graph that were made up for `node`: normals, other ones for each `draw`, or what its op says. */
+export function fillInputs(program: Program, g: Graph, node: Node, change = unchanged, draw = 0): void {
   for (const input of g.nodes) {
-    if (input.op === 'input') fillInput(program, String(input.attrs['name']), node, change);
+    const [columns = 1] = input.outputs[0]?.type.shape.slice(-1) ?? [];
+    if (input.op === 'input')
+      fillInput(program, String(input.attrs['name']), node, (view) => {
+        normals(view, 1 + draw, String(input.attrs['name']), 1);
+        change(view, columns);
+      });
   }
 }
 
-function fillInput(program: Program, name: string, node: Node, change?: (view: Float32Array) => void): void {
+function fillInput(program: Program, name: string, node: Node, fill: (view: Float32Array) => void): void {
   const { words, floats } = opOf(node.op);
   const view = program.slot(name, 0);
-  const position = Number(name.slice('in'.length));
+  const position = positionOf(name);
   if (view instanceof Float32Array) {
-    if (floats?.(node, position, 0) === undefined) {
-      normals(view, 1, name, 1);
-      change?.(view);
-    } else for (let i = 0; i < view.length; i++) view[i] = floats(node, position, i) ?? 0;
+    if (floats?.(node, position, 0) === undefined) fill(view);
+    else for (let i = 0; i < view.length; i++) view[i] = floats(node, position, i) ?? 0;
   } else {
     if (words === undefined)
       throw new GraphError({ where: nodeLabel(node), rule: 'the op says nothing of its inputs of integers' });
@@ -49,16 +57,29 @@ function fillInput(program: Program, name: string, node: Node, change?: (view: F
   }
 }
 
-/** Fills the states of a graph with numbers of many magnitudes, for states hold amaxes too. */
-export function fillStates(store: Store, g: Graph): void {
+/**
+ * Fills the states of a graph that were made up for `node` with numbers of many magnitudes; of integers with bits of
+ * such. `change` sees floats of ops that update no state.
+ */
+export function fillStates(store: Store, g: Graph, node: Node, change = unchanged): void {
+  const { positive = [], updates } = opOf(node.op);
   for (const { arena, names, dtype } of statesOf(g)) {
+    const position = positionOf(arena);
     for (const name of names) {
-      const values = new Float32Array(sizeOf(store.shapeOf(arena, name)));
+      const shape = store.shapeOf(arena, name);
+      const values = new Float32Array(sizeOf(shape));
       normals(values, 1, `${arena} ${name}`, 1);
-      const spread = values.map((value, i) => Math.abs(value) * 2 ** ((i % 41) - 20));
-      store.write(arena, name, 0, dtype === 'f32' ? spread : new Uint32Array(spread.buffer));
+      const isPositive = dtype !== 'f32' || positive.includes(position);
+      for (const [i, value] of values.entries()) values[i] = (isPositive ? Math.abs(value) : value) * 2 ** ((i % 41) - 20);
+      if (dtype === 'f32' && updates === undefined) change(values, shape.at(-1) ?? 1);
+      store.write(arena, name, 0, dtype === 'f32' ? values : new Uint32Array(values.buffer));
     }
   }
+}
+
+/** Which input of the node an input or a state was made up for. */
+function positionOf(name: string): number {
+  return Number(name.slice('in'.length));
 }
 
 export function statesOf(

@@ -180,7 +180,7 @@ async function openTrial(gpu: Gpu, node: Node, variant: string): Promise<Trial |
     const made = await Program.create(store, plan);
     program = made;
     fillInputs(made, g, node);
-    fillStates(store, g);
+    fillStates(store, g, node);
     await made.run(1);
     const work: Repeated = (pass, times) => {
       for (let i = 0; i < times; i++) {

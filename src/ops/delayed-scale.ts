@@ -60,6 +60,7 @@ export const delayedScaleOps: Record<'record_amax' | 'delayed_scale', Op> = {
     vjp: 'none',
     updates: [1],
     exact: true,
+    positive: [1],
     // The second micro-batch of a step, where it has two.
     words: (_, __, i) => (i === 1 ? 1 : 7),
     variants: [
@@ -85,6 +86,7 @@ export const delayedScaleOps: Record<'record_amax' | 'delayed_scale', Op> = {
     vjp: 'none',
     updates: [1],
     exact: true,
+    positive: [0, 1],
     // The last micro-batch of a step, which sets the scales.
     words: (node, _, i) => (i === 1 ? numberAttr(node, 'microBatches') - 1 : 7),
     variants: [
@@ -105,7 +107,7 @@ function amaxPlacesOf(node: Unshaped): readonly (readonly [part: number, first: 
     const [part = 0, first = 0, count = 0] = amaxAt.slice(3 * t, 3 * t + 3);
     requireShape(
       node,
-      count > 0 && first + count <= (parts[part] ?? 0),
+      [part, first].every((place) => Number.isInteger(place) && place >= 0) && count > 0 && first + count <= (parts[part] ?? 0),
       `part ${part} has no words ${first} to ${first + count}`,
     );
     return [part, first, count];

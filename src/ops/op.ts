@@ -69,6 +69,8 @@ export interface Op {
   readonly words?: (node: Unshaped, input: number, i: number) => number;
   /** Element i of an f32 input then where normals make no sense of it, such as a scale. */
   readonly floats?: (node: Unshaped, input: number, i: number) => number | undefined;
+  /** States among its inputs that never hold negative numbers. */
+  readonly positive?: readonly number[];
   /** Attributes of `small`, the node with fewer rows that `node` is tried as, which put all that `node` does to the test. */
   readonly shrunk?: (node: Node, small: Node) => Attrs;
   /**
@@ -76,8 +78,8 @@ export interface Op {
    * of that op, with the rest as ops of their own, gives the same bits.
    */
   readonly wraps?: (node: Unshaped) => { readonly op: string; readonly attrs: Attrs };
-  /** The output, where there is one, whose words are maxima of parts that are each variant's own affair: their largest is what counts. */
-  readonly maxima?: (node: Node) => number;
+  /** The output, where there is one, whose words are maxima of parts of another. */
+  readonly maxima?: (node: Node) => Maxima;
   /** Its variants give the same bits, whatever they are given: their check on the user's device allows no difference. */
   readonly exact?: true;
   /**
@@ -85,6 +87,16 @@ export interface Op {
    * another was measured to be faster.
    */
   readonly variants: readonly [Variant, ...Variant[]];
+}
+
+/** An output that tells how large the largest elements of parts of another one are. */
+export interface Maxima {
+  /** The output that tells: bits of magnitudes. */
+  readonly words: number;
+  /** The output that it tells of. */
+  readonly of: number;
+  /** The parts are each variant's own affair: the largest of all words is what counts. */
+  readonly folded: boolean;
 }
 
 export type Vjp = (g: Graph, node: Node, douts: readonly (Value | undefined)[]) => readonly (Value | undefined)[];

@@ -126,6 +126,7 @@ export const optimizerOps: Record<'global_norm' | 'clip_grads' | 'decay_weights'
     vjp: 'none',
     updates: [1, 2, 3],
     words: (_, __, i) => 7 + i,
+    positive: [3],
     // A norm above the clip, and scalars that keep roots real.
     floats: (_, input) => (input === 4 ? 2 : input === 5 ? 0.5 : undefined),
     plain(g: Graph, inputs: readonly Value[], attrs: Attrs) {

@@ -37,7 +37,10 @@ export function producedBy(op: string): number | undefined {
   return PRODUCERS.get(op)?.result;
 }
 
-/** What a node gives, and last the amax of its result as `amax` gives it: u32[P]. NaN and Inf do not count where `of` is finite. */
+/**
+ * What a node gives, and last the largest magnitudes of parts of its result, u32[P]: the parts of `amax`, or those that the op's kernels share
+ * the result out in. NaN and Inf do not count where `of` is finite.
+ */
 export function withAmax(g: Graph, { op, inputs, attrs, name }: Plain, of: 'all' | 'finite'): readonly Value[] {
   return addOp(g, WITH_AMAX, producerOps.with_amax, inputs, { ...attrs, op, amax: of }, name);
 }
@@ -98,7 +101,10 @@ export const producerOps: Record<typeof WITH_AMAX | typeof WITH_CAST, Op> = {
       const { parts = () => amaxParts(made).parts } = producerOf(node);
       return [...types, u32(parts(bareOf(node)))];
     },
-    maxima: (node) => node.outputs.length - 1,
+    maxima(node) {
+      const { result, parts } = producerOf(node);
+      return { words: node.outputs.length - 1, of: result, folded: parts !== undefined };
+    },
     plain(g, inputs, attrs) {
       const { outputs, made } = plainly(g, { id: g.nodes.length, op: WITH_AMAX, name: '', inputs, attrs });
       return [...outputs, amax(g, made, { of: attrs['amax'] === 'finite' ? 'finite' : 'all' })];

@@ -140,8 +140,11 @@ export const quantizeOps: Record<'quantize' | 'dequantize', Op> = {
       return [codes, ...rest, ...values];
     },
     exact: true,
-    // A sane amax; seed and counter; a scale.
-    words: (_, __, i) => 0x40400000 + i,
+    // Sane amaxes of 3 and more, those of other tensors larger; seed and counter; a scale.
+    words(node, _, i) {
+      const { amaxAt: [first, count] = [0, i + 1] } = amaxAtOf(node);
+      return 0x40400000 + (((i % 7) + (i < first || i >= first + count ? 7 : 0)) << 23);
+    },
     floats: (_, input) => (input === 0 ? undefined : 16),
     variants: [
       { name: 'alone', supports: (_, caps) => caps.software, lower: (node) => lower(node, true) },
