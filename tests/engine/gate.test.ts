@@ -5,9 +5,10 @@ import { Graph } from '../../src/graph/index.ts';
 import { f32, u32 } from '../../src/graph/types.ts';
 import type { Attrs, Node, Value } from '../../src/graph/types.ts';
 import { amax } from '../../src/ops/amax.ts';
+import { amaxTensors } from '../../src/ops/amax-tensors.ts';
 import { delayedScale } from '../../src/ops/delayed-scale.ts';
 import { HYPER_SIZE } from '../../src/ops/hyper.ts';
-import type { Dispatch, Op } from '../../src/ops/op.ts';
+import type { Dispatch, Op, Variant } from '../../src/ops/op.ts';
 import { dequantize, quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs, CastSources } from '../../src/ops/quantize.ts';
 import { withAmax, withCast } from '../../src/ops/producer.ts';
@@ -46,35 +47,59 @@ function casts(change: Partial<CastAttrs>): Record<'amax' | 'quantize' | 'dequan
 }
 
 /** What is found of a variant, put in front of the op's own, whose dispatches are those of the plain one after `change`. */
-async function verdictOf(node: Node, change: (dispatch: Dispatch) => Dispatch): Promise<Verdict> {
+function verdictOf(node: Node, change: (dispatch: Dispatch) => Dispatch): Promise<Verdict> {
+  return changed(node, opOf(node.op).variants.at(-1), 'tried', change);
+}
+
+/** What is found of the variant of that name, its dispatches as they are after `change`; what it is held against stays. */
+function verdictBy(name: string, node: Node, change: (dispatch: Dispatch) => Dispatch): Promise<Verdict> {
+  const own = opOf(node.op).variants.find((variant) => variant.name === name);
+  return changed(node, own, name, change);
+}
+
+async function changed(
+  node: Node,
+  own: Variant | undefined,
+  variant: string,
+  change: (dispatch: Dispatch) => Dispatch,
+): Promise<Verdict> {
   const op: Op = opOf(node.op);
   const { variants } = op;
-  const plain = variants.at(-1);
-  const lower = (of: Node): readonly Dispatch[] => plain?.lower(of, { ...caps }).map(change) ?? [];
+  const lower = (of: Node): readonly Dispatch[] => own?.lower(of, { ...caps }).map(change) ?? [];
   const gpu = await testGpu();
   const { caps } = gpu;
-  Object.assign(op, { variants: [{ name: 'tried', supports: () => true, lower }, ...variants] });
+  const tried = { name: variant, supports: () => true, lower };
+  const kept = variants.slice(0, -1).filter(({ name }) => name !== variant);
+  const plain = variants.at(-1);
+  Object.assign(op, { variants: [tried, ...kept, plain] });
   try {
-    return await tryPath(gpu, { node, variant: 'tried', key: node.op });
+    return await tryPath(gpu, { node, variant, key: node.op });
   } finally {
     Object.assign(op, { variants });
   }
 }
 
-/** A node of `op` that tells its amax. */
-function toldOf(op: string): Node {
+/** A node of `op` that tells its amax: of a product longer sums than there are numbers between two that are NaN or Inf. */
+function toldOf(op: string, of: 'all' | 'finite' = 'all'): Node {
   const g = new Graph();
   const input = (...shape: number[]): Value => g.input(`x${g.nodes.length}`, f32(...shape), 'micro');
   const attention = { heads: 2, kvHeads: 1, headSize: 8, scale: 0.5, qkNorm: false, eps: 0, base: 0 };
   const epilogue = { bias: true, residual: false, activation: 'gelu', slope: 'none', columnSums: false };
   const matmul = { transposeA: false, transposeB: false, batched: false, alpha: 1, ...epilogue };
   const [inputs, attrs] = ((): readonly [readonly Value[], Attrs] => {
-    if (op === 'matmul') return [[input(40, 12), input(12, 36), input(36)], matmul];
+    if (op === 'norm_backward') {
+      const inputs = [input(9, 36), input(9, 36), input(36), input(9, 2)];
+      return [inputs, { kind: 'layernorm', addend: false }];
+    }
+    if (op === 'matmul') {
+      const K = of === 'finite' ? 128 : 12;
+      return [[input(40, K), input(K, 36), input(36)], matmul];
+    }
     if (op === 'attention') return [[input(2, 70, 32)], attention];
     if (op === 'attention_backward') return [[input(2, 70, 16), input(2, 70, 32), input(2, 70, 16), input(2, 2, 70)], attention];
     return [[input(30, 36), g.input('targets', u32(30), 'micro'), input(HYPER_SIZE)], { scale: 0.5 }];
   })();
-  const [made] = withAmax(g, { op, inputs, attrs, name: '' }, 'all');
+  const [made] = withAmax(g, { op, inputs, attrs, name: '' }, of);
   if (made === undefined) throw new RangeError(`${op} makes nothing`);
   return made.node;
 }
@@ -215,6 +240,126 @@ describe('the check of fast paths of casts', () => {
       expect(await verdictOf(node, behind)).toMatchObject({ ok: false });
     },
   );
+
+  it.each(['matmul', 'attention', 'attention_backward', 'cross_entropy_fused', 'norm_backward'])(
+    'promise 4: passes the amax of finite elements that %s tells, though of NaN there is none',
+    { timeout: 60_000 },
+    async (op) => {
+      const gpu = await testGpu();
+      const node = toldOf(op, 'finite');
+      for (const { name, supports } of opOf('with_amax').variants) {
+        if (supports(node, gpu.caps))
+          expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
+      }
+    },
+  );
+
+  it.each(['all', 'finite'] as const)(
+    'promise 4: fails an amax (of %s) that one workgroup is lost from, whichever it is',
+    { timeout: 60_000 },
+    async (of) => {
+      const node = toldOf('matmul', of);
+      const parts = node.outputs.at(-1)?.type.shape[0] ?? 0;
+      const found = (count: number): Promise<Verdict> =>
+        verdictBy('blocked', node, (dispatch) => ({ ...dispatch, sizes: { ...dispatch.sizes, parts: count } }));
+      expect(parts).toBeGreaterThan(3);
+      expect(await found(parts)).toMatchObject({ ok: true });
+      for (let count = 1; count < parts; count += 1) expect(await found(count), `${count}`).toMatchObject({ ok: false });
+    },
+  );
+
+  it.each(['attention-backward-q', 'attention-backward-kv'])(
+    'promise 4: fails an amax that nothing of %s is in',
+    { timeout: 60_000 },
+    async (kernel) => {
+      const node = toldOf('attention_backward');
+      const silent = (dispatch: Dispatch): Dispatch => {
+        if (!dispatch.kernel.includes(`/${kernel}`)) return dispatch;
+        const { more: _, ...bind } = dispatch.bind;
+        const { FINITE: __, ...overrides } = dispatch.overrides ?? {};
+        return { ...dispatch, bind, overrides, template: { ...dispatch.template, TOLD: 'none' } };
+      };
+      for (const variant of ['rows', 'plain']) {
+        expect(await verdictBy(variant, node, (dispatch) => dispatch), variant).toMatchObject({ ok: true });
+        expect(await verdictBy(variant, node, silent), variant).toMatchObject({ ok: false });
+      }
+    },
+  );
+
+  it('promise 4: fails an amax of several tensors that lets in what is not finite, or leaves out what is', async () => {
+    const g = new Graph();
+    const { pack } = g.state('x', [
+      { name: 'a', shape: [70, 36] },
+      { name: 'b', shape: [9] },
+    ]);
+    for (const of of ['all', 'finite'] as const) {
+      const { node } = amaxTensors(g, pack, { of, tensors: [0, 1] });
+      expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
+      const otherwise = (dispatch: Dispatch): Dispatch => ({
+        ...dispatch,
+        overrides: { ...dispatch.overrides, FINITE: of === 'all' },
+      });
+      expect(await verdictOf(node, otherwise)).toMatchObject({ ok: false });
+    }
+  });
+
+  it('promise 4: fails a cast that reads the amaxes of other tensors, though its scale is a power of two', async () => {
+    const g = new Graph();
+    const [x, amaxes] = [g.input('x', f32(4, 48), 'micro'), g.input('amaxes', u32(9), 'micro')];
+    const cast = { ...CAST, rounding: 'nearest', values: false } as const;
+    const { node } = quantize(g, x, cast, { amax: amaxes, amaxAt: [3, 4] }).codes;
+    expect(await verdictOf(node, (dispatch) => dispatch)).toMatchObject({ ok: true });
+    for (const first of [0, 1, 2, 4, 5]) {
+      const elsewhere = (dispatch: Dispatch): Dispatch => ({ ...dispatch, sizes: { ...dispatch.sizes, amax_first: first } });
+      expect(await verdictOf(node, elsewhere), `${first}`).toMatchObject({ ok: false });
+    }
+    const short = (dispatch: Dispatch): Dispatch => ({ ...dispatch, sizes: { ...dispatch.sizes, partials: 3 } });
+    expect(await verdictOf(node, short)).toMatchObject({ ok: false });
+  });
+
+  it('promise 4: tries an amax behind its kernels where that is what the plan runs, and holds it against the plain one', async () => {
+    const { caps } = await testGpu();
+    const graphOf = (B: number): Graph => {
+      const g = new Graph();
+      const inputs = [16, 32, 16].map((width, i) => g.input(`x${i}`, f32(B, 1, width), 'micro'));
+      const attrs = { heads: 2, kvHeads: 1, headSize: 8, scale: 0.5, qkNorm: false, eps: 0, base: 0 };
+      inputs.push(g.input('lse', f32(B, 2, 1), 'micro'));
+      const [, told] = withAmax(g, { op: 'attention_backward', inputs, attrs, name: '' }, 'all');
+      if (told !== undefined) g.output('told', told, 'micro');
+      return g;
+    };
+    const software = { ...caps, software: true };
+    // 3 parts a sequence: more than there may be, and few.
+    const [many, few] = [graphOf(400), graphOf(2)];
+    const tried = (of: Graph, probe: Graph): readonly (number | undefined)[] =>
+      fastPaths(planProgram(of, { caps: software }), probe, software).map(({ node }) => node.inputs[0]?.type.shape[0]);
+    expect(tried(many, few)).toEqual([400]);
+    expect(tried(graphOf(4), few)).toEqual([2]);
+    const node = many.nodes.find(({ op }) => op === 'with_amax');
+    if (node === undefined) throw new RangeError('nothing is told');
+    const amaxOp: Op = opOf('amax');
+    const { variants } = amaxOp;
+    const broken = (dispatch: Dispatch): Dispatch => ({ ...dispatch, sizes: { ...dispatch.sizes, count: 1 } });
+    // Both forms would be wrong alike, were the truth not the plain one.
+    const fast = { name: 'fast', supports: () => true, lower: (of: Node) => variants.at(-1)?.lower(of, caps).map(broken) ?? [] };
+    Object.assign(amaxOp, { variants: [fast, ...variants] });
+    try {
+      expect(await verdictOf(toldOf('matmul'), (dispatch) => dispatch)).toMatchObject({ ok: true });
+    } finally {
+      Object.assign(amaxOp, { variants });
+    }
+  });
+
+  it('tries the op within once where its verdict is known, and believes it', async () => {
+    const gpu = await testGpu();
+    const node = toldOf('matmul');
+    const known = new Map<string, Verdict>();
+    const path = { node, variant: 'blocked', key: 'told' };
+    expect(await tryPath(gpu, path, known)).toMatchObject({ ok: true });
+    expect([...known.values()]).toMatchObject([{ path: 'matmul/blocked', ok: true }]);
+    for (const [key, verdict] of known) known.set(key, { ...verdict, ok: false, excess: 2 });
+    expect(await tryPath(gpu, path, known)).toMatchObject({ ok: false, excess: 2 });
+  });
 
   it('promise 4: passes the variants that casts have', async () => {
     const { amax: maxima, quantize: tensorwise } = casts({});
