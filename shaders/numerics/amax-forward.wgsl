@@ -1,6 +1,6 @@
 // amax-forward: the largest magnitudes of parts of x, as bits, on which NaN is above Inf, and Inf above all numbers.
 //
-//   y[p] = max over i = p U .. (p+1) U of |x[i]|     U elements a part, P = ceil(S/U)
+//   y[p] = max over i = p U .. (p+1) U of |x[i]|     U elements a part; the last part has the rest, fewer or more
 //
 // group 0   0 x u32[L,S] read: bits of f32 · 1 y u32[L,P] write · 2 sizes
 // dispatch  [P,1,L]: one workgroup a part
@@ -31,7 +31,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
 ) {
   let base = group.z * sizes.count;
-  let end = min((group.x + 1u) * sizes.part, sizes.count);
+  let end = select((group.x + 1u) * sizes.part, sizes.count, group.x + 1u == groups.x);
   var largest = 0u;
   for (var i = group.x * sizes.part + thread; i < end; i += WORKGROUP) {
     let magnitude = x[base + i] & 0x7fffffffu;

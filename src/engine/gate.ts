@@ -137,7 +137,16 @@ interface Trials {
   readonly wrapped: Case | undefined;
 }
 
-function trialsOf(caps: Caps, { node, variant }: Case): Trials {
+/** Trials that are made when a case is prepared, and used when it is tried. */
+const prepared = new WeakMap<Case, Trials>();
+
+function trialsOf(caps: Caps, path: Case): Trials {
+  const trials = prepared.get(path) ?? makeTrials(caps, path);
+  prepared.set(path, trials);
+  return trials;
+}
+
+function makeTrials(caps: Caps, { node, variant }: Case): Trials {
   const plain = plainOf(node);
   const shared = plain?.outputs ?? node.outputs.length;
   const wrapped = wrappedBy(node, variant);

@@ -1,5 +1,5 @@
 import { GraphError } from '../base/errors.ts';
-import { normals } from '../base/random.ts';
+import { hashName, normals } from '../base/random.ts';
 import { sizeOf } from '../base/shape.ts';
 import type { Graph } from '../graph/graph.ts';
 import { first, nodeLabel } from '../graph/graph.ts';
@@ -37,7 +37,7 @@ export function fillInputs(program: Program, g: Graph, node: Node, change = unch
     const [columns = 1] = input.outputs[0]?.type.shape.slice(-1) ?? [];
     if (input.op === 'input')
       fillInput(program, String(input.attrs['name']), node, (view) => {
-        normals(view, 1 + draw, String(input.attrs['name']), 1);
+        fillNoise(view, `${String(input.attrs['name'])} ${draw}`);
         change(view, columns);
       });
   }
@@ -68,13 +68,24 @@ export function fillStates(store: Store, g: Graph, node: Node, change = unchange
     for (const name of names) {
       const shape = store.shapeOf(arena, name);
       const values = new Float32Array(sizeOf(shape));
-      normals(values, 1, `${arena} ${name}`, 1);
+      fillNoise(values, `${arena} ${name}`);
       const isPositive = dtype !== 'f32' || positive.includes(position);
       for (const [i, value] of values.entries()) values[i] = (isPositive ? Math.abs(value) : value) * 2 ** ((i % 41) - 20);
       if (dtype === 'f32' && updates === undefined) change(values, shape.at(-1) ?? 1);
       store.write(arena, name, 0, dtype === 'f32' ? values : new Uint32Array(values.buffer));
     }
   }
+}
+
+/** Normals that all made-up data are taken from: a prime number, so that no two tiles or rows of a kernel are given the same. */
+const NOISE = 65_521;
+let noise: Float32Array | undefined;
+
+/** Normals, others under another name. */
+function fillNoise(view: Float32Array, name: string): void {
+  if (noise === undefined) normals((noise = new Float32Array(NOISE)), 1, 'made up');
+  const start = hashName(name) % NOISE;
+  for (let i = 0; i < view.length; i++) view[i] = noise[(start + i) % NOISE] ?? 0;
 }
 
 /** Which input of the node an input or a state was made up for. */

@@ -77,10 +77,11 @@ function lower(node: Node, threads: number): Dispatch {
 export function lowerAmax(x: Value | Scratch, y: Value, of: string, threads: number): Dispatch {
   const count = sizeOf(x.type.shape);
   const parts = sizeOf(y.type.shape);
+  const own = amaxParts(x.type);
   return {
     kernel: 'numerics/amax-forward',
     bind: { x, y },
-    sizes: { count, part: Math.ceil(count / parts), side: lastOf(x.type) },
+    sizes: { count, part: own.parts === parts ? own.part : Math.max(1, Math.floor(count / parts)), side: lastOf(x.type) },
     overrides: { WORKGROUP: threads, FINITE: of === 'finite', CAUSAL: of === 'causal' },
     grid: [parts, 1, 1],
   };

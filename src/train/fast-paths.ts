@@ -57,7 +57,7 @@ export async function checkFastPaths(gpu: Gpu, spec: RunSpec, vocab: number, opt
     for (const path of cases) if (!known.has(path.key)) prepareToTry(gpu, path);
     for (const { plan } of made) startCompiling(gpu, plan);
     for (const [i, path] of cases.entries()) {
-      const verdict = known.get(path.key) ?? (await tryPath(gpu, path));
+      const verdict = known.get(path.key) ?? (await tryPath(gpu, path, known));
       known.set(path.key, verdict);
       used.set(path.key, verdict);
       onProgress?.(i + 1, cases.length);
