@@ -1,5 +1,5 @@
 // blocked: Y = act(alpha op(A) op(B) + bias) + residual, a tile of 16x8 outputs a thread, held in registers.
-// No workgroup memory and no barrier, which suits software adapters; any shape.
+// No workgroup memory and no barrier but for STORED amax, which suits software adapters; any shape.
 //
 //   acc[m,n] = sum_k A[m,k] B[k,n],  A stored [M,K] (TRANSPOSE_A: [K,M]),  B stored [K,N] (TRANSPOSE_B: [N,K], QUAD 1 only)
 //   u = alpha * acc + bias[n],  y[m,n] = act(u) + beside[m,n]; or y[m,n] = u act'(beside[m,n])

@@ -7,7 +7,7 @@ import { printType, wordsOf } from '../graph/types.ts';
 import type { Node, Type, Value } from '../graph/types.ts';
 import type { Caps, Dispatch, Operand, Scratch, Variant } from '../ops/op.ts';
 import { opOf } from '../ops/table.ts';
-import { signatureOf } from './signature.ts';
+import { choiceKeys } from './signature.ts';
 
 /** Where a value lies. Offsets and sizes are bytes. */
 export type Home =
@@ -69,7 +69,7 @@ export interface PlanOptions {
   readonly slots?: number;
   /** `op/variant` names that failed their check on this device. */
   readonly disabled?: ReadonlySet<string>;
-  /** Variants by {@link signatureOf} of their nodes, as the tuner chose them; one that does not serve or is disabled is passed over. */
+  /** Variants by {@link choiceKeys} of their nodes, as the tuner chose them; one that does not serve or is disabled is passed over. */
   readonly choices?: Choices;
   /** Forces a variant by op name, for checks and benchmarks. */
   readonly variants?: Readonly<Record<string, string>>;
@@ -151,7 +151,8 @@ export function planProgram(graph: Graph, options: PlanOptions): Plan {
   };
 }
 
-function isKernel(node: Node): boolean {
+/** Whether a node is computed. */
+export function isKernel(node: Node): boolean {
   return node.op !== 'input' && node.op !== 'state' && node.op !== 'pack';
 }
 
@@ -173,7 +174,8 @@ function lowerNode(node: Node, { caps, disabled = new Set(), choices, variants }
   const forced = variants?.[node.op];
   const serving = variantsFor(node, caps, disabled);
   const named = (name: string | undefined): Variant | undefined => serving.find((candidate) => candidate.name === name);
-  const chosen = choices === undefined ? undefined : named(choices.get(signatureOf(node)));
+  const key = choices === undefined ? undefined : choiceKeys(node).find((candidate) => choices.has(candidate));
+  const chosen = key === undefined ? undefined : named(choices?.get(key));
   const variant = forced === undefined ? (chosen ?? serving[0]) : named(forced);
   if (variant === undefined) {
     throw new KernelError({

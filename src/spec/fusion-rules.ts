@@ -25,8 +25,14 @@ export const FUSION_RULES = [
     'matmul-cast',
     'Casts the result of a matmul as it writes it, where the cast needs no scale, instead of reading it once more.',
   ],
-  ['amax-producer', 'Finds the amax of a tensor that is cast while the tensor is made, instead of reading it once more.'],
-  ['amax-weights', 'Finds the amaxes of all weights that are cast in one dispatch, instead of one each.'],
+  [
+    'amax-producer',
+    'Finds the amax of a tensor that is cast while the tensor is made, where the kernel that makes it can, instead of reading it once more.',
+  ],
+  [
+    'amax-weights',
+    'Finds the amaxes of the weights that are cast, where there are two or more, in one dispatch for each kind of amax, instead of one each.',
+  ],
   ['gradient-accumulation', 'Adds gradients of weights to the sum over micro-batches inside the matmuls that give them.'],
   ['optimizer-pass', 'Clips, decays, steps and rounds each parameter in one pass over all of them.'],
 ] as const satisfies readonly (readonly [name: string, does: string])[];

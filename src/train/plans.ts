@@ -1,6 +1,7 @@
 import { SpecError } from '../base/errors.ts';
 import { planProgram } from '../engine/index.ts';
-import { signatureOf } from '../engine/signature.ts';
+import { isKernel } from '../engine/plan.ts';
+import { choiceKeys } from '../engine/signature.ts';
 import type { Arena, Choices, Plan, PlanOptions } from '../engine/index.ts';
 import type { Graph } from '../graph/index.ts';
 import { canShareProgram, differingPaths, fieldAt } from '../spec/schema.ts';
@@ -37,7 +38,7 @@ export function planTraining(
 export function choicesFor(spec: RunSpec, vocab: number, choices: Choices): readonly (readonly [string, string])[] {
   if (choices.size === 0) return [];
   const graphs = [trainingGraph(spec, vocab), evaluationGraph(spec, vocab), samplingGraph(spec, vocab)];
-  const met = new Set(graphs.flatMap(({ nodes }) => nodes.map(signatureOf)));
+  const met = new Set(graphs.flatMap(({ nodes }) => nodes.filter(isKernel).flatMap(choiceKeys)));
   return [...choices].filter(([signature]) => met.has(signature)).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 

@@ -9,6 +9,7 @@ import { winner } from '../../src/engine/tuner.ts';
 import { f32, Graph } from '../../src/graph/index.ts';
 import { activation } from '../../src/ops/elementwise.ts';
 import { matmul } from '../../src/ops/matmul.ts';
+import { withAmax } from '../../src/ops/producer.ts';
 import { testGpu } from '../support/run-graph.ts';
 
 /** Two matmuls of one shape, one of another, and an op with one kernel. */
@@ -198,6 +199,20 @@ describe('choices of a plan', () => {
     expect(planned(new Map([[first, 'tiled-32']]))).toEqual([guess, guess, guess]);
     expect(planned(new Map([[first, 'no such variant']]))).toEqual([guess, guess, guess]);
     expect([...choicesOf([TUNED])]).toEqual([[TUNED.signature, 'b']]);
+  });
+
+  it('promise 1: made before a product told its amax still decide how it is computed, where none is made for it as it is', async () => {
+    const { caps } = await testGpu();
+    const g = new Graph();
+    const { node: bare } = matmul(g, g.input('a', f32(16, 12), 'micro'), g.input('b', f32(12, 12), 'micro'));
+    const [, told] = withAmax(g, bare, 'all');
+    if (told === undefined) throw new RangeError('nothing is told');
+    g.output('told', told, 'micro');
+    const planned = (...choices: [string, string][]): string | undefined =>
+      planProgram(g, { caps, choices: new Map(choices) }).steps.find(({ node }) => node === told.node)?.variant;
+    expect(planned()).not.toBe('plain');
+    expect(planned([signatureOf(bare), 'plain'])).toBe('plain');
+    expect(planned([signatureOf(bare), 'plain'], [signatureOf(told.node), 'blocked'])).toBe('blocked');
   });
 
   it('promise 2: do not depend on how many lanes there are', async () => {

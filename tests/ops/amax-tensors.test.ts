@@ -10,6 +10,7 @@ import type { Dispatch, Op } from '../../src/ops/op.ts';
 import { quantize } from '../../src/ops/quantize.ts';
 import type { CastAttrs } from '../../src/ops/quantize.ts';
 import { opOf } from '../../src/ops/table.ts';
+import { readPack } from '../../src/ops/tensor-stats.ts';
 import { referenceOf } from '../reference/ops.ts';
 import { noise, tensor } from '../reference/tensor.ts';
 import { runGraph, testGpu } from '../support/run-graph.ts';
@@ -143,6 +144,23 @@ describe('amax-weights', () => {
           expect(words(got[lane]?.outputs[name]), `lane ${lane}, ${name}`).toEqual(words(values));
       }
     }
+  });
+
+  it('leaves alone amaxes that something reads which cannot be told where they lie', () => {
+    const g = new Graph();
+    const tensors = [...g.state('x', NAMED).tensors.values()].slice(0, 2);
+    g.output(
+      'read',
+      readPack(
+        g,
+        g.pack(
+          tensors.map((x) => amax(g, x, { of: 'all' })),
+          'read',
+        ),
+      ),
+      'micro',
+    );
+    expect(fuse(g, 'whole', only).nodes.filter(({ op }) => op === 'amax_tensors')).toEqual([]);
   });
 
   it('leaves alone one tensor by itself, and tensors of different states', () => {

@@ -66,6 +66,10 @@ describe('record_amax', () => {
     const record = (amaxAt: readonly number[]): unknown =>
       addOp(g, 'record_amax', delayedScaleOps.record_amax, inputs, { microBatches: 1, amaxAt });
     expect(() => record(SHARED)).not.toThrow();
+    for (const odd of [-1, 0.5]) {
+      expect(() => record([odd, ...SHARED.slice(1)])).toThrow(/has no words/);
+      expect(() => record([SHARED[0] ?? 0, odd, ...SHARED.slice(2)])).toThrow(/has no words/);
+    }
     expect(() => record(SHARED.slice(1))).toThrow('attribute amaxAt is not three numbers a tensor');
     expect(() => record([2, 60, 5, ...SHARED.slice(3)])).toThrow('part 2 has no words 60 to 65');
     expect(() => record(SHARED.slice(3))).toThrow('the history has not one part a tensor');

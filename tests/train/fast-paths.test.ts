@@ -59,16 +59,21 @@ function sabotageAll(name: 'norm_backward' | 'adamw', breakIt: (dispatch: Dispat
 afterEach(() => mended.splice(0).forEach((mend) => mend()));
 
 describe('the check of fast paths', () => {
-  it.each(['bf16', 'fp8-current', 'fp8-delayed'] as const)('promise 4: passes every path of the recipe %s', async (recipe) => {
-    const known: KnownVerdicts = new Map();
-    const cast = { ...spec, precision: { ...spec.precision, recipe } };
-    const { verdicts, disabled } = await checkFastPaths(await testGpu(), cast, 11, { known });
-    expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
-    expect([...disabled]).toEqual([]);
-    expect(verdicts.map(({ path }) => path)).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^quantize\//), 'matmul/decoded']),
-    );
-  });
+  it.each(['bf16', 'fp8-current', 'fp8-delayed', 'nvfp4'] as const)(
+    'promise 4: passes every path of the recipe %s',
+    async (recipe) => {
+      const known: KnownVerdicts = new Map();
+      const blocks = tinySpec({ data: { context: 64, batch: 3 }, model: { width: 64, heads: 4, layers: 1 } });
+      const cast = { ...(recipe === 'nvfp4' ? blocks : spec), precision: { ...spec.precision, recipe } };
+      const { verdicts, disabled, spec: cleared } = await checkFastPaths(await testGpu(), cast, 11, { known });
+      expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
+      expect([...disabled]).toEqual([]);
+      expect(cleared.fusion).toBe('all');
+      expect(verdicts.map(({ path }) => path)).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^quantize\//), 'matmul/decoded']),
+      );
+    },
+  );
 
   it('tries the shapes of the run itself where blocks do not divide fewer tokens', async () => {
     const blocks = tinySpec({

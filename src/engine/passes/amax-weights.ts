@@ -34,14 +34,24 @@ export const amaxWeights: Rule = {
 function amaxesOf(
   state: Node,
   of: (typeof KINDS)[number],
-  { readers }: Rewriting,
+  rewriting: Rewriting,
 ): readonly { readonly tensor: Value; readonly amaxes: readonly Value[] }[] {
   const found = state.outputs.slice(1).flatMap((tensor) => {
-    const nodes = readers(tensor).filter(({ op, attrs, phase }) => op === 'amax' && attrs['of'] === of && phase === state.phase);
+    const nodes = rewriting
+      .readers(tensor)
+      .filter(
+        (node) => node.op === 'amax' && node.attrs['of'] === of && node.phase === state.phase && canBeTold(node, rewriting),
+      );
     return nodes.length === 0 ? [] : [{ tensor, amaxes: nodes.map(({ outputs }) => first(outputs)) }];
   });
   // Nothing reads a state that has changed, so the amaxes may be found as soon as it is there.
   return found.length < 2 ? [] : found;
+}
+
+/** Whether all that reads an amax can be told where it lies among others. */
+function canBeTold(amax: Node, { readers }: Rewriting): boolean {
+  const isRecorded = (pack: Node): boolean => readers(first(pack.outputs)).every(({ op }) => op === 'record_amax');
+  return readers(first(amax.outputs)).every((node) => node.op === 'quantize' || (node.op === 'pack' && isRecorded(node)));
 }
 
 function findTogether(state: Node, rewriting: Rewriting): boolean {
