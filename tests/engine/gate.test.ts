@@ -247,10 +247,8 @@ describe('the check of fast paths of casts', () => {
     async (op) => {
       const gpu = await testGpu();
       const node = toldOf(op, 'finite');
-      for (const { name, supports } of opOf('with_amax').variants) {
-        if (supports(node, gpu.caps))
-          expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
-      }
+      for (const { name } of opOf('with_amax').variants.filter(({ supports }) => supports(node, gpu.caps)))
+        expect(await tryPath(gpu, { node, variant: name, key: op }), name).toMatchObject({ ok: true });
     },
   );
 
