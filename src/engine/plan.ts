@@ -174,8 +174,8 @@ function lowerNode(node: Node, { caps, disabled = new Set(), choices, variants }
   const forced = variants?.[node.op];
   const serving = variantsFor(node, caps, disabled);
   const named = (name: string | undefined): Variant | undefined => serving.find((candidate) => candidate.name === name);
-  const key = choices === undefined ? undefined : choiceKeys(node).find((candidate) => choices.has(candidate));
-  const chosen = key === undefined ? undefined : named(choices?.get(key));
+  const keys = choices === undefined ? [] : choiceKeys(node);
+  const chosen = keys.map((key) => named(choices?.get(key))).find((variant) => variant !== undefined);
   const variant = forced === undefined ? (chosen ?? serving[0]) : named(forced);
   if (variant === undefined) {
     throw new KernelError({

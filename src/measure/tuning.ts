@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts';
 import type { Choices, Plan } from '../engine/index.ts';
-import { signatureOf } from '../engine/signature.ts';
+import { choiceKeys } from '../engine/signature.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { RunSpec } from '../spec/index.ts';
 import { tuneTraining } from '../train/index.ts';
@@ -51,7 +51,7 @@ export async function tuneStep(
 /** How many distinct shapes of a plan are computed as the tuner chose. */
 export function tunedShapes({ steps }: Pick<Plan, 'steps'>, choices: Choices): number {
   const chosen = steps
-    .map(({ node, variant }) => ({ signature: signatureOf(node), variant }))
-    .filter(({ signature, variant }) => choices.get(signature) === variant);
-  return new Set(chosen.map(({ signature }) => signature)).size;
+    .map(({ node, variant }) => ({ keys: choiceKeys(node), variant }))
+    .filter(({ keys, variant }) => keys.some((key) => choices.get(key) === variant));
+  return new Set(chosen.map(({ keys: [signature] }) => signature)).size;
 }
