@@ -2,12 +2,14 @@ import { browserPorts, Lab, RunStore, whenPageLeaves } from '../lab/index.ts';
 import './lab-app.ts';
 import { startTheme } from './theme.ts';
 
-/** The addresses of the workers' scripts, as the build names them. */
+/** The address of the worker's script, as the build names it. */
 const [HOST_URL = ''] = Object.values(
   import.meta.glob<string>('../worker/host.ts', { query: '?worker&url', import: 'default', eager: true }),
 );
-const [FIT_URL = ''] = Object.values(
-  import.meta.glob<string>('../lab/laws/fit-worker.ts', { query: '?worker&url', import: 'default', eager: true }),
+type WorkerClass = new (options: { readonly name: string }) => Worker;
+/** Its script is part of the page's, as it is started, and started anew, long after the page was loaded (promise 8). */
+const [FitWorker] = Object.values(
+  import.meta.glob<WorkerClass>('../lab/laws/fit-worker.ts', { query: '?worker&inline', import: 'default', eager: true }),
 );
 
 /**
@@ -34,7 +36,7 @@ startTheme();
 const store = new RunStore(browserPorts(storage(), () => lab.makeRoom()));
 const lab: Lab = new Lab({
   connect: () => startWorker(HOST_URL, 'isoflop'),
-  connectFit: () => startWorker(FIT_URL, 'isoflop fits'),
+  ...(FitWorker === undefined ? {} : { connectFit: () => new FitWorker({ name: 'isoflop fits' }) }),
   storage: storage(),
   store,
   whenLeaving: whenPageLeaves,

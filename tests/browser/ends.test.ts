@@ -38,7 +38,7 @@ it('shows where a run is to end while it trains, and on the Runs page how good t
     expect.arrayContaining(['End at 25 %', 'End at 50 %', 'End']),
   );
   // Computed beside the page, and kept with the run.
-  expect(suite.build.requests.some((path) => path.includes('fit-worker'))).toBe(true);
+  expect(lab.page.workers()).toHaveLength(2);
   await lab.page.reload();
   await expect.poll(() => words(lab, '[data-ends]'), { timeout: 20_000 }).toEqual([expect.stringMatching(tally)]);
 });
