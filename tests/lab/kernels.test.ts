@@ -157,9 +157,9 @@ describe('everything', () => {
     const { lab, worker } = await opened();
     await lab.kernels.startAll();
     worker.host.measuring?.next();
-    await vi.waitFor(() => expect(lab.kernels.measuring).toMatchObject({ what: 'ablation', environment: { report: {} } }));
+    await vi.waitFor(() => expect(lab.kernels.measuring).toMatchObject({ what: 'ablation', environment: { report: {} } }), 5000);
     worker.host.measuring?.next();
-    await vi.waitFor(() => expect(lab.kernels.ablationRows).toHaveLength(1));
+    await vi.waitFor(() => expect(lab.kernels.ablationRows).toHaveLength(1), 5000);
     const stopped = lab.kernels.stop();
     // Until it is over, it is everything that stops.
     expect(lab.kernels).toMatchObject({ queue: { kinds: [] }, measuring: { stopping: true } });
